@@ -30,8 +30,8 @@ type Vector struct {
 	// From is "client", "server" or "either". A valid packet may be sent by
 	// it; an invalid one must be refused from it, "either" whoever sent it.
 	From string `json:"from"`
-	// Hex is the whole packet, and nothing after it. Of a packet whose
-	// Remaining Length is broken it is only the first bytes.
+	// Hex is the whole packet, and nothing after it. Where the Remaining Length
+	// has more than four bytes, the packet ends with it.
 	Hex Hex `json:"hex"`
 
 	// Packet is what a valid vector says, nil in an invalid one.
