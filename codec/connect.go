@@ -147,11 +147,11 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 	// follow, whatever the flags promise (3.1 §3.1).
 	lenient := p.Version == mqttwire.V31
 	if p.UserNameFlag {
+		if len(b) == 0 && lenient {
+			p.UserNameFlag, p.PasswordFlag = false, false
+			return nil
+		}
 		if p.UserName, b, ok = cutField(b); !ok {
-			if lenient && len(b) == 0 {
-				p.UserNameFlag, p.PasswordFlag = false, false
-				return nil
-			}
 			return mqttwire.ErrTruncated // 3.1.1 [MQTT-3.1.2-19], 5.0 [MQTT-3.1.2-17]
 		}
 		if e := text.CheckString(p.UserName); e != 0 {
@@ -159,11 +159,11 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 		}
 	}
 	if p.PasswordFlag {
+		if len(b) == 0 && lenient {
+			p.PasswordFlag = false
+			return nil
+		}
 		if p.Password, b, ok = cutField(b); !ok {
-			if lenient && len(b) == 0 {
-				p.PasswordFlag = false
-				return nil
-			}
 			return mqttwire.ErrTruncated // 3.1.1 [MQTT-3.1.2-21], 5.0 [MQTT-3.1.2-19]
 		}
 	}

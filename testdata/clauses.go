@@ -3,9 +3,7 @@ package testdata
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,7 +166,7 @@ func loadClauses[T any](file string, check func(*T) (key, wrong string)) ([]T, e
 		line++
 		var t T
 		key, wrong := "", ""
-		if err := decodeClause(text, &t); err != nil {
+		if err := decodeStrict(text, &t); err != nil {
 			wrong = err.Error()
 		} else if key, wrong = check(&t); wrong == "" && key == "" {
 			wrong = "no id"
@@ -185,20 +183,6 @@ func loadClauses[T any](file string, check func(*T) (key, wrong string)) ([]T, e
 		all = append(all, t)
 	}
 	return all, nil
-}
-
-// decodeClause reads one JSON value that fills the line, without fields that
-// the type does not have.
-func decodeClause(line []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more than one value")
-	}
-	return nil
 }
 
 func oneLine(s string) bool { return s != "" && !strings.ContainsAny(s, "\r\n") }

@@ -46,7 +46,8 @@ func CheckFilter[T ~string | ~[]byte](filter T) error {
 // CheckSubscription validates what a SUBSCRIBE or UNSUBSCRIBE of 5.0 may ask
 // for: a Topic Filter, or a Shared Subscription $share/{ShareName}/{filter}
 // (5.0 §4.8.2). It returns what CheckFilter returns, and
-// [mqttwire.ErrShareName] and [mqttwire.ErrShareFilter].
+// [mqttwire.ErrShareName], [mqttwire.ErrShareWildcard] and
+// [mqttwire.ErrShareFilter].
 func CheckSubscription[T ~string | ~[]byte](filter T) error {
 	if e := text.CheckSubscription(filter); e != 0 {
 		return e

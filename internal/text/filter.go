@@ -26,7 +26,7 @@ func CheckSubscription[T Bytes](filter T) mqttwire.Error {
 	switch e := CheckName(group); e {
 	case 0:
 	case mqttwire.ErrTopicWildcard:
-		return mqttwire.ErrShareName // [MQTT-4.8.2-2]
+		return mqttwire.ErrShareWildcard // [MQTT-4.8.2-2]
 	default:
 		return e
 	}
