@@ -351,7 +351,7 @@ func (p *Connect) check(r Rules) mqttwire.Error {
 
 // hasContent reports whether there is something that only a payload holds.
 func (w *Will) hasContent() bool {
-	return len(w.Topic) > 0 || len(w.Payload) > 0 || w.Properties.Len() > 0
+	return len(w.Topic) > 0 || len(w.Payload) > 0 || len(w.Properties.b) > 0
 }
 
 func (p *Connect) appendBody(b []byte) []byte {

@@ -89,9 +89,9 @@ func (p *Disconnect) Append(dst []byte, r Rules) ([]byte, error) {
 
 func (p *Disconnect) bodySize(v mqttwire.Version) int {
 	switch {
-	case v != mqttwire.V50 || p.Code == 0 && p.Properties.Len() == 0:
+	case v != mqttwire.V50 || p.Code == 0 && len(p.Properties.b) == 0:
 		return 0
-	case p.Properties.Len() == 0:
+	case len(p.Properties.b) == 0:
 		return 1
 	}
 	return 1 + propertiesSize(&p.Properties, v)

@@ -76,7 +76,7 @@ func (l line) code(t mqttwire.PacketType, c mqttwire.Reason) line {
 }
 
 func (l line) properties(p Properties) line {
-	if p.Len() == 0 {
+	if len(p.b) == 0 {
 		return l
 	}
 	return l.name("properties").propertyList(p)
@@ -98,7 +98,7 @@ func (l line) propertyList(p Properties) line {
 // String describes the properties: {name: value, ...}. It shows no
 // Authentication Data.
 func (p Properties) String() string {
-	if p.Len() == 0 {
+	if len(p.b) == 0 {
 		return "{}"
 	}
 	return string(line(nil).propertyList(p))

@@ -256,9 +256,9 @@ func (p *ack) append(dst []byte, t mqttwire.PacketType, r Rules) ([]byte, error)
 
 func (p *ack) bodySize(v mqttwire.Version) int {
 	switch {
-	case v != mqttwire.V50 || p.Code == 0 && p.Properties.Len() == 0:
+	case v != mqttwire.V50 || p.Code == 0 && len(p.Properties.b) == 0:
 		return 2
-	case p.Properties.Len() == 0:
+	case len(p.Properties.b) == 0:
 		return 3
 	}
 	return 3 + propertiesSize(&p.Properties, v)

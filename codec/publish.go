@@ -194,7 +194,13 @@ func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]by
 	if e := p.check(r); e != 0 {
 		return dst, e
 	}
-	head := p.headSize(r.Version)
+	head := 2 + len(p.Topic)
+	if p.QoS > 0 {
+		head += 2
+	}
+	if r.Version == mqttwire.V50 {
+		head += propertiesSize(&p.Properties, r.Version)
+	}
 	length := head + payloadLength
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
@@ -209,13 +215,16 @@ func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]by
 		n = 1 + len(appendVarint(b[1:1], length))
 	}
 	b[n], b[n+1] = byte(len(p.Topic)>>8), byte(len(p.Topic))
-	n += 2
-	n += copy(b[n:], p.Topic)
+	n += 2 + copy(b[n+2:], p.Topic)
 	if p.QoS > 0 {
 		b[n], b[n+1] = byte(p.ID>>8), byte(p.ID)
 		n += 2
 	}
-	return appendProperties(dst[:start+n], &p.Properties, r.Version), 0
+	dst = dst[:start+n]
+	if r.Version == mqttwire.V50 {
+		dst = appendProperties(dst, &p.Properties, r.Version)
+	}
+	return dst, 0
 }
 
 func (p *Publish) firstByte() byte {
@@ -229,14 +238,35 @@ func (p *Publish) firstByte() byte {
 	return b
 }
 
-// check refuses what Decode would, and what would be lost.
+// check refuses what Decode would, and what would be lost. What most packets
+// are passes at the first look.
 func (p *Publish) check(r Rules) mqttwire.Error {
+	if r.Version.Valid() && uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) &&
+		!p.Dup && p.Properties.bad == 0 && (len(p.Properties.b) == 0 || r.From != mqttwire.Client && p.hasPlainProperties(r)) {
+		e := text.CheckName(p.Topic)
+		if e == 0 || r.Unchecked {
+			return 0
+		}
+		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	}
+	return p.checkAll(r)
+}
+
+// hasPlainProperties reports whether the properties need no second look.
+func (p *Publish) hasPlainProperties(r Rules) bool {
+	return r.Version == mqttwire.V50 && !p.Properties.raw && p.Properties.seen&^allowedProperties[mqttwire.PUBLISH] == 0
+}
+
+// checkAll is check, rule by rule.
+func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	switch {
 	case !r.Version.Valid():
 		return mqttwire.ErrVersion
 	case len(p.Topic) > maxField:
 		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
-	case p.Properties.Len() > 0 && r.Version != mqttwire.V50:
+	case p.Properties.incomplete:
+		return p.Properties.bad
+	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
 	case r.Unchecked:
 		return 0
@@ -254,14 +284,14 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 	if e := text.CheckName(p.Topic); e != 0 {
 		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
 	}
-	seen, e := r.checkAppendProperties(&p.Properties, mqttwire.PUBLISH)
+	if r.Version != mqttwire.V50 {
+		return 0
+	}
+	seen, e := p.Properties.check(mqttwire.PUBLISH)
 	if e != 0 {
 		return e
 	}
-	if r.Version == mqttwire.V50 {
-		return checkPublishProperties(seen, len(p.Topic), r.From)
-	}
-	return 0
+	return checkPublishProperties(seen, len(p.Topic), r.From)
 }
 
 // headSize returns the size of the variable header: all between the fixed
