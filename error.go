@@ -29,6 +29,7 @@ const (
 	ErrNUL          // U+0000 in a UTF-8 Encoded String
 	ErrFieldTooLong // a string or binary field of more than 65,535 bytes; only Append can meet one
 	ErrPacketID     // Packet Identifier 0
+	ErrPacketIDQoS0 // a Packet Identifier in a PUBLISH of QoS 0; only Append can meet one
 
 	// Topics.
 	ErrTopicEmpty         // a Topic Name or Topic Filter of no characters
@@ -47,6 +48,7 @@ const (
 	ErrWillQoSWithoutWill      // Will QoS without the Will Flag
 	ErrWillRetainWithoutWill   // Will Retain without the Will Flag
 	ErrPasswordWithoutUserName // Password Flag without User Name Flag, before 5.0
+	ErrFieldWithoutFlag        // a user name, password or will without its flag; only Append can meet one
 	ErrClientIDEmpty           // a zero-length Client Identifier where it is not allowed
 	ErrClientIDTooLong         // a Client Identifier of more than 23 characters in 3.1
 
@@ -168,6 +170,7 @@ var errorTable = [...]struct {
 	ErrNUL:          {"string contains U+0000", MalformedPacket, "Appendix A", "MQTT-1.5.3-2", "MQTT-1.5.4-2"},
 	ErrFieldTooLong: {"field longer than 65,535 bytes", MalformedPacket, "§2.5", "§1.5.3", "§1.5.4"},
 	ErrPacketID:     {"packet identifier is zero", MalformedPacket, "§2.4", "MQTT-2.3.1-1", "MQTT-2.2.1-3"},
+	ErrPacketIDQoS0: {"packet identifier in a PUBLISH of QoS 0", MalformedPacket, "§2.4", "MQTT-2.3.1-5", "MQTT-2.2.1-2"},
 
 	ErrTopicEmpty:         {"topic is empty", MalformedPacket, "Appendix A", "MQTT-4.7.3-1", "MQTT-4.7.3-1"},
 	ErrTopicTooLong:       {"topic longer than 65,535 bytes", MalformedPacket, "Appendix A", "MQTT-4.7.3-3", "MQTT-4.7.3-3"},
@@ -184,6 +187,7 @@ var errorTable = [...]struct {
 	ErrWillQoSWithoutWill:      {"will QoS set without a will", MalformedPacket, "", "MQTT-3.1.2-13", "MQTT-3.1.2-11"},
 	ErrWillRetainWithoutWill:   {"will retain set without a will", MalformedPacket, "", "MQTT-3.1.2-15", "MQTT-3.1.2-13"},
 	ErrPasswordWithoutUserName: {"password without a user name", MalformedPacket, "§3.1", "MQTT-3.1.2-22", ""},
+	ErrFieldWithoutFlag:        {"user name, password or will given without its flag", MalformedPacket, "§3.1", "MQTT-3.1.2-18", "MQTT-3.1.2-16"},
 	ErrClientIDEmpty:           {"client identifier is empty where one is required", ClientIdentifierNotValid, "§3.1", "MQTT-3.1.3-7", ""},
 	ErrClientIDTooLong:         {"client identifier longer than 23 characters", ClientIdentifierNotValid, "§3.1", "", ""},
 

@@ -1,0 +1,101 @@
+package codec
+
+import (
+	"slices"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+)
+
+// Auth is an AUTH packet of 5.0 (5.0 §3.15).
+type Auth struct {
+	// Code is the Authenticate Reason Code: Success from a server,
+	// ContinueAuthentication from either, ReAuthenticate from a client.
+	Code mqttwire.Reason
+	// Properties have at least an Authentication Method (5.0 §3.15.2.2).
+	Properties Properties
+}
+
+// Type returns mqttwire.AUTH.
+func (*Auth) Type() mqttwire.PacketType { return mqttwire.AUTH }
+
+// Decode fills p from the body of an AUTH, which it borrows.
+//
+// The short forms that leave out the properties (5.0 §3.15.2.1) contradict the
+// rule that an Authentication Method be there (5.0 §3.15.2.2.2): the rule
+// wins, with [mqttwire.ErrAuthMethodMissing].
+func (p *Auth) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	*p = Auth{}
+	if err := r.checkHeader(mqttwire.AUTH, h, body); err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return mqttwire.ErrAuthMethodMissing // 5.0 §3.15.2.2.2
+	}
+	p.Code = mqttwire.Reason(body[0])
+	var e mqttwire.Error
+	if p.Properties, e = restProperties(body[1:], mqttwire.AUTH); e == 0 {
+		e = p.checkContent(r)
+	}
+	if e != 0 {
+		*p = Auth{}
+		return e
+	}
+	return nil
+}
+
+func (p *Auth) checkContent(r Rules) mqttwire.Error {
+	if !p.Code.SentBy(r.From, mqttwire.AUTH) {
+		return mqttwire.ErrAuthCode // 5.0 [MQTT-3.15.2-1]
+	}
+	if _, ok := p.Properties.AuthenticationMethod(); !ok {
+		return mqttwire.ErrAuthMethodMissing // 5.0 §3.15.2.2.2
+	}
+	return 0
+}
+
+func (p *Auth) check(r Rules) mqttwire.Error {
+	if e := r.checkAppend(mqttwire.AUTH); e != 0 {
+		return e
+	}
+	if r.Version != mqttwire.V50 {
+		return mqttwire.ErrNotInVersion // 5.0 §3.15
+	}
+	if r.Unchecked {
+		return 0
+	}
+	if _, e := r.checkAppendProperties(p.Properties, mqttwire.AUTH); e != 0 {
+		return e
+	}
+	return p.checkContent(r)
+}
+
+// Append appends p to dst.
+func (p *Auth) Append(dst []byte, r Rules) ([]byte, error) {
+	if e := p.check(r); e != 0 {
+		return dst, e
+	}
+	out, e := appendHeader(dst, mqttwire.AUTH, p.bodySize())
+	if e != 0 {
+		return dst, e
+	}
+	return appendProperties(append(out, byte(p.Code)), p.Properties, r.Version), nil
+}
+
+func (p *Auth) bodySize() int { return 1 + propertiesSize(p.Properties, mqttwire.V50) }
+
+// Size returns how many bytes Append writes.
+func (p *Auth) Size(mqttwire.Version) int { return packetSize(p.bodySize()) }
+
+// Clone returns a copy that shares no memory with p or the bytes it was
+// decoded from.
+func (p *Auth) Clone() Auth { return Auth{p.Code, slices.Clone(p.Properties)} }
+
+// Downgrade returns [mqttwire.ErrPacketType] for a version before 5.0: only
+// 5.0 has the packet.
+func (p *Auth) Downgrade(v mqttwire.Version) error {
+	if v != mqttwire.V50 {
+		return mqttwire.ErrPacketType
+	}
+	return nil
+}

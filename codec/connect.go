@@ -1,0 +1,463 @@
+package codec
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/internal/utf8string"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/topicmatch"
+)
+
+// Connect is a CONNECT packet (3.1.1 §3.1, 5.0 §3.1).
+type Connect struct {
+	// Version is the protocol version that the packet asks for: its Protocol
+	// Name and Level. Decode sets it. Append takes it from its Rules, or from
+	// here where these have none.
+	Version mqttwire.Version
+	// Bridge is bit 7 of the Protocol Level, by which the bridges of some
+	// brokers say what they are in 3.1 and 3.1.1. No standard has it.
+	Bridge bool
+	// CleanStart is the Clean Start flag, Clean Session before 5.0
+	// (3.1.1 §3.1.2.4, 5.0 §3.1.2.4).
+	CleanStart bool
+	// WillFlag, UserNameFlag and PasswordFlag say which of the fields below
+	// are present, so that an empty one can be told from none.
+	WillFlag     bool
+	UserNameFlag bool
+	PasswordFlag bool
+	// KeepAlive is in seconds, 0 for off (3.1.1 §3.1.2.10, 5.0 §3.1.2.10).
+	KeepAlive uint16
+	// Properties of 5.0 (5.0 §3.1.2.11).
+	Properties Properties
+	// ClientID is the Client Identifier, at most 65,535 bytes. It may be empty
+	// in 5.0, in 3.1.1 with a Clean Session. In 3.1 it has 1 to 23 characters.
+	ClientID []byte
+	// Will is what the server publishes when the client is lost.
+	Will Will
+	// UserName is UTF-8, at most 65,535 bytes.
+	UserName []byte
+	// Password is at most 65,535 bytes of any content. Before 5.0 there is
+	// none without a user name.
+	Password []byte
+}
+
+// Will is the will of a CONNECT (3.1.1 §3.1.2.5, 5.0 §3.1.2.5 and §3.1.3.2).
+type Will struct {
+	// Topic is the Topic Name to publish to, 1 to 65,535 bytes.
+	Topic []byte
+	// Payload is the Application Message, at most 65,535 bytes. It may be empty.
+	Payload []byte
+	// Properties of 5.0: the Will Properties.
+	Properties Properties
+	// QoS and Retain are those of the PUBLISH.
+	QoS    qos.Level
+	Retain bool
+}
+
+const (
+	protocolName31 = "MQIsdp"
+	protocolName   = "MQTT"
+	bridgeBit      = 0x80
+
+	maxClientID31 = 23 // characters (3.1 §3.1)
+)
+
+// Connect Flags (3.1.1 §3.1.2.3, 5.0 §3.1.2.3).
+const (
+	flagReserved   = 1 << 0
+	flagCleanStart = 1 << 1
+	flagWill       = 1 << 2
+	shiftWillQoS   = 3
+	flagWillQoS    = 3 << shiftWillQoS
+	flagWillRetain = 1 << 5
+	flagPassword   = 1 << 6
+	flagUserName   = 1 << 7
+)
+
+// Type returns mqttwire.CONNECT.
+func (*Connect) Type() mqttwire.PacketType { return mqttwire.CONNECT }
+
+// Decode fills p from the body of a CONNECT, which it borrows. The version is
+// the packet's own; where r has one too, the packet must ask for that.
+//
+// After an error all of p is zero but Version and Bridge, where the packet got
+// that far: what to answer depends on them, as in
+//
+//	answer := e.Answer(p.Version, mqttwire.CONNECT)
+func (p *Connect) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	*p = Connect{}
+	if h.Type != mqttwire.CONNECT {
+		return mqttwire.ErrWrongPacket
+	}
+	if e := r.checkLength(h, len(body)); e != 0 {
+		return e
+	}
+	if err := p.decode(r, h, body); err != nil {
+		*p = Connect{Version: p.Version, Bridge: p.Bridge}
+		return err
+	}
+	return nil
+}
+
+func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
+	b, e := p.decodeProtocol(r, b)
+	if e != 0 {
+		return e
+	}
+	// What could not be judged before the version was known.
+	r.Version = p.Version
+	if err := h.CheckFirst(r.Version, r.From); err != nil {
+		return err
+	}
+	if e := r.checkLength(h, int(h.Length)); e != 0 {
+		return e
+	}
+	if len(b) < 3 {
+		return mqttwire.ErrTruncated
+	}
+	flags := b[0]
+	if e := p.decodeFlags(flags); e != 0 {
+		return e
+	}
+	p.KeepAlive = uint16(b[1])<<8 | uint16(b[2])
+	b = b[3:]
+	if p.Version == mqttwire.V50 {
+		var seen propertySet
+		if p.Properties, b, seen, e = cutProperties(b, mqttwire.CONNECT); e != 0 {
+			return e
+		}
+		if e := checkConnectProperties(seen); e != 0 {
+			return e
+		}
+	}
+	var ok bool
+	if p.ClientID, b, ok = cutField(b); !ok {
+		return mqttwire.ErrTruncated // [MQTT-3.1.3-3]
+	}
+	if e := p.checkClientID(); e != 0 {
+		return e
+	}
+	if p.WillFlag {
+		if b, e = p.Will.decode(p.Version, b); e != 0 {
+			return e
+		}
+	}
+	// In 3.1 the Remaining Length says whether a user name and a password
+	// follow, whatever the flags promise (3.1 §3.1).
+	lenient := p.Version == mqttwire.V31
+	if p.UserNameFlag {
+		if p.UserName, b, ok = cutField(b); !ok {
+			if lenient && len(b) == 0 {
+				p.UserNameFlag, p.PasswordFlag = false, false
+				return nil
+			}
+			return mqttwire.ErrTruncated // 3.1.1 [MQTT-3.1.2-19], 5.0 [MQTT-3.1.2-17]
+		}
+		if e := utf8string.Check(p.UserName); e != 0 {
+			return e // 3.1.1 [MQTT-3.1.3-11], 5.0 [MQTT-3.1.3-12]
+		}
+	}
+	if p.PasswordFlag {
+		if p.Password, b, ok = cutField(b); !ok {
+			if lenient && len(b) == 0 {
+				p.PasswordFlag = false
+				return nil
+			}
+			return mqttwire.ErrTruncated // 3.1.1 [MQTT-3.1.2-21], 5.0 [MQTT-3.1.2-19]
+		}
+	}
+	if len(b) > 0 {
+		return mqttwire.ErrTrailing // 3.1.1 [MQTT-3.1.2-18], 5.0 [MQTT-3.1.2-16] and the like
+	}
+	return nil
+}
+
+// decodeProtocol decodes Protocol Name and Level.
+func (p *Connect) decodeProtocol(r Rules, b []byte) (rest []byte, e mqttwire.Error) {
+	name, b, ok := cutField(b)
+	if !ok {
+		return nil, mqttwire.ErrTruncated
+	}
+	is31 := string(name) == protocolName31
+	if !is31 && string(name) != protocolName {
+		return nil, mqttwire.ErrProtocolName // [MQTT-3.1.2-1]
+	}
+	if len(b) == 0 {
+		return nil, mqttwire.ErrTruncated
+	}
+	v, bridge := mqttwire.Version(b[0]&^bridgeBit), b[0]&bridgeBit != 0
+	if !v.Valid() || is31 != (v == mqttwire.V31) || bridge && v == mqttwire.V50 {
+		return nil, mqttwire.ErrProtocolVersion // [MQTT-3.1.2-2]
+	}
+	p.Version, p.Bridge = v, bridge
+	if r.Version != 0 && r.Version != v {
+		return nil, mqttwire.ErrProtocolVersion // [MQTT-3.1.2-2]
+	}
+	return b[1:], 0
+}
+
+func (p *Connect) decodeFlags(flags byte) mqttwire.Error {
+	if flags&flagReserved != 0 && p.Version != mqttwire.V31 {
+		return mqttwire.ErrConnectReserved // [MQTT-3.1.2-3]
+	}
+	p.CleanStart = flags&flagCleanStart != 0
+	p.WillFlag = flags&flagWill != 0
+	p.UserNameFlag = flags&flagUserName != 0
+	p.PasswordFlag = flags&flagPassword != 0
+	switch {
+	case p.WillFlag:
+		p.Will.QoS = qos.Level(flags & flagWillQoS >> shiftWillQoS)
+		p.Will.Retain = flags&flagWillRetain != 0
+		if p.Will.QoS > qos.ExactlyOnce {
+			return mqttwire.ErrWillQoS // 3.1.1 [MQTT-3.1.2-14], 5.0 [MQTT-3.1.2-12]
+		}
+	case p.Version == mqttwire.V31: // disregarded (3.1 §3.1)
+	case flags&flagWillQoS != 0:
+		return mqttwire.ErrWillQoSWithoutWill // 3.1.1 [MQTT-3.1.2-13], 5.0 [MQTT-3.1.2-11]
+	case flags&flagWillRetain != 0:
+		return mqttwire.ErrWillRetainWithoutWill // 3.1.1 [MQTT-3.1.2-15], 5.0 [MQTT-3.1.2-13]
+	}
+	return p.checkFlags()
+}
+
+func (p *Connect) checkFlags() mqttwire.Error {
+	if p.PasswordFlag && !p.UserNameFlag && p.Version != mqttwire.V50 {
+		return mqttwire.ErrPasswordWithoutUserName // 3.1.1 [MQTT-3.1.2-22]
+	}
+	return 0
+}
+
+func checkConnectProperties(seen propertySet) mqttwire.Error {
+	if seen.has(AuthenticationData) && !seen.has(AuthenticationMethod) {
+		return mqttwire.ErrAuthDataWithoutMethod // 5.0 §3.1.2.11.10
+	}
+	return 0
+}
+
+func (p *Connect) checkClientID() mqttwire.Error {
+	if e := utf8string.Check(p.ClientID); e != 0 {
+		return e // [MQTT-3.1.3-4]
+	}
+	switch {
+	case len(p.ClientID) == 0:
+		if p.Version == mqttwire.V31 || p.Version == mqttwire.V311 && !p.CleanStart {
+			return mqttwire.ErrClientIDEmpty // 3.1 §3.1, 3.1.1 [MQTT-3.1.3-7]
+		}
+	case p.Version == mqttwire.V31 && len(p.ClientID) > maxClientID31 && utf8.RuneCount(p.ClientID) > maxClientID31:
+		return mqttwire.ErrClientIDTooLong // 3.1 §3.1
+	}
+	return 0
+}
+
+func (w *Will) decode(v mqttwire.Version, b []byte) (rest []byte, e mqttwire.Error) {
+	if v == mqttwire.V50 {
+		if w.Properties, b, _, e = cutProperties(b, WillProperties); e != 0 {
+			return nil, e
+		}
+	}
+	var ok bool
+	if w.Topic, b, ok = cutField(b); !ok {
+		return nil, mqttwire.ErrTruncated // [MQTT-3.1.2-9]
+	}
+	if e := w.checkTopic(); e != 0 {
+		return nil, e
+	}
+	if w.Payload, b, ok = cutField(b); !ok {
+		return nil, mqttwire.ErrTruncated // [MQTT-3.1.2-9]
+	}
+	return b, 0
+}
+
+func (w *Will) checkTopic() mqttwire.Error {
+	// 3.1.1 [MQTT-3.1.3-10], 5.0 [MQTT-3.1.3-11]; it becomes a Topic Name.
+	e, _ := topicmatch.CheckName(w.Topic).(mqttwire.Error)
+	return e
+}
+
+// Append appends p to dst.
+func (p *Connect) Append(dst []byte, r Rules) ([]byte, error) {
+	c := p
+	if r.Version != p.Version {
+		switch {
+		case r.Version == 0:
+			r.Version = p.Version
+		case p.Version == 0:
+			with := *p
+			with.Version = r.Version
+			c = &with
+		default:
+			return dst, mqttwire.ErrVersion
+		}
+	}
+	if e := c.check(r); e != 0 {
+		return dst, e
+	}
+	out, e := appendHeader(dst, mqttwire.CONNECT, c.bodySize(r.Version))
+	if e != 0 {
+		return dst, e
+	}
+	return c.appendBody(out), nil
+}
+
+func (p *Connect) check(r Rules) mqttwire.Error {
+	if e := r.checkAppend(mqttwire.CONNECT); e != 0 {
+		return e
+	}
+	switch {
+	case len(p.ClientID) > maxField || len(p.UserName) > maxField || len(p.Password) > maxField || len(p.Will.Payload) > maxField:
+		return mqttwire.ErrFieldTooLong // 3.1.1 §1.5.3, 5.0 §1.5.4 and §1.5.6
+	case len(p.Will.Topic) > maxField:
+		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
+	case p.Bridge && p.Version == mqttwire.V50:
+		return mqttwire.ErrNotInVersion
+	case !p.UserNameFlag && len(p.UserName) > 0 || !p.PasswordFlag && len(p.Password) > 0 || !p.WillFlag && p.Will.hasContent():
+		return mqttwire.ErrFieldWithoutFlag // 3.1.1 [MQTT-3.1.2-18], 5.0 [MQTT-3.1.2-16] and the like
+	}
+	seen, e := r.checkAppendProperties(p.Properties, mqttwire.CONNECT)
+	if e != 0 {
+		return e
+	}
+	if _, e := r.checkAppendProperties(p.Will.Properties, WillProperties); e != 0 {
+		return e
+	}
+	if r.Unchecked {
+		return 0
+	}
+	if e := checkConnectProperties(seen); e != 0 {
+		return e
+	}
+	if e := p.checkFlags(); e != 0 {
+		return e
+	}
+	if e := p.checkClientID(); e != 0 {
+		return e
+	}
+	switch {
+	case p.Will.QoS > qos.ExactlyOnce:
+		return mqttwire.ErrWillQoS // 3.1.1 [MQTT-3.1.2-14], 5.0 [MQTT-3.1.2-12]
+	case p.WillFlag:
+		if e := p.Will.checkTopic(); e != 0 {
+			return e
+		}
+	case p.Will.QoS != 0:
+		return mqttwire.ErrWillQoSWithoutWill // 3.1.1 [MQTT-3.1.2-13], 5.0 [MQTT-3.1.2-11]
+	case p.Will.Retain:
+		return mqttwire.ErrWillRetainWithoutWill // 3.1.1 [MQTT-3.1.2-15], 5.0 [MQTT-3.1.2-13]
+	}
+	return utf8string.Check(p.UserName) // 3.1.1 [MQTT-3.1.3-11], 5.0 [MQTT-3.1.3-12]
+}
+
+// hasContent reports whether there is something that only a payload holds.
+func (w *Will) hasContent() bool {
+	return len(w.Topic) > 0 || len(w.Payload) > 0 || len(w.Properties) > 0
+}
+
+func (p *Connect) appendBody(b []byte) []byte {
+	name, level := protocolName, byte(p.Version)
+	if p.Version == mqttwire.V31 {
+		name = protocolName31
+	}
+	if p.Bridge {
+		level |= bridgeBit
+	}
+	b = append(appendField(b, name), level, p.flags(), byte(p.KeepAlive>>8), byte(p.KeepAlive))
+	b = appendProperties(b, p.Properties, p.Version)
+	b = appendField(b, p.ClientID)
+	if p.WillFlag {
+		b = appendProperties(b, p.Will.Properties, p.Version)
+		b = appendField(appendField(b, p.Will.Topic), p.Will.Payload)
+	}
+	if p.UserNameFlag {
+		b = appendField(b, p.UserName)
+	}
+	if p.PasswordFlag {
+		b = appendField(b, p.Password)
+	}
+	return b
+}
+
+func (p *Connect) flags() byte {
+	flags := byte(p.Will.QoS) << shiftWillQoS & flagWillQoS
+	for _, f := range [...]struct {
+		set bool
+		bit byte
+	}{{p.CleanStart, flagCleanStart}, {p.WillFlag, flagWill}, {p.Will.Retain, flagWillRetain},
+		{p.PasswordFlag, flagPassword}, {p.UserNameFlag, flagUserName}} {
+		if f.set {
+			flags |= f.bit
+		}
+	}
+	return flags
+}
+
+func (p *Connect) bodySize(v mqttwire.Version) int {
+	n := 2 + len(protocolName) + 1 + 1 + 2 + propertiesSize(p.Properties, v) + fieldSize(p.ClientID)
+	if v == mqttwire.V31 {
+		n += len(protocolName31) - len(protocolName)
+	}
+	if p.WillFlag {
+		n += propertiesSize(p.Will.Properties, v) + fieldSize(p.Will.Topic) + fieldSize(p.Will.Payload)
+	}
+	if p.UserNameFlag {
+		n += fieldSize(p.UserName)
+	}
+	if p.PasswordFlag {
+		n += fieldSize(p.Password)
+	}
+	return n
+}
+
+// Size returns how many bytes Append writes in version v, or in p.Version
+// where v is 0.
+func (p *Connect) Size(v mqttwire.Version) int {
+	if v == 0 {
+		v = p.Version
+	}
+	return packetSize(p.bodySize(v))
+}
+
+// Clone returns a copy that shares no memory with p or the bytes it was
+// decoded from.
+func (p *Connect) Clone() Connect {
+	c := *p
+	for _, f := range [...]*[]byte{(*[]byte)(&c.Properties), &c.ClientID, &c.UserName, &c.Password,
+		&c.Will.Topic, &c.Will.Payload, (*[]byte)(&c.Will.Properties)} {
+		*f = slices.Clone(*f)
+	}
+	return c
+}
+
+// Downgrade makes p ask for version v, in place, and removes what v cannot
+// say: the properties. A Session Expiry Interval other than 0 becomes what is
+// closest to it before 5.0, no Clean Session; so p asks for a Clean Session
+// unless it had one. Where 5.0 lets a client start clean and keep its session
+// all the same, before 5.0 it can only do the one: the session is kept.
+//
+// A password without a user name returns [mqttwire.ErrPasswordWithoutUserName],
+// an Authentication Method [mqttwire.ErrNotInVersion], a Client Identifier that
+// v does not allow what Append would say, and leaves p alone.
+func (p *Connect) Downgrade(v mqttwire.Version) error {
+	if v == p.Version || v == mqttwire.V50 {
+		return nil
+	}
+	d := *p
+	d.Version, d.Properties, d.Will.Properties = v, nil, nil
+	if p.Version == mqttwire.V50 {
+		if _, ok := p.Properties.AuthenticationMethod(); ok {
+			return mqttwire.ErrNotInVersion // 5.0 §4.12
+		}
+		seconds, _ := p.Properties.SessionExpiryInterval()
+		d.CleanStart = seconds == 0
+	}
+	if e := d.checkFlags(); e != 0 {
+		return e
+	}
+	if e := d.checkClientID(); e != 0 {
+		return e
+	}
+	*p = d
+	return nil
+}

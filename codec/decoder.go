@@ -1,0 +1,75 @@
+package codec
+
+import (
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+)
+
+// Decoder holds one packet of each type, for callers that want one call for
+// all of them. The zero Decoder is ready.
+type Decoder struct {
+	connect     Connect
+	connack     Connack
+	publish     Publish
+	puback      Puback
+	pubrec      Pubrec
+	pubrel      Pubrel
+	pubcomp     Pubcomp
+	subscribe   Subscribe
+	suback      Suback
+	unsubscribe Unsubscribe
+	unsuback    Unsuback
+	pingreq     Pingreq
+	pingresp    Pingresp
+	disconnect  Disconnect
+	auth        Auth
+}
+
+// Decode decodes a packet into the decoder's own and returns that: it is valid
+// until the next packet of its type is decoded, and no longer than body. For a
+// type that is not defined it returns nil and [mqttwire.ErrPacketType]. After
+// another error the packet is returned with it: a Connect knows its Version
+// then.
+func (d *Decoder) Decode(r Rules, h fixedheader.Header, body []byte) (Packet, error) {
+	p := d.packet(h.Type)
+	if p == nil {
+		return nil, mqttwire.ErrPacketType // 3.1.1 §2.2.1, 5.0 §2.1.2
+	}
+	return p, p.Decode(r, h, body)
+}
+
+func (d *Decoder) packet(t mqttwire.PacketType) Packet {
+	switch t {
+	case mqttwire.CONNECT:
+		return &d.connect
+	case mqttwire.CONNACK:
+		return &d.connack
+	case mqttwire.PUBLISH:
+		return &d.publish
+	case mqttwire.PUBACK:
+		return &d.puback
+	case mqttwire.PUBREC:
+		return &d.pubrec
+	case mqttwire.PUBREL:
+		return &d.pubrel
+	case mqttwire.PUBCOMP:
+		return &d.pubcomp
+	case mqttwire.SUBSCRIBE:
+		return &d.subscribe
+	case mqttwire.SUBACK:
+		return &d.suback
+	case mqttwire.UNSUBSCRIBE:
+		return &d.unsubscribe
+	case mqttwire.UNSUBACK:
+		return &d.unsuback
+	case mqttwire.PINGREQ:
+		return &d.pingreq
+	case mqttwire.PINGRESP:
+		return &d.pingresp
+	case mqttwire.DISCONNECT:
+		return &d.disconnect
+	case mqttwire.AUTH:
+		return &d.auth
+	}
+	return nil
+}

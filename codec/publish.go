@@ -1,0 +1,293 @@
+package codec
+
+import (
+	"slices"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/internal/utf8string"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/varint"
+)
+
+// Publish is a PUBLISH packet (3.1.1 §3.3, 5.0 §3.3).
+type Publish struct {
+	// Topic is the Topic Name, at most 65,535 bytes. In 5.0 it is empty where
+	// a Topic Alias stands for it (5.0 §3.3.2.3.4).
+	Topic []byte
+	// Payload is the Application Message, of any content.
+	Payload []byte
+	// Properties of 5.0 (5.0 §3.3.2.3).
+	Properties Properties
+	// ID is the Packet Identifier: 1 to 65,535 for QoS 1 and 2, 0 for QoS 0.
+	ID uint16
+	// QoS is the level of delivery.
+	QoS qos.Level
+	// Dup says that this may be a re-delivery. It is false for QoS 0.
+	Dup bool
+	// Retain says, from a client, that the server is to keep the message;
+	// from a server, that it has been kept (3.1.1 §3.3.1.3, 5.0 §3.3.1.3).
+	Retain bool
+}
+
+// Type returns mqttwire.PUBLISH.
+func (*Publish) Type() mqttwire.PacketType { return mqttwire.PUBLISH }
+
+// Decode fills p from the body of a PUBLISH, which it borrows.
+func (p *Publish) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	if len(body) != int(h.Length) {
+		*p = Publish{}
+		return r.checkLength(h, len(body))
+	}
+	n, e := p.decodeHead(r, h, body)
+	if e != 0 {
+		*p = Publish{}
+		return e
+	}
+	p.Payload = body[n:len(body):len(body)]
+	return nil
+}
+
+// DecodeHead fills p but for its Payload, which becomes nil, from the first
+// bytes of a body: for payloads too large to hold. It returns how many bytes
+// come before the payload, so that b[n:] is as much of it as is there, and
+// h.Length - n its full length in bytes.
+//
+// n == 0 and err == nil: more bytes are needed; what is there is right so far.
+// b may be longer than the body.
+func (p *Publish) DecodeHead(r Rules, h fixedheader.Header, b []byte) (n int, err error) {
+	n, e := p.decodeHead(r, h, b[:min(len(b), int(h.Length))])
+	p.Payload = nil
+	if n == 0 {
+		*p = Publish{}
+	}
+	if e != 0 {
+		return 0, e
+	}
+	return n, nil
+}
+
+// decodeHead decodes all but the payload from b, which holds h.Length bytes or
+// the first of them. n == 0 and e == 0: b ends before the payload begins.
+func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e mqttwire.Error) {
+	level := qos.Level(h.QoS())
+	switch {
+	case h.Type != mqttwire.PUBLISH:
+		return 0, mqttwire.ErrWrongPacket
+	case !r.Version.Valid():
+		return 0, mqttwire.ErrVersion
+	case level > qos.ExactlyOnce:
+		return 0, mqttwire.ErrQoS // [MQTT-3.3.1-4]
+	case level == 0 && h.Dup() && r.Version != mqttwire.V31:
+		return 0, mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
+	case h.Width > 1 && r.Version == mqttwire.V50 && int(h.Width) != varint.Size(h.Length):
+		return 0, mqttwire.ErrVarintNotMin // 5.0 [MQTT-1.5.5-1]
+	}
+	total := int(h.Length)
+	if len(b) < 2 {
+		return 0, cut(total < 2)
+	}
+	n = 2 + (int(b[0])<<8 | int(b[1]))
+	end := n
+	if level > 0 {
+		end += 2
+	}
+	if len(b) < end {
+		return 0, cut(total < end)
+	}
+	p.Topic = b[2:n:n]
+	if n == 2 {
+		if r.Version != mqttwire.V50 {
+			return 0, mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
+		}
+	} else if e := utf8string.CheckNoWildcard(p.Topic); e != 0 {
+		return 0, e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	}
+	p.ID = 0
+	if level > 0 {
+		p.ID = uint16(b[n])<<8 | uint16(b[n+1])
+		if p.ID == 0 {
+			return 0, mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
+		}
+	}
+	p.QoS, p.Dup, p.Retain = level, h.Dup(), h.Retain()
+	p.Properties = nil
+	if r.Version != mqttwire.V50 {
+		return end, 0
+	}
+	return p.decodeProperties(r, total, b, end)
+}
+
+// decodeProperties decodes the properties that start at b[n].
+func (p *Publish) decodeProperties(r Rules, total int, b []byte, n int) (int, mqttwire.Error) {
+	length, width, e := consumeVarint(b[n:])
+	switch {
+	case e == mqttwire.ErrTruncated:
+		return 0, cut(len(b) == total)
+	case e != 0:
+		return 0, e
+	}
+	n += width
+	if uint64(n)+uint64(length) > uint64(total) {
+		return 0, mqttwire.ErrPropertyLength // 5.0 §2.2.2.1
+	}
+	end := n + int(length)
+	if len(b) < end {
+		return 0, 0
+	}
+	var seen propertySet
+	if length > 0 {
+		p.Properties = Properties(b[n:end:end])
+		if seen, e = checkProperties(p.Properties, mqttwire.PUBLISH); e != 0 {
+			return 0, e
+		}
+	}
+	if e := checkPublishProperties(seen, len(p.Topic), r.From); e != 0 {
+		return 0, e
+	}
+	return end, 0
+}
+
+// checkPublishProperties applies the rules that join properties and the rest
+// of a PUBLISH of 5.0.
+func checkPublishProperties(seen propertySet, topicLength int, from mqttwire.Role) mqttwire.Error {
+	if topicLength == 0 && !seen.has(TopicAlias) {
+		return mqttwire.ErrTopicMissing // 5.0 §3.3.2.1
+	}
+	if from == mqttwire.Client && seen.has(SubscriptionIdentifier) {
+		return mqttwire.ErrSubscriptionIDByClient // 5.0 [MQTT-3.3.4-6]
+	}
+	return 0
+}
+
+// cut is what bytes that end too early mean: an error where no more will come,
+// else nothing yet.
+func cut(final bool) mqttwire.Error {
+	if final {
+		return mqttwire.ErrTruncated
+	}
+	return 0
+}
+
+// Append appends p to dst.
+func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
+	out, e := p.appendHead(dst, r, len(p.Payload), len(p.Payload))
+	if e != 0 {
+		return dst, e
+	}
+	return append(out, p.Payload...), nil
+}
+
+// AppendHead appends p but for its payload, of which it only takes the length,
+// in bytes: the caller writes the payload itself, from wherever it is, right
+// after what is appended. p.Payload is ignored.
+func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
+	out, e := p.appendHead(dst, r, payloadLength, 0)
+	if e != 0 {
+		return dst, e
+	}
+	return out, nil
+}
+
+// appendHead appends all but the payload and leaves room for so many bytes
+// after it.
+func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]byte, mqttwire.Error) {
+	if e := p.check(r); e != 0 {
+		return dst, e
+	}
+	head := p.headSize(r.Version)
+	length := head + payloadLength
+	if length > varint.Max {
+		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
+	}
+	dst = slices.Grow(dst, fixedheader.MaxSize+head+room)
+	dst = append(dst, p.firstByte())
+	dst = appendVarint(dst, length)
+	dst = appendField(dst, p.Topic)
+	if p.QoS > 0 {
+		dst = append(dst, byte(p.ID>>8), byte(p.ID))
+	}
+	return appendProperties(dst, p.Properties, r.Version), 0
+}
+
+func (p *Publish) firstByte() byte {
+	b := byte(mqttwire.PUBLISH)<<4 | byte(p.QoS)&3<<1
+	if p.Dup {
+		b |= fixedheader.FlagDup
+	}
+	if p.Retain {
+		b |= fixedheader.FlagRetain
+	}
+	return b
+}
+
+// check refuses what Decode would, and what would be lost.
+func (p *Publish) check(r Rules) mqttwire.Error {
+	switch {
+	case !r.Version.Valid():
+		return mqttwire.ErrVersion
+	case len(p.Topic) > maxField:
+		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
+	case len(p.Properties) > 0 && r.Version != mqttwire.V50:
+		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
+	case r.Unchecked:
+		return 0
+	case p.QoS > qos.ExactlyOnce:
+		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
+	case p.QoS == 0 && p.Dup && r.Version != mqttwire.V31:
+		return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
+	case p.QoS == 0 && p.ID != 0:
+		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
+	case p.QoS != 0 && p.ID == 0:
+		return mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
+	case len(p.Topic) == 0 && r.Version != mqttwire.V50:
+		return mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
+	}
+	if e := utf8string.CheckNoWildcard(p.Topic); e != 0 {
+		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	}
+	seen, e := r.checkAppendProperties(p.Properties, mqttwire.PUBLISH)
+	if e != 0 {
+		return e
+	}
+	if r.Version == mqttwire.V50 {
+		return checkPublishProperties(seen, len(p.Topic), r.From)
+	}
+	return 0
+}
+
+// headSize returns the size of the variable header: all between the fixed
+// header and the payload.
+func (p *Publish) headSize(v mqttwire.Version) int {
+	n := fieldSize(p.Topic) + propertiesSize(p.Properties, v)
+	if p.QoS > 0 {
+		n += 2
+	}
+	return n
+}
+
+// Size returns how many bytes Append writes in version v.
+func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.headSize(v) + len(p.Payload)) }
+
+// Clone returns a copy that shares no memory with p or the bytes it was
+// decoded from.
+func (p *Publish) Clone() Publish {
+	c := *p
+	c.Topic, c.Payload, c.Properties = slices.Clone(p.Topic), slices.Clone(p.Payload), slices.Clone(p.Properties)
+	return c
+}
+
+// Downgrade removes what version v cannot say, in place: the properties, for a
+// v before 5.0. Where a Topic Alias stands for the topic it returns
+// [mqttwire.ErrTopicMissing] and leaves p alone: the caller has to fill in the
+// Topic first.
+func (p *Publish) Downgrade(v mqttwire.Version) error {
+	if v == mqttwire.V50 {
+		return nil
+	}
+	if len(p.Topic) == 0 {
+		return mqttwire.ErrTopicMissing
+	}
+	p.Properties = nil
+	return nil
+}

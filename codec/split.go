@@ -1,0 +1,62 @@
+package codec
+
+import (
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/varint"
+)
+
+// MaxPacketSize is the size of the largest packet there can be, fixed header
+// included: 268,435,460 bytes (3.1.1 §2.2.3, 5.0 §2.1.4).
+const MaxPacketSize = fixedheader.MaxSize + varint.Max
+
+// Split cuts the first packet from the front of b and returns its fixed
+// header, its body, which aliases b, and the number of bytes of both. maxSize
+// is the most bytes a packet may take, fixed header included (5.0 §2.1.4), 0
+// for no limit.
+//
+// n == 0 and err == nil: the packet is not all there; nothing is wrong with
+// what is. An error is reported as soon as the bytes that prove it are there:
+// a first byte that r does not allow at once, a Remaining Length over the
+// limit before any of the body.
+//
+// The errors are those of [fixedheader.Header.CheckFirst],
+// [mqttwire.ErrVarintTooLong], [mqttwire.ErrVarintNotMin] in 5.0, and
+// [mqttwire.ErrPacketTooLarge]. On an error h holds what is known of the
+// header, at least its type, so that the caller can look up what to answer.
+func Split(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
+	h, n, err = SplitHeader(r, b, maxSize)
+	if n == 0 || err != nil {
+		return h, nil, 0, err
+	}
+	end := n + int(h.Length)
+	if end > len(b) {
+		return h, nil, 0, nil
+	}
+	return h, b[n:end:end], end, nil
+}
+
+// SplitHeader is Split without the body: it returns the fixed header and its
+// size as soon as they are there, for callers that stream a body they do not
+// want to hold.
+func SplitHeader(r Rules, b []byte, maxSize int) (h fixedheader.Header, n int, err error) {
+	if len(b) == 0 {
+		return h, 0, nil
+	}
+	first := fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f}
+	if first.Type != mqttwire.PUBLISH || first.Flags&fixedheader.FlagQoS == fixedheader.FlagQoS || first.Flags == fixedheader.FlagDup {
+		if err := first.CheckFirst(r.Version, r.From); err != nil {
+			return first, 0, err
+		}
+	}
+	if h, n, err = fixedheader.Consume(b); n == 0 {
+		return first, 0, err
+	}
+	if maxSize > 0 && n+int(h.Length) > maxSize {
+		return h, 0, mqttwire.ErrPacketTooLarge // 5.0 §3.1.2.11.4, §3.2.2.3.6
+	}
+	if h.Width > 1 && r.Version == mqttwire.V50 && int(h.Width) != varint.Size(h.Length) {
+		return h, 0, mqttwire.ErrVarintNotMin // 5.0 [MQTT-1.5.5-1]
+	}
+	return h, n, nil
+}

@@ -1,0 +1,116 @@
+package codec
+
+import (
+	"slices"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+)
+
+// Suback is a SUBACK packet (3.1.1 §3.9, 5.0 §3.9).
+type Suback struct {
+	// ID is the Packet Identifier of the SUBSCRIBE, 1 to 65,535.
+	ID uint16
+	// Properties of 5.0 (5.0 §3.9.2.1).
+	Properties Properties
+	// Codes are the payload, at least one: in 5.0 Subscribe Reason Codes, in
+	// 3.1.1 the granted QoS or 0x80, in 3.1 the granted QoS.
+	Codes ReasonCodes
+}
+
+// Type returns mqttwire.SUBACK.
+func (*Suback) Type() mqttwire.PacketType { return mqttwire.SUBACK }
+
+// Decode fills p from the body of a SUBACK, which it borrows.
+func (p *Suback) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	*p = Suback{}
+	if err := r.checkHeader(mqttwire.SUBACK, h, body); err != nil {
+		return err
+	}
+	var e mqttwire.Error
+	if p.ID, p.Properties, body, e = cutRequest(mqttwire.SUBACK, r, body); e == 0 {
+		p.Codes.b = body[:len(body):len(body)]
+		if r.Version == mqttwire.V31 {
+			p.Codes.form = qosOnly
+		}
+		e = p.Codes.checkSuback(r.Version)
+	}
+	if e != 0 {
+		*p = Suback{}
+		return e
+	}
+	return nil
+}
+
+func (l ReasonCodes) checkSuback(v mqttwire.Version) mqttwire.Error {
+	if len(l.b) == 0 {
+		return mqttwire.ErrSubackEmpty // 3.1.1 [MQTT-3.8.4-5], 5.0 [MQTT-3.8.4-6]
+	}
+	for _, b := range l.b {
+		c := l.form.read(b)
+		ok := c <= mqttwire.GrantedQoS2
+		switch v {
+		case mqttwire.V311:
+			ok = ok || c == mqttwire.UnspecifiedError
+		case mqttwire.V50:
+			ok = c.AllowedIn(mqttwire.SUBACK)
+		}
+		if !ok {
+			return mqttwire.ErrSubackCode // [MQTT-3.9.3-2]
+		}
+	}
+	return 0
+}
+
+// Append appends p to dst.
+func (p *Suback) Append(dst []byte, r Rules) ([]byte, error) {
+	e := r.checkRequest(mqttwire.SUBACK, p.ID, p.Properties)
+	if e == 0 && !r.Unchecked {
+		e = p.Codes.checkSuback(r.Version)
+	}
+	if e != 0 {
+		return dst, e
+	}
+	out, e := r.appendRequest(dst, mqttwire.SUBACK, p.bodySize(r.Version), p.ID, p.Properties)
+	if e != 0 {
+		return dst, e
+	}
+	return p.Codes.appendTo(out), nil
+}
+
+func (p *Suback) bodySize(v mqttwire.Version) int {
+	return 2 + propertiesSize(p.Properties, v) + len(p.Codes.b)
+}
+
+// Size returns how many bytes Append writes in version v.
+func (p *Suback) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v)) }
+
+// Clone returns a copy that shares no memory with p or the bytes it was
+// decoded from.
+func (p *Suback) Clone() Suback {
+	c := *p
+	c.Properties, c.Codes.b = slices.Clone(p.Properties), slices.Clone(p.Codes.b)
+	return c
+}
+
+// Downgrade removes what version v cannot say, in place: before 5.0 the
+// properties and the kind of each failure, which becomes 0x80. 3.1 cannot say
+// that a subscription failed: for a failure it returns
+// [mqttwire.ErrNotInVersion] and leaves p alone.
+func (p *Suback) Downgrade(v mqttwire.Version) error {
+	switch v {
+	case mqttwire.V50:
+		return nil
+	case mqttwire.V31:
+		for i := range p.Codes.Len() {
+			if p.Codes.At(i).IsError() {
+				return mqttwire.ErrNotInVersion // 3.1 §3.9
+			}
+		}
+	}
+	p.Properties = nil
+	if p.Codes.form == asTheyStand {
+		p.Codes.form = oneFailure
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+// Package utf8string validates the bytes of UTF-8 Encoded Strings
+// (3.1.1 §1.5.3, 5.0 §1.5.4), eight at a time where they are ASCII.
+//
+// It is the one place where strings are scanned: package codec uses it for
+// strings, package topicmatch for topics.
+package utf8string
+
+import "github.com/mqttwire/mqttwire"
+
+// Bytes is what a string can be held in.
+type Bytes interface{ ~string | ~[]byte }
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+	lows  = 0x7f * ones
+
+	// '+' is 0x2B and '#' is 0x23: with bit 3 set, both are '+'.
+	wildcardBit = 0x08 * ones
+	wildcards   = '+' * ones
+
+	filler = ' ' * ones // pads a short word: ASCII, not U+0000, no wildcard
+)
+
+// Plain has bit 7 of each byte set in which x has an ASCII character other
+// than U+0000. A carry out of a byte spoils only what a high bit spoils anyway.
+func plain(x uint64) uint64 { return (x + lows) &^ x & highs }
+
+// NotWild has bit 7 of each byte set in which x has no '+' and no '#',
+// provided that all of x is ASCII.
+func notWild(x uint64) uint64 { return ((x | wildcardBit) ^ wildcards + lows) & highs }
+
+// IsPlain reports whether a word is ASCII without U+0000.
+func IsPlain(x uint64) bool { return plain(x) == highs }
+
+// Wildcards returns a word with bit 7 set in each byte where a word that
+// IsPlain has a '+' or a '#'.
+func Wildcards(x uint64) uint64 { return notWild(x) ^ highs }
+
+// Load returns the 8 bytes of s from i on, the first in the lowest bits.
+func Load[T Bytes](s T, i int) uint64 {
+	_ = s[i+7]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// Short returns all of a string of fewer than 8 bytes in one word, some of
+// them twice, the rest filled with spaces: good for asking whether a byte
+// occurs, not where.
+func Short[T Bytes](s T) uint64 {
+	n := len(s)
+	switch {
+	case n >= 4:
+		t := s[n-4:]
+		_, _ = s[3], t[3]
+		return uint64(uint32(s[0])|uint32(s[1])<<8|uint32(s[2])<<16|uint32(s[3])<<24) |
+			uint64(uint32(t[0])|uint32(t[1])<<8|uint32(t[2])<<16|uint32(t[3])<<24)<<32
+	case n > 0:
+		return filler&^0xffffff | uint64(s[0]) | uint64(s[n>>1])<<8 | uint64(s[n-1])<<16
+	}
+	return filler
+}
+
+// Check returns 0, [mqttwire.ErrUTF8] [MQTT-1.5.3-1, MQTT-1.5.4-1] or
+// [mqttwire.ErrNUL] [MQTT-1.5.3-2, MQTT-1.5.4-2].
+func Check[T Bytes](s T) mqttwire.Error {
+	if len(s) < 8 {
+		if plain(Short(s)) == highs {
+			return 0
+		}
+		return checkSlow(s, false)
+	}
+	for i := 0; i < len(s)-8; i += 8 {
+		if plain(Load(s, i)) != highs {
+			return checkSlow(s, false)
+		}
+	}
+	if plain(Load(s, len(s)-8)) != highs {
+		return checkSlow(s, false)
+	}
+	return 0
+}
+
+// CheckNoWildcard is Check, and returns [mqttwire.ErrTopicWildcard] where s
+// has a '+' or a '#' [MQTT-4.7.1-1, 5.0 MQTT-4.7.0-1].
+func CheckNoWildcard[T Bytes](s T) mqttwire.Error {
+	if len(s) < 8 {
+		x := Short(s)
+		if plain(x)&notWild(x) == highs {
+			return 0
+		}
+		return checkSlow(s, true)
+	}
+	for i := 0; i < len(s)-8; i += 8 {
+		x := Load(s, i)
+		if plain(x)&notWild(x) != highs {
+			return checkSlow(s, true)
+		}
+	}
+	x := Load(s, len(s)-8)
+	if plain(x)&notWild(x) != highs {
+		return checkSlow(s, true)
+	}
+	return 0
+}
+
+// checkSlow goes through s character by character. What is well-formed is
+// Unicode's Table 3-7.
+func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
+	wild := false
+	for i := 0; i < len(s); {
+		// Long runs of ASCII stand between the other characters.
+		if i+8 <= len(s) {
+			if x := Load(s, i); plain(x)&notWild(x) == highs {
+				i += 8
+				continue
+			}
+		}
+		c := s[i]
+		if c < 0x80 {
+			if c == 0 {
+				return mqttwire.ErrNUL
+			}
+			wild = wild || c == '+' || c == '#'
+			i++
+			continue
+		}
+		n := runeLen(s[i:])
+		if n == 0 {
+			return mqttwire.ErrUTF8
+		}
+		i += n
+	}
+	if wild && noWildcard {
+		return mqttwire.ErrTopicWildcard
+	}
+	return 0
+}
+
+// runeLen returns how many bytes the character at the front of s takes, 2 to
+// 4, and 0 where it is not well-formed. s starts with a byte over 0x7F.
+func runeLen[T Bytes](s T) int {
+	n, lo, hi := 0, byte(0x80), byte(0xbf) // length, and the range of the second byte
+	switch c := s[0]; {
+	case c < 0xc2: // a continuation byte, or an overlong form of ASCII
+		return 0
+	case c < 0xe0:
+		n = 2
+	case c < 0xf0:
+		n = 3
+		switch c {
+		case 0xe0: // below: overlong
+			lo = 0xa0
+		case 0xed: // above: surrogates
+			hi = 0x9f
+		}
+	case c < 0xf5:
+		n = 4
+		switch c {
+		case 0xf0: // below: overlong
+			lo = 0x90
+		case 0xf4: // above: past U+10FFFF
+			hi = 0x8f
+		}
+	default:
+		return 0
+	}
+	if len(s) < n || s[1] < lo || s[1] > hi {
+		return 0
+	}
+	for i := 2; i < n; i++ {
+		if s[i]&0xc0 != 0x80 {
+			return 0
+		}
+	}
+	return n
+}
