@@ -1,0 +1,183 @@
+package session_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// The loop of a server's connection: read into a Framer, give each packet to
+// the machine, answer its event, write all at once. The decoder and dst may be
+// shared by all the connections that one goroutine serves.
+func ExampleServer() {
+	sessions := map[string]*session.Session{} // one for each Client Identifier
+	var d codec.Decoder
+	var framer codec.Framer
+	var s session.Server
+	options := session.ServerOptions{TopicAliasMaximum: 10, ConnectTimeout: 10 * time.Second}
+	s.Open(&options, 0)
+
+	serve := func(bytes []byte, now time.Duration) (dst []byte) {
+		framer.Filled(copy(framer.Buffer(), bytes)) // conn.Read(framer.Buffer())
+		for {
+			framer.Rules, framer.MaxSize = s.Rules(), s.MaxSize()
+			h, body, ok, err := framer.Next()
+			if err != nil {
+				return s.Fail(dst, h.Type, err)
+			}
+			if !ok {
+				return dst
+			}
+			var ev session.Event
+			if dst, ev, err = s.Receive(dst, &d, h, body, now); err != nil {
+				fmt.Println("error:", err)
+				return dst // write it, close the connection, then s.Close(now)
+			}
+			switch p := ev.Packet.(type) {
+			case *codec.Connect:
+				if string(p.UserName) != "alice" {
+					dst, _ = s.Refuse(dst, connack.NotAuthorized, codec.Properties{})
+					continue
+				}
+				// Take over here: if the session is Connected, Disconnect and
+				// Close the Server that has it.
+				id := string(p.ClientID)
+				if sessions[id] == nil {
+					sessions[id] = new(session.Session)
+				}
+				var ack codec.Connack
+				dst, _ = s.Accept(dst, sessions[id], &ack, now)
+				fmt.Println("accepted, session present:", ack.SessionPresent)
+			case *codec.Publish:
+				if ev.Kind == session.Deliver {
+					fmt.Printf("%s: %s\n", p.Topic, p.Payload)
+					dst, _ = s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{})
+				}
+			case *codec.Subscribe:
+				ack := codec.Suback{ID: p.ID}
+				for sub := range p.Subscriptions.All() {
+					ack.Codes = ack.Codes.Append(options.Grant(sub))
+				}
+				dst, _ = s.Suback(dst, &ack)
+			}
+		}
+	}
+
+	fmt.Printf("% x\n", serve([]byte("\x10\x14\x00\x04MQTT\x04\x82\x00\x3c\x00\x01c\x00\x05alice"), time.Second))
+	fmt.Printf("% x\n", serve([]byte("\x32\x0a\x00\x04roof\x00\x0121"), 2*time.Second))
+	at, _ := s.Deadline()
+	fmt.Println("silent until", at)
+	s.Close(3 * time.Second)
+	fmt.Println("session left:", sessions["c"].Exists())
+	// Output:
+	// accepted, session present: false
+	// 20 02 00 00
+	// roof: 21
+	// 40 02 00 01
+	// silent until 1m32s
+	// session left: false
+}
+
+// network carries bytes between two ends, framed, as long as it is up.
+type network struct{ toServer, toClient []byte }
+
+// A whole exchange: a client publishes at QoS 2, the connection is lost before
+// the server's PUBREC arrives, and the next connection resumes the session. The
+// message is delivered once.
+func Example() {
+	var (
+		client       session.Client
+		server       session.Server
+		ours, theirs session.Session // what each end keeps while there is no connection
+		d            codec.Decoder
+		now          time.Duration
+		net          network
+		clientConf   session.ClientOptions
+		serverConf   session.ServerOptions
+	)
+	message := codec.Publish{Topic: []byte("roof/temperature"), Payload: []byte("21"), QoS: qos.ExactlyOnce}
+
+	dial := func() {
+		server.Open(&serverConf, now)
+		p := codec.Connect{Version: mqttwire.V50, ClientID: []byte("roof"), KeepAlive: 60}
+		p.Properties = codec.AppendSessionExpiryInterval(p.Properties, 3600)
+		net.toServer, _ = client.Connect(net.toServer, &ours, &p, &clientConf, now)
+	}
+	runServer := func() {
+		in := net.toServer
+		for net.toServer = nil; len(in) > 0; {
+			h, body, n, _ := codec.Split(server.Rules(), in, server.MaxSize())
+			in = in[n:]
+			var ev session.Event
+			net.toClient, ev, _ = server.Receive(net.toClient, &d, h, body, now)
+			fmt.Println("server:", h.Type, ev.Kind)
+			switch ev.Kind {
+			case session.Connect:
+				net.toClient, _ = server.Accept(net.toClient, &theirs, nil, now)
+			case session.Deliver:
+				net.toClient, _ = server.Ack(net.toClient, ev.Ticket(), mqttwire.Success, codec.Properties{})
+			}
+		}
+	}
+	runClient := func() {
+		in := net.toClient
+		for net.toClient = nil; len(in) > 0; {
+			h, body, n, _ := codec.Split(client.Rules(), in, client.MaxSize())
+			in = in[n:]
+			var ev session.Event
+			net.toServer, ev, _ = client.Receive(net.toServer, &d, h, body, now)
+			fmt.Println("client:", h.Type, ev.Kind)
+			if ev.Kind != session.Accepted {
+				continue
+			}
+			for {
+				var ok bool
+				if net.toServer, ev, ok = client.NextResend(net.toServer, now); !ok {
+					break
+				}
+				if ev.Kind == session.Resend { // the message with token ev.Token
+					net.toServer, _ = client.Resend(net.toServer, ev, &message)
+				}
+			}
+		}
+	}
+
+	dial()
+	runServer()
+	runClient()
+	net.toServer, _, _ = client.Publish(net.toServer, &message, 1, now)
+	runServer()
+
+	fmt.Println("connection lost")
+	net = network{}
+	client.Close(now)
+	server.Close(now)
+
+	now += time.Minute
+	dial()
+	runServer()
+	runClient()
+	runServer()
+	runClient()
+	runServer()
+	runClient()
+	sent, _ := ours.InFlight()
+	fmt.Println("in flight:", sent)
+	// Output:
+	// server: CONNECT connect
+	// client: CONNACK accepted
+	// server: PUBLISH deliver
+	// connection lost
+	// server: CONNECT connect
+	// client: CONNACK accepted
+	// server: PUBLISH duplicate
+	// client: PUBREC released
+	// server: PUBREL none
+	// client: PUBCOMP completed
+	// in flight: 0
+}
