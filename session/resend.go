@@ -83,4 +83,3 @@ func (e *end) giveUp(id uint16, level qos.Level) {
 		e.session.out.Pubrec(id, mqttwire.PacketTooLarge, 0)
 	}
 }
-
