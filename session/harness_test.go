@@ -165,3 +165,46 @@ func connect(v mqttwire.Version) *codec.Connect {
 func publish(level qos.Level, id uint16) *codec.Publish {
 	return &codec.Publish{Topic: []byte("t"), Payload: []byte("p"), QoS: level, ID: id}
 }
+
+// client is a Client under test.
+type client struct {
+	session.Client
+	t       testing.TB
+	d       codec.Decoder
+	options session.ClientOptions
+	state   session.Session
+	now     time.Duration
+	last    session.Event
+}
+
+// dialled returns a client that has sent its CONNECT.
+func dialled(t testing.TB, p *codec.Connect) *client {
+	t.Helper()
+	c := &client{t: t}
+	c.dial(p)
+	return c
+}
+
+func (c *client) dial(p *codec.Connect) {
+	c.t.Helper()
+	if _, err := c.Connect(nil, &c.state, p, &c.options, c.now); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// accepted returns a client that a server has accepted.
+func accepted(t testing.TB, p *codec.Connect, ack *codec.Connack) *client {
+	t.Helper()
+	c := dialled(t, p)
+	if _, err := c.send(ack); err != nil || c.last.Kind != session.Accepted {
+		t.Fatalf("CONNACK: %v, %v", c.last.Kind, err)
+	}
+	return c
+}
+
+// send gives the client a packet of its server.
+func (c *client) send(p ...codec.Packet) ([]byte, error) {
+	c.t.Helper()
+	c.last = session.Event{}
+	return feed(&c.Client, &c.d, c.now, encode(c.t, c.Version(), mqttwire.Server, p...), func(ev session.Event) { c.last = ev })
+}
