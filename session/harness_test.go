@@ -208,3 +208,8 @@ func (c *client) send(p ...codec.Packet) ([]byte, error) {
 	c.last = session.Event{}
 	return feed(&c.Client, &c.d, c.now, encode(c.t, c.Version(), mqttwire.Server, p...), func(ev session.Event) { c.last = ev })
 }
+
+// fixedHeaderOf is the header of a packet without a body.
+func fixedHeaderOf(first byte) fixedheader.Header {
+	return fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: first & 15, Width: 1}
+}
