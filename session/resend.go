@@ -38,11 +38,14 @@ func (e *end) again(dst []byte, a qos.Action) ([]byte, Event) {
 //
 // A message that this connection cannot carry is given up, as if it had been
 // delivered, and the error says why: [mqttwire.ErrPacketTooLarge]
-// [MQTT-3.1.2-25], [mqttwire.ErrQoSNotSupported] and
-// [mqttwire.ErrRetainNotSupported] for what the server lacks now, or what
-// [codec.Publish.Append] says. Its Token is done then. p == nil gives a message
-// up that the caller has no more. [mqttwire.ErrStaleTicket] says that the event
-// is not of this connection, or its message finished.
+// [MQTT-3.1.2-25], or [mqttwire.ErrQoSNotSupported] and
+// [mqttwire.ErrRetainNotSupported] for what the server lacks now. Its Token is
+// done then. p == nil gives a message up that the caller has no more.
+//
+// Other errors say that nothing has happened: [mqttwire.ErrStaleTicket] that
+// the event is not of this connection, or its message finished, and those of
+// [codec.Publish.Append] and [mqttwire.ErrTopicAliasRange], which any Topic
+// Alias earns, that p is not fit to be sent.
 func (e *end) Resend(dst []byte, ev Event, p *codec.Publish) ([]byte, error) {
 	if e.phase != Connected {
 		return dst, mqttwire.ErrStaleTicket
@@ -58,17 +61,15 @@ func (e *end) Resend(dst []byte, ev Event, p *codec.Publish) ([]byte, error) {
 	}
 	q := *p
 	q.ID, q.Dup, q.QoS = ev.ID, true, level
-	err := e.mayPublish(level, q.Retain, 0)
-	out := dst
-	if err == nil {
-		// An alias would gain little: what is sent again was sent long ago.
-		if _, ok := q.Properties.TopicAlias(); ok && e.version == mqttwire.V50 {
-			err = mqttwire.ErrTopicAliasRange
-		} else if out, err = q.Append(dst, e.own()); err == nil && !e.fits(len(out)-len(dst)) {
-			err = mqttwire.ErrPacketTooLarge
-		}
+	// An alias would gain little: what is sent again was sent long ago.
+	if _, ok := q.Properties.TopicAlias(); ok && e.version == mqttwire.V50 {
+		return dst, mqttwire.ErrTopicAliasRange
 	}
+	out, err := q.Append(dst, e.own())
 	if err != nil {
+		return dst, err
+	}
+	if err := e.mayPublish(level, q.Retain, len(out)-len(dst)); err != nil {
 		e.giveUp(ev.ID, level)
 		return dst, err
 	}
