@@ -181,3 +181,94 @@ func Example() {
 	// client: PUBCOMP completed
 	// in flight: 0
 }
+
+// Two connections of one client: the second takes the session over from the
+// first, and resumes it.
+func ExampleServer_Accept() {
+	var (
+		options     session.ServerOptions
+		state       session.Session // of Client Identifier "c"
+		d           codec.Decoder
+		first, next session.Server
+	)
+	connect := func(s *session.Server) {
+		s.Open(&options, 0)
+		b := []byte("\x10\x13\x00\x04MQTT\x05\x00\x00\x3c\x05\x11\x00\x00\x00\x3c\x00\x01c")
+		h, body, _, _ := codec.Split(s.Rules(), b, s.MaxSize())
+		_, ev, _ := s.Receive(nil, &d, h, body, 0)
+		fmt.Println(ev.Kind)
+	}
+	connect(&first)
+	var ack codec.Connack
+	b, _ := first.Accept(nil, &state, &ack, 0)
+	fmt.Printf("first: % x, present %v\n", b, ack.SessionPresent)
+	message := codec.Publish{Topic: []byte("t"), QoS: qos.AtLeastOnce}
+	b, _, _ = first.Publish(nil, &message, 7, 0)
+	fmt.Printf("first: % x\n", b)
+
+	connect(&next)
+	if state.Connected() {
+		b, _ = first.Disconnect(nil, mqttwire.SessionTakenOver, codec.Properties{})
+		fmt.Printf("first: % x\n", b) // write it, close the connection
+		first.Close(0)
+	}
+	ack.Properties = ack.Properties.Reset()
+	b, _ = next.Accept(nil, &state, &ack, 0)
+	fmt.Printf("next: % x, present %v\n", b, ack.SessionPresent)
+	for {
+		b, ev, ok := next.NextResend(nil, 0)
+		if !ok {
+			break
+		}
+		if ev.Kind == session.Resend {
+			b, _ = next.Resend(b, ev, &message)
+		}
+		fmt.Printf("next: % x, token %d\n", b, ev.Token)
+	}
+	// Output:
+	// connect
+	// first: 20 03 00 00 00, present false
+	// first: 32 06 00 01 74 00 01 00
+	// connect
+	// first: e0 01 8e
+	// next: 20 03 01 00 00, present true
+	// next: 3a 06 00 01 74 00 01 00, token 7
+}
+
+// A session without a connection: it costs its machines and two deadlines, can
+// be stored, and says when its will is due and when it is over.
+func ExampleSession_Poll() {
+	var (
+		options session.ServerOptions
+		state   session.Session
+		d       codec.Decoder
+		s       session.Server
+	)
+	hello := codec.Connect{Version: mqttwire.V50, ClientID: []byte("c"), WillFlag: true, Will: codec.Will{Topic: []byte("w")}}
+	hello.Properties = codec.AppendSessionExpiryInterval(hello.Properties, 3600)
+	hello.Will.Properties = codec.AppendWillDelayInterval(hello.Will.Properties, 60)
+	b, _ := hello.Append(nil, codec.Rules{From: mqttwire.Client})
+	s.Open(&options, 0)
+	h, body, _, _ := codec.Split(s.Rules(), b, s.MaxSize())
+	s.Receive(nil, &d, h, body, 0)
+	s.Accept(nil, &state, nil, 0)
+	s.Close(10 * time.Second) // the network has failed
+
+	snapshot := state.AppendSnapshot(nil, 20*time.Second)
+	var restored session.Session // in another process, whose clock starts anew
+	if err := restored.Restore(snapshot, 0); err != nil {
+		fmt.Println(err)
+	}
+	for {
+		now, ok := restored.Deadline()
+		if !ok {
+			break
+		}
+		for ev := restored.Poll(now); ev.Kind != session.None; ev = restored.Poll(now) {
+			fmt.Println(now, ev.Kind)
+		}
+	}
+	// Output:
+	// 50s will
+	// 59m50s ended
+}
