@@ -29,9 +29,9 @@ var smallBounds = []bounds{
 	{name: "both directions", version: v50, levels: levels([]Level{q2}, []Level{q1}), maxima: []uint16{1}, refuse: true},
 	{name: "order", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, refuse: true, small: 2},
 	{name: "receive maximum", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1, 2}},
-	{name: "receive maximum, three", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 2}, inOrder: true, small: 2},
+	{name: "receive maximum, three", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 2}, refuse: true, inOrder: true, small: 2},
 	{name: "pulled", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{2}, pull: true, small: 2},
-	{name: "session lost", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, lose: true, stale: true, small: 2},
+	{name: "session lost", version: v50, levels: levels([]Level{q2, q2, q1}, nil), maxima: []uint16{2}, lose: true, stale: true, small: 2},
 	{name: "snapshot", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, restore: true, small: 2},
 	{name: "crash", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1}, crash: true, small: 2},
 	{name: "stale tickets", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, stale: true, small: 2},
@@ -89,15 +89,33 @@ func (s *search) put(h [2]uint64, n uint32) {
 	s.table[i] = n + 1
 }
 
-// try makes a move in a copy of a world. A panic of the machines is a violation
-// like any other.
-func (b *bounds) try(w *world, m move) (v violation) {
-	defer func() {
-		if p := recover(); p != nil {
-			v = violation(fmt.Sprint("panic: ", p))
-		}
-	}()
-	return b.do(w, m)
+// guard turns a panic of the machines into a violation like any other.
+func guard(v *violation) {
+	if p := recover(); p != nil {
+		*v = violation(fmt.Sprint("panic: ", p))
+	}
+}
+
+// try makes a move in a copy of a world and appends the key of what it leads
+// to.
+func (b *bounds) try(w *world, m move, key []byte) (k []byte, v violation) {
+	defer guard(&v)
+	if v = b.do(w, m); v != "" {
+		return key, v
+	}
+	return b.key(key, w), ""
+}
+
+// choices returns the moves of a world, and the fair one among them, -1 if
+// there is none; then the world has to be finished.
+func (b *bounds) choices(dst []move, w *world) (moves []move, fair int, v violation) {
+	defer guard(&v)
+	moves = b.moves(dst, w)
+	fair, ok := b.fair(w, moves)
+	if !ok {
+		v = b.unfinished(w)
+	}
+	return moves, fair, v
 }
 
 // run explores. It stops at the first violation, which is one of the nearest.
@@ -121,26 +139,23 @@ func (s *search) run() (r result) {
 			for j := range now[i] {
 				w = now[i][j]
 				w.wake()
-				moves = b.moves(moves[:0], &w)
-				fair, ok := b.fair(&w, moves)
-				s.fair[state] = state
-				if !ok {
-					if v := b.unfinished(&w); v != "" {
-						r.broken, r.trace = v, s.trace(state)
-						r.states = len(s.keys)
-						return r
-					}
+				var fair int
+				var v violation
+				if moves, fair, v = b.choices(moves[:0], &w); v != "" {
+					r.broken, r.trace, r.states = v, s.trace(state), len(s.keys)
+					return r
 				}
+				s.fair[state] = state
 				for k, m := range moves {
 					w = now[i][j]
 					w.wake()
 					r.steps++
-					if v := b.try(&w, m); v != "" {
-						r.broken, r.trace = v, append(s.trace(state), m)
-						r.states = len(s.keys)
+					k2, v := b.try(&w, m, key)
+					if v != "" {
+						r.broken, r.trace, r.states = v, append(s.trace(state), m), len(s.keys)
 						return r
 					}
-					n, isNew := s.number(b.key(key, &w))
+					n, isNew := s.number(k2)
 					if isNew {
 						s.from, s.how, s.fair = append(s.from, state), append(s.how, m), append(s.fair, n)
 						w.sleep()
@@ -211,7 +226,7 @@ func (b *bounds) story(t []move) string {
 		if m.kind == receive {
 			before[1-m.d].n--
 		}
-		v := b.try(&w, m)
+		_, v := b.try(&w, m, nil)
 		for d := range w.link {
 			for k := int(before[d].n); k < int(w.link[d].n) && k < maxPackets; k++ {
 				fmt.Fprintf(&s, "; %s sends %v", endNames[d], w.link[d].p[k])

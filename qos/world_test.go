@@ -245,7 +245,7 @@ func (b *bounds) moves(dst []move, w *world) []move {
 		e := &w.ends[d]
 		if w.up {
 			room := w.link[d].n < maxPackets-4
-			if next := b.next(e, d); room && next >= 0 && e.out.Quota() > 0 {
+			if next := b.next(e, d); room && next >= 0 {
 				add(publishNext, d, next)
 			}
 			if w.link[1-d].n > 0 {
@@ -320,7 +320,9 @@ func (b *bounds) fair(w *world, moves []move) (pick int, ok bool) {
 		case accept:
 			return 2
 		case publishNext:
-			return 3
+			if w.ends[m.d].out.Quota() > 0 {
+				return 3
+			}
 		case reconnect:
 			if int(m.arg) == len(b.maxima)*len(b.maxima)-1 {
 				return 4
@@ -476,7 +478,11 @@ func (e *end) uses(id uint16) bool {
 
 func (b *bounds) publish(w *world, d, i int) violation {
 	e := &w.ends[d]
+	quota := e.out.Quota()
 	a, err := e.out.Publish(b.levels[d][i], uint64(i), 0)
+	if quota == 0 && (err == mqttwire.ErrSendQuota || err == mqttwire.ErrResuming) {
+		return ""
+	}
 	if err != nil {
 		return violation(fmt.Sprintf("PUBLISH refused: %v", err))
 	}
@@ -860,6 +866,18 @@ func (b *bounds) check(w *world) violation {
 					return violation(fmt.Sprintf("message %d, id %d: phase %v, token %d", i, m.id, p, token))
 				}
 			}
+		}
+		used := n
+		if e.subID != 0 {
+			used++
+		}
+		if e.out.timers != nil {
+			for id := e.out.timers.lingers.head; id != 0; id = e.out.timers.of(id).next {
+				used++
+			}
+		}
+		if used != int(e.out.window.used) {
+			return violation(fmt.Sprintf("end %d has %d ids in use, and thinks %d", d, used, e.out.window.used))
 		}
 		if n != e.out.InFlight() {
 			return violation(fmt.Sprintf("end %d has %d in flight, and thinks %d", d, n, e.out.InFlight()))
