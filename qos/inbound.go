@@ -177,10 +177,10 @@ func (in *Inbound) NextAck() (a Action, ok bool) {
 	if e.state&decided == 0 {
 		return Action{}, false
 	}
-	a = Action{ID: e.id, Reply: mqttwire.PUBACK, Journal: Accept}
-	if in.version == mqttwire.V50 {
-		a.Reason = mqttwire.Reason(e.reason)
+	if in.version != mqttwire.V50 {
+		e.reason = uint8(mqttwire.Success)
 	}
+	a = Action{ID: e.id, Reply: mqttwire.PUBACK, Reason: mqttwire.Reason(e.reason), Journal: Accept}
 	if a.Reason.IsError() {
 		a.Journal = Nothing
 	}
@@ -207,7 +207,7 @@ func (in *Inbound) Pubrel(id uint16, _ mqttwire.Reason) (Action, error) {
 	}
 	a := Action{ID: id, Reply: mqttwire.PUBCOMP, Event: Unsolicited}
 	e := in.index.find(id)
-	if e == nil || e.state&(twice|decided) != twice|decided || in.refused(e) {
+	if e == nil || !e.held() {
 		if in.version == mqttwire.V50 {
 			a.Reason = mqttwire.PacketIdentifierNotFound
 		}
@@ -221,12 +221,6 @@ func (in *Inbound) Pubrel(id uint16, _ mqttwire.Reason) (Action, error) {
 	in.forget(e)
 	a.Event, a.Journal = Completed, Forget
 	return a, nil
-}
-
-// refused reports whether the PUBREC of e is of 0x80 or greater, on this
-// connection.
-func (in *Inbound) refused(e *entry) bool {
-	return in.version == mqttwire.V50 && mqttwire.Reason(e.reason).IsError()
 }
 
 // forget ends the exchange of an entry that is in no list.

@@ -1,5 +1,7 @@
 package qos
 
+import "github.com/mqttwire/mqttwire"
+
 // entry is an id that the peer has in use, 8 bytes; id 0 is an empty place.
 type entry struct {
 	id     uint16
@@ -16,6 +18,12 @@ const (
 	queued              // its PUBLISH came on this connection and is not acknowledged
 	counted             // it counts against the Receive Maximum of this connection
 )
+
+// held reports whether the id is that of a QoS 2 message that was taken over.
+// One that was refused is not, though it stays until its PUBREC can leave.
+func (e *entry) held() bool {
+	return e.state&(twice|decided) == twice|decided && !mqttwire.Reason(e.reason).IsError()
+}
 
 const (
 	minEntries = 8

@@ -34,6 +34,7 @@ var smallBounds = []bounds{
 	{name: "session lost", version: v50, levels: levels([]Level{q2, q2, q1}, nil), maxima: []uint16{2}, lose: true, stale: true, small: 2},
 	{name: "snapshot", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, restore: true, small: 2},
 	{name: "crash", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1}, crash: true, small: 2},
+	{name: "crash, refusing", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, refuse: true, crash: true, small: 2},
 	{name: "stale tickets", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, stale: true, small: 2},
 	{name: "requests", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, requests: true, inOrder: true, small: 2},
 	{name: "3.1.1", version: v311, levels: levels([]Level{q2, q1}, []Level{q2}), window: 2, maxima: []uint16{0}, inOrder: true},
@@ -278,4 +279,11 @@ func TestModelCheck(t *testing.T) {
 }
 
 // largeBounds are those of -modelcheck.full.
-var largeBounds = []bounds{}
+var largeBounds = []bounds{
+	{name: "two and two", version: v50, levels: levels([]Level{q2, q1}, []Level{q1, q2}), maxima: []uint16{1, 2}, refuse: true, lose: true, stale: true, small: 2},
+	{name: "two and two, crash", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q1}), maxima: []uint16{1, 2}, refuse: true, crash: true, lose: true, small: 2},
+	{name: "two and one, pulled", version: v50, levels: levels([]Level{q2, q1}, []Level{q2}), maxima: []uint16{1, 2}, pull: true, restore: true, refuse: true, small: 2},
+	{name: "three and one", version: v50, levels: levels([]Level{q2, q1, q2}, []Level{q2}), maxima: []uint16{1, 2}, refuse: true, small: 2},
+	{name: "four, crash", version: v50, levels: levels([]Level{q2, q1, q2, q1}, nil), maxima: []uint16{1, 2, 3}, refuse: true, crash: true, lose: true, small: 2},
+	{name: "3.1.1, two and two", version: v311, levels: levels([]Level{q2, q1}, []Level{q1, q2}), window: 2, maxima: []uint16{0}, retry: true, lose: true, small: 2},
+}

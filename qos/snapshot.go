@@ -9,7 +9,8 @@ import (
 )
 
 // A snapshot is what outlives a connection and a process: no quota, no request,
-// no delivery that is not decided, since who was to decide it is gone. All
+// no delivery that is not decided, since who was to decide it is gone, and none
+// that was refused, since forgetting it again is not worth a journal line. All
 // numbers are big-endian. Equal states are equal bytes: messages stand in the
 // order in which they would be resumed, ids of an Inbound in rising order.
 //
@@ -73,7 +74,7 @@ func (o *Outbound) AppendSnapshot(dst []byte) []byte {
 
 // Restore makes the machine what AppendSnapshot saw, without a connection. A
 // snapshot that is cut, altered, of an Inbound or of another version is
-// [mqttwire.ErrSnapshot], and then nothing has changed. It takes at most 1 MiB
+// [mqttwire.ErrSnapshot], and then nothing has changed. It takes at most 2 MiB
 // of memory, whatever b says.
 func (o *Outbound) Restore(b []byte) error {
 	records, ok := unseal(b, 'O', outboundHeader, outboundRecord)
@@ -138,13 +139,13 @@ func (w *window) seat(records []byte) bool {
 
 // AppendSnapshot appends the state of the session to dst and returns the
 // result. It may be taken at any time, also between steps of a connection. It
-// costs 14 bytes, and 3 for each id that is held for a decided message. A
-// delivery that is not decided is not in it: after a Restore the message is
-// delivered again.
+// costs 14 bytes, and 3 for each id of a QoS 2 message that was taken over. A
+// delivery that is not decided, or refused and not acknowledged, is not in it:
+// after a Restore the message is delivered again.
 func (in *Inbound) AppendSnapshot(dst []byte) []byte {
 	ids := make([]uint32, 0, 32) // id and reason; on the stack, if few
 	for i := range in.index.entries {
-		if e := &in.index.entries[i]; e.id != 0 && e.state&(twice|decided) == twice|decided {
+		if e := &in.index.entries[i]; e.held() {
 			ids = append(ids, uint32(e.id)<<8|uint32(e.reason))
 		}
 	}
@@ -179,6 +180,9 @@ func (in *Inbound) Restore(b []byte) error {
 		last = id
 		e := r.index.insert(id)
 		e.state, e.reason = twice|decided, records[2]
+		if !e.held() {
+			return mqttwire.ErrSnapshot
+		}
 	}
 	*in = r
 	return nil
