@@ -145,7 +145,7 @@ func (w *window) seat(records []byte) bool {
 func (in *Inbound) AppendSnapshot(dst []byte) []byte {
 	ids := make([]uint32, 0, 32) // id and reason; on the stack, if few
 	for i := range in.index.entries {
-		if e := &in.index.entries[i]; e.held() {
+		if e := &in.index.entries[i]; e.id != 0 && e.held() {
 			ids = append(ids, uint32(e.id)<<8|uint32(e.reason))
 		}
 	}
@@ -178,7 +178,7 @@ func (in *Inbound) Restore(b []byte) error {
 			return mqttwire.ErrSnapshot
 		}
 		last = id
-		e := r.index.insert(id)
+		e := &r.index.entries[r.index.insert(id)]
 		e.state, e.reason = twice|decided, records[2]
 		if !e.held() {
 			return mqttwire.ErrSnapshot

@@ -22,7 +22,7 @@ const (
 	released             // this connection carried the PUBREL
 )
 
-// list is a chain of slots or entries, by id.
+// list is a chain of slots by id, or of entries by place.
 type list struct{ head, tail uint16 }
 
 const (

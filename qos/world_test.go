@@ -255,7 +255,7 @@ func (b *bounds) moves(dst []move, w *world) []move {
 				if e.out.nextRelease != 0 || e.out.nextPublish != 0 && e.out.quota != 0 {
 					add(pullResend, d, 0)
 				}
-				if id := e.in.order.head; id != 0 && e.in.index.find(id).state&decided != 0 {
+				if p := e.in.order.head; p != 0 && e.in.index.entries[p].state&decided != 0 {
 					add(pullAck, d, 0)
 				}
 			}
@@ -593,7 +593,7 @@ func (b *bounds) receive(w *world, d int) violation {
 			e.settle(p.id)
 		}
 	case mqttwire.SUBSCRIBE:
-		return b.send(w, d, Action{ID: uint16(p.id), Reply: mqttwire.SUBACK}, false)
+		return b.send(w, d, Action{ID: uint16(p.id), Packet: Packet{Reply: mqttwire.SUBACK}}, false)
 	case mqttwire.SUBACK:
 		if a, err = e.out.Suback(uint16(p.id)); err == nil && (a.Event != Completed || p.id != e.subID) {
 			return violation(fmt.Sprintf("SUBACK %d is %v", p.id, a.Event))
@@ -922,15 +922,17 @@ func (b *bounds) key(k []byte, w *world) []byte {
 			}
 		}
 		k = append(k, byte(e.in.counted), byte(e.in.index.n))
-		for id := e.in.order.head; id != 0; {
-			x := e.in.index.find(id)
-			k = append(k, byte(id), x.state, x.reason)
-			id = x.next
+		for p := e.in.order.head; p != 0; {
+			x := &e.in.index.entries[p]
+			k = append(k, byte(x.id), x.state, x.reason)
+			p = x.next
 		}
 		k = append(k, 0)
 		for id := uint16(1); id <= ring; id++ {
-			if x := e.in.index.find(id); x != nil && x.state&queued == 0 {
-				k = append(k, byte(id), x.state, x.reason)
+			if p := e.in.index.find(id); p != 0 {
+				if x := &e.in.index.entries[p]; x.state&queued == 0 {
+					k = append(k, byte(id), x.state, x.reason)
+				}
 			}
 		}
 		k = append(k, 0)
