@@ -8,7 +8,7 @@ type entry struct {
 	id     uint16
 	next   uint16 // in the order of acknowledgement: a place, 0 at the end
 	prev   uint16
-	chain  uint16 // the next with the same low bits, or the next free place
+	chain  uint16 // the next with the same low bits, or the next free place; 0 at the end
 	bucket uint16 // where the ids begin whose low bits are this place
 	state  uint8
 	reason uint8 // what the caller decided
@@ -28,28 +28,27 @@ func (e *entry) held() bool {
 	return e.state&(twice|decided) == twice|decided && !mqttwire.Reason(e.reason).IsError()
 }
 
-const (
-	minEntries = 8
-	maxEntries = 1 << 16
-)
+const minEntries = 8
 
 // index finds entries by id. The ids are the peer's choice, so those with the
 // same low bits are chained. A sender that lets its ids rise makes no chains;
-// one that means harm gets none longer than 65,536 / len(entries), as there are
+// one that means harm gets none longer than 65,536 / (len(entries) - 1), as there are
 // no more such ids.
 type index struct {
-	entries []entry // none, or a power of two of them; place 0 is no entry
+	entries []entry // none, or a power of two of them and one; in place 0 is no id
 	free    uint16  // a place
 	n       uint16
 }
 
+// bucket is where the chain of an id begins.
+func (x *index) bucket(id uint16) *uint16 { return &x.entries[int(id)&(len(x.entries)-2)].bucket }
+
 // find returns the place of an id, 0 if it is not there.
 func (x *index) find(id uint16) uint16 {
-	i := int(id) & (len(x.entries) - 1)
-	if uint(i) >= uint(len(x.entries)) {
-		return 0 // no entries at all
+	if len(x.entries) == 0 {
+		return 0
 	}
-	p := x.entries[i].bucket
+	p := *x.bucket(id)
 	for p != 0 && x.entries[p].id != id {
 		p = x.entries[p].chain
 	}
@@ -72,27 +71,24 @@ func (x *index) insert(id uint16) uint16 {
 
 func (x *index) link(p uint16) {
 	e := &x.entries[p]
-	b := &x.entries[int(e.id)&(len(x.entries)-1)].bucket
+	b := x.bucket(e.id)
 	e.chain, *b = *b, p
 }
 
-// grow doubles the places. There are never more ids than places, so none is
-// wanted beyond maxEntries.
+// grow doubles the places, when all are taken. 65,536 are enough for ever.
 func (x *index) grow() {
 	old := x.entries
-	x.entries = make([]entry, max(minEntries, 2*len(old)))
-	for p := range x.entries {
-		e := &x.entries[p]
-		if p < len(old) {
-			*e = old[p]
-			e.bucket = 0
-		}
-	}
-	for p := max(1, len(old)); p < len(x.entries); p++ {
+	n := max(minEntries, 2*(len(old)-1))
+	x.entries = make([]entry, n+1)
+	first := max(1, len(old))
+	for p := first; p < n; p++ {
 		x.entries[p].chain = uint16(p + 1)
 	}
-	x.entries[len(x.entries)-1].chain = 0
-	x.free = uint16(max(1, len(old)))
+	x.free = uint16(first)
+	for p := 1; p < len(old); p++ {
+		x.entries[p] = old[p]
+		x.entries[p].bucket = 0
+	}
 	for p := 1; p < len(old); p++ {
 		x.link(uint16(p))
 	}
@@ -101,7 +97,7 @@ func (x *index) grow() {
 // remove frees the place of an id that is there.
 func (x *index) remove(p uint16) {
 	e := &x.entries[p]
-	at := &x.entries[int(e.id)&(len(x.entries)-1)].bucket
+	at := x.bucket(e.id)
 	for *at != p {
 		at = &x.entries[*at].chain
 	}

@@ -17,7 +17,7 @@ const (
 	maxMessages = 4 // a direction
 	maxTickets  = 4
 	maxPackets  = 12
-	ring        = 8 // slots and entries that a machine may come to use
+	ring        = 8 // slots and ids that a machine may come to use
 )
 
 // bounds is what a search explores.
@@ -85,7 +85,7 @@ type end struct {
 	out      Outbound
 	in       Inbound
 	slots    [ring]slot
-	entries  [ring]entry
+	entries  [ring + 1]entry
 	timers   timers
 	timer    [ring]timer
 	nSlots   uint8
@@ -153,7 +153,7 @@ func (w *world) sleep() {
 		e := &w.ends[d]
 		e.nSlots = uint8(copy(e.slots[:], e.out.window.slots))
 		e.nEntries = uint8(copy(e.entries[:], e.in.index.entries))
-		if len(e.out.window.slots) > ring || len(e.in.index.entries) > ring {
+		if len(e.out.window.slots) > ring || len(e.in.index.entries) > ring+1 {
 			panic("the bounds are larger than the world")
 		}
 		e.out.window.slots, e.in.index.entries = nil, nil
