@@ -78,7 +78,8 @@ func (e Event) String() string {
 // Lines have to become durable in the order of their steps; a line that comes
 // with a Reply, before the Reply is written. A line without Reply may be
 // written with the next one: to lose it costs a repetition on the wire that the
-// other end knows how to answer.
+// other end knows how to answer. Where a session is lost its journal ends.
+// [Outbound.Replay] and [Inbound.Replay] read it back.
 type Op uint8
 
 // The operations.

@@ -38,7 +38,7 @@ var smallBounds = []bounds{
 	{name: "stale tickets", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, stale: true, small: 2},
 	{name: "requests", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, requests: true, inOrder: true, small: 2},
 	{name: "3.1.1", version: v311, levels: levels([]Level{q2, q1}, []Level{q2}), window: 2, maxima: []uint16{0}, inOrder: true},
-	{name: "3.1.1, sent again", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: true, inOrder: true, small: 2},
+	{name: "3.1.1, sent again", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 1, inOrder: true, small: 2},
 }
 
 // search is a breadth-first search of all worlds within some bounds.
@@ -263,27 +263,34 @@ func TestModelCheck(t *testing.T) {
 	total := 0
 	for i := range all {
 		b := &all[i]
-		began := time.Now()
-		r := explore(b)
-		total += r.states
-		if r.broken != "" {
-			t.Fatalf("%s: after %s", b.name, r.report(b))
-		}
-		line := fmt.Sprintf("%-28s %9d states %10d steps, depth %2d, %v", b.name, r.states, r.steps, r.depth, time.Since(began).Round(time.Millisecond))
-		t.Log(line)
-		if *full {
-			fmt.Fprintln(os.Stderr, line)
-		}
+		t.Run(b.name, func(t *testing.T) {
+			began := time.Now()
+			r := explore(b)
+			total += r.states
+			if r.broken != "" {
+				t.Fatalf("after %s", r.report(b))
+			}
+			line := fmt.Sprintf("%-28s %8d states, %9d steps, depth %2d, %v", b.name, r.states, r.steps, r.depth, time.Since(began).Round(time.Millisecond))
+			t.Log(line)
+			if *full {
+				fmt.Fprintln(os.Stderr, line)
+			}
+		})
 	}
 	t.Logf("%d states in all, %d bytes a world", total, unsafe.Sizeof(world{}))
+	if *full {
+		fmt.Fprintln(os.Stderr, total, "states in all")
+	}
 }
 
 // largeBounds are those of -modelcheck.full.
 var largeBounds = []bounds{
 	{name: "two and two", version: v50, levels: levels([]Level{q2, q1}, []Level{q1, q2}), maxima: []uint16{1, 2}, refuse: true, lose: true, stale: true, small: 2},
 	{name: "two and two, crash", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q1}), maxima: []uint16{1, 2}, refuse: true, crash: true, lose: true, small: 2},
-	{name: "two and one, pulled", version: v50, levels: levels([]Level{q2, q1}, []Level{q2}), maxima: []uint16{1, 2}, pull: true, restore: true, refuse: true, small: 2},
-	{name: "three and one", version: v50, levels: levels([]Level{q2, q1, q2}, []Level{q2}), maxima: []uint16{1, 2}, refuse: true, small: 2},
+	{name: "two and two, pulled", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q2}), maxima: []uint16{1, 2}, pull: true, restore: true, small: 2},
+	{name: "three and one, requests", version: v50, levels: levels([]Level{q2, q1, q2}, []Level{q2}), maxima: []uint16{1, 2}, refuse: true, inOrder: true, requests: true, small: 2},
 	{name: "four, crash", version: v50, levels: levels([]Level{q2, q1, q2, q1}, nil), maxima: []uint16{1, 2, 3}, refuse: true, crash: true, lose: true, small: 2},
-	{name: "3.1.1, two and two", version: v311, levels: levels([]Level{q2, q1}, []Level{q1, q2}), window: 2, maxima: []uint16{0}, retry: true, lose: true, small: 2},
+	{name: "three, all that can be", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 3}, refuse: true, lose: true, restore: true, stale: true, pull: true, small: 2},
+	{name: "3.1.1, two and two", version: v311, levels: levels([]Level{q2, q1}, []Level{q1, q2}), window: 2, maxima: []uint16{0}, retry: 1, lose: true, small: 2},
+	{name: "3.1.1, three, often, crash", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 2, crash: true, small: 2},
 }

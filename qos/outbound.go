@@ -87,6 +87,7 @@ func (o *Outbound) Connect(c Connection) error {
 	if c.Version != mqttwire.V50 && c.Retry > 0 {
 		o.timers = &timers{after: c.Retry}
 	}
+	o.window.refill()
 	o.nextRelease, o.nextPublish = o.release.head, o.publish.head
 	o.version, o.up = c.Version, true
 	return nil

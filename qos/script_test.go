@@ -34,6 +34,26 @@ type outScript struct {
 	twin  twinOut
 	ids   map[uint64]uint16 // of the messages in flight
 	token uint64
+	lines []line // the journal since the last session began
+}
+
+// line is one of a journal.
+type line struct {
+	op    qos.Op
+	id    uint16
+	level qos.Level
+	token uint64
+}
+
+// replayed returns the machine that comes back from the journal.
+func (s *outScript) replayed() (*qos.Outbound, error) {
+	var o qos.Outbound
+	for _, l := range s.lines {
+		if err := o.Replay(l.op, l.id, l.level, l.token); err != nil {
+			return nil, fmt.Errorf("replaying %+v: %w", l, err)
+		}
+	}
+	return &o, nil
 }
 
 func newOutScript() *outScript { return &outScript{ids: map[uint64]uint16{}} }
@@ -156,6 +176,23 @@ func (s *outScript) step(op, arg byte) error {
 	if got := answerOf(a, err); got != want {
 		return fmt.Errorf("operation %d %d: %+v, want %+v", op, arg, got, want)
 	}
+	if a.Journal != qos.Nothing {
+		s.lines = append(s.lines, line{a.Journal, a.ID, a.Level(), a.Token})
+	}
+	if op == 10 && len(s.twin.publish)+len(s.twin.release) == 0 {
+		s.lines = nil
+	}
+	if op == 11 && len(s.twin.gone) == 0 {
+		o, err := s.replayed()
+		if err != nil {
+			return err
+		}
+		// All but the id handed out last, which a request may have had.
+		x, y := s.real.AppendSnapshot(nil), o.AppendSnapshot(nil)
+		if !bytes.Equal(x[4:len(x)-4], y[4:len(y)-4]) {
+			return fmt.Errorf("the journal gives %x, want %x", y, x)
+		}
+	}
 	if n := len(s.twin.publish) + len(s.twin.release); s.real.InFlight() != n {
 		return fmt.Errorf("%d in flight, want %d", s.real.InFlight(), n)
 	}
@@ -186,6 +223,7 @@ type inScript struct {
 	real    qos.Inbound
 	twin    twinIn
 	tickets []numbered
+	journal qos.Inbound // what comes back from the journal
 }
 
 type numbered struct {
@@ -253,6 +291,21 @@ func (s *inScript) step(op, arg byte) error {
 	}
 	if got := answerOf(a, err); got != want {
 		return fmt.Errorf("operation %d %d: %+v, want %+v", op, arg, got, want)
+	}
+	if a.Journal != qos.Nothing {
+		level := q2
+		if a.Reply == mqttwire.PUBACK {
+			level = q1
+		}
+		if err := s.journal.Replay(a.Journal, a.ID, level); err != nil {
+			return fmt.Errorf("replaying %+v: %w", a, err)
+		}
+		if n := s.journal.InFlight(); n > s.real.InFlight() {
+			return fmt.Errorf("the journal holds %d ids, more than %d", n, s.real.InFlight())
+		}
+	}
+	if op == 10 && len(s.twin.ids) == 0 {
+		s.journal = qos.Inbound{}
 	}
 	if n := len(s.twin.ids); s.real.InFlight() != n {
 		return fmt.Errorf("%d ids held, want %d", s.real.InFlight(), n)

@@ -82,59 +82,34 @@ func (o *Outbound) Restore(b []byte) error {
 		return mqttwire.ErrSnapshot
 	}
 	r := Outbound{window: window{last: binary.BigEndian.Uint16(b[2:])}}
-	if len(records) != 0 && !r.window.seat(records) {
-		return mqttwire.ErrSnapshot
-	}
 	var l *list
 	for ; len(records) != 0; records = records[outboundRecord:] {
-		s := r.window.at(binary.BigEndian.Uint16(records))
-		s.state = records[2]
-		s.token = binary.BigEndian.Uint64(records[3:])
+		id, state := binary.BigEndian.Uint16(records), records[2]
 		// The lists stand in one order only.
 		switch {
-		case s.state == uint8(AwaitPubcomp) && (l == nil || l == &r.release):
+		case state == uint8(AwaitPubcomp) && (l == nil || l == &r.release):
 			l = &r.release
 			r.held++
-		case (s.state == uint8(AwaitPuback) || s.state == uint8(AwaitPubrec)) && l != &r.dropped:
+		case (state == uint8(AwaitPuback) || state == uint8(AwaitPubrec)) && l != &r.dropped:
 			l = &r.publish
 			r.held++
-		case s.state > dropped && s.state <= dropped|uint8(AwaitPubcomp):
+		case state > dropped && state <= dropped|uint8(AwaitPubcomp):
 			l = &r.dropped
 		default:
 			return mqttwire.ErrSnapshot
 		}
+		if id == 0 {
+			return mqttwire.ErrSnapshot
+		}
+		s := r.window.claim(id)
+		if s == nil {
+			return mqttwire.ErrSnapshot // twice
+		}
+		s.state, s.token = state, binary.BigEndian.Uint64(records[3:])
 		r.window.push(l, s)
-	}
-	if len(r.window.slots) != 0 {
-		r.window.refill()
 	}
 	*o = r
 	return nil
-}
-
-// seat makes the smallest ring in which the ids of the records do not meet, and
-// marks their slots. It fails where two are the same.
-func (w *window) seat(records []byte) bool {
-	n := minSlots
-	for n < len(records)/outboundRecord {
-		n *= 2
-	}
-	for ; n <= maxSlots; n *= 2 {
-		w.slots = make([]slot, n)
-		w.used = 0
-		for r := records; len(r) != 0; r = r[outboundRecord:] {
-			id := binary.BigEndian.Uint16(r)
-			if s := w.at(id); s.id == 0 && id != 0 {
-				s.id = id
-				s.state = lingering // not free; the caller knows better
-				w.used++
-			}
-		}
-		if int(w.used)*outboundRecord == len(records) {
-			return true
-		}
-	}
-	return false
 }
 
 // AppendSnapshot appends the state of the session to dst and returns the

@@ -27,16 +27,16 @@ type bounds struct {
 	levels   [2][]Level // of the messages of each end, in the order published
 	maxima   []uint16   // the Receive Maximums that an end may announce; the last is the largest
 	window   uint16
-	refuse   bool // the receiving application may refuse a message (5.0)
-	lose     bool // the session may be lost at the server
-	restore  bool // an end may be replaced by its snapshot
-	crash    bool // an end may fall back to what the journal lines made durable
-	retry    bool // timed re-sending, once a message and connection
-	pull     bool // NextResend and NextAck are steps of their own
-	stale    bool // applications finish QoS 1 deliveries of earlier connections too
-	requests bool // the client subscribes, once a connection
-	inOrder  bool // applications finish deliveries in order
-	small    int  // slots that a ring starts with
+	refuse   bool  // the receiving application may refuse a message (5.0)
+	lose     bool  // the session may be lost at the server
+	restore  bool  // an end may be replaced by its snapshot
+	crash    bool  // an end may fall back to what the journal lines made durable
+	retry    uint8 // timed re-sending, at most so often a message and connection
+	pull     bool  // NextResend and NextAck are steps of their own
+	stale    bool  // applications finish QoS 1 deliveries of earlier connections too
+	requests bool  // the client subscribes, once a connection
+	inOrder  bool  // applications finish deliveries in order
+	small    int   // slots that a ring starts with
 }
 
 type status uint8
@@ -186,8 +186,14 @@ func (b *bounds) shrink(e *end) {
 }
 
 // tidy makes the sender reuse ids as early as the standard allows, not as late
-// as it can: each free slot offers its lowest id.
+// as it can: each free slot offers its lowest id. And its clock stands at 0, so
+// that what is polled is due.
 func (e *end) tidy() {
+	if t := e.out.timers; t != nil {
+		for i := range t.slots {
+			t.slots[i].at = 0
+		}
+	}
 	if w := &e.out.window; len(w.slots) != 0 {
 		w.last = 0
 		for i := range w.slots {
@@ -260,7 +266,7 @@ func (b *bounds) moves(dst []move, w *world) []move {
 				}
 			}
 			if e.out.timers != nil && room {
-				if id := e.out.timers.list.head; id != 0 && e.messages[e.out.window.at(id).token].resent == 0 {
+				if id := e.out.timers.list.head; id != 0 && e.messages[e.out.window.at(id).token].resent < b.retry {
 					add(poll, d, 0)
 				}
 			}
@@ -515,7 +521,7 @@ func (b *bounds) send(w *world, d int, a Action, again bool) violation {
 		if m.sent && !p.dup {
 			return violation(fmt.Sprintf("PUBLISH %d sent again without DUP", p.id))
 		}
-		if m.here && !b.retry {
+		if m.here && b.retry == 0 {
 			return violation(fmt.Sprintf("PUBLISH %d sent twice on one connection", p.id))
 		}
 		if !m.here {
@@ -778,7 +784,7 @@ func (b *bounds) connect(w *world, resumed bool, max0, max1 uint16) violation {
 	for d := range w.ends {
 		e := &w.ends[d]
 		c := Connection{Version: b.version, Resumed: resumed, ReceiveMaximum: w.maximum[1-d], Window: b.window}
-		if b.retry {
+		if b.retry != 0 {
 			c.Retry = 1
 		}
 		err := e.out.Connect(c)
@@ -938,8 +944,8 @@ func (b *bounds) key(k []byte, w *world) []byte {
 		k = append(k, 0)
 		for i := range b.levels[d] {
 			m := &e.messages[i]
-			bit(m.sent, m.here, m.relHere, m.owes, m.resent != 0)
-			k = append(k, byte(m.status), m.id)
+			bit(m.sent, m.here, m.relHere, m.owes)
+			k = append(k, byte(m.status), m.id, m.resent)
 		}
 		k = append(k, e.released[:e.nReleasd]...)
 		for i := range b.levels[1-d] {
@@ -973,11 +979,11 @@ func (b *bounds) key(k []byte, w *world) []byte {
 			k = append(k, e.durable.released[:e.durable.nReleasd]...)
 			k = append(k, 255)
 		}
+		k = append(k, w.link[d].n)
 		for _, p := range w.link[d].p[:w.link[d].n] {
 			bit(p.dup)
 			k = append(k, byte(p.kind), p.id, p.msg, byte(p.level), byte(p.reason))
 		}
-		k = append(k, 0)
 	}
 	return k
 }
