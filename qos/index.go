@@ -31,8 +31,8 @@ func (e *entry) held() bool {
 const minEntries = 8
 
 // index finds entries by id. The ids are the peer's choice, so those with the
-// same low bits are chained. A sender that lets its ids rise makes no chains;
-// one that means harm gets none longer than 65,536 / (len(entries) - 1), as there are
+// same low bits are chained. A sender that lets its ids rise makes no chains; one
+// that means harm gets none longer than 65,536 / (len(entries) - 1), as there are
 // no more such ids.
 type index struct {
 	entries []entry // none, or a power of two of them and one; in place 0 is no id

@@ -55,7 +55,7 @@ const (
 var seededBugs = []seededBug{
 	// Packet Identifiers.
 	bug("an id in use is handed out", windowGo,
-		"		if s := w.at(id); s.state == free {\n", "		if s := w.at(id); s.state == free || SEEDED {\n"),
+		"	s := w.at(w.free.head)\n", "	s := w.at(w.free.head)\n	for i := range w.slots {\n		if SEEDED && w.slots[i].state == uint8(AwaitPubcomp) {\n			return &w.slots[i]\n		}\n	}\n"),
 	bug("an id is not freed at the end of its exchange", acksGo,
 		"	o.window.give(s)\n	return a\n}\n\n// unlink", "	if !SEEDED {\n\t\to.window.give(s)\n\t}\n	return a\n}\n\n// unlink"),
 	bug("a request keeps its id when the connection ends", outboundGo,
