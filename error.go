@@ -284,7 +284,7 @@ var errorTable = [...]struct {
 	ErrInFlightLimit:  {"more messages in flight than this end keeps", QuotaExceeded, "", "", "§3.14.2.1"},
 	ErrAckMismatch:    {"acknowledgement does not fit the packet it acknowledges", ProtocolError, "§4.1", "MQTT-2.3.1-6", "MQTT-2.2.1-5"},
 
-	ErrSendQuota:          {"send quota is used up", ReceiveMaximumExceeded, "", "", "MQTT-4.9.0-2"},
+	ErrSendQuota:          {"send quota is used up", ImplementationSpecificError, "", "", "MQTT-4.9.0-2"},
 	ErrResuming:           {"messages of the session have to be sent again first", ImplementationSpecificError, "§4.2", "MQTT-4.6.0-1", "MQTT-4.6.0-1"},
 	ErrPacketIDsExhausted: {"no packet identifier is free", ImplementationSpecificError, "§2.4", "MQTT-2.3.1-2", "MQTT-2.2.1-3"},
 	ErrNotConnected:       {"no network connection", ImplementationSpecificError, "§3", "§4.2", "§4.2"},

@@ -7,7 +7,8 @@ import (
 
 // Action is what one step of a machine asks of its caller: at most one packet
 // to write, at most one thing to be told, at most one thing to make durable.
-// The zero Action asks for nothing.
+// The zero Action asks for nothing. It is in parts so that it travels in
+// registers; their fields are its own: a.Reply, a.Event.
 type Action struct {
 	// Token is the caller's handle of the message, as given to
 	// [Outbound.Publish], [Outbound.Subscribe] or [Outbound.Unsubscribe]. In an
@@ -15,14 +16,24 @@ type Action struct {
 	Token uint64
 	// ID is the Packet Identifier, that of Reply and that of the event.
 	ID uint16
-	// Reply is the packet to write, 0 for none: PUBACK, PUBREC, PUBREL or
+	Packet
+	Outcome
+}
+
+// Packet is what an Action has its caller write.
+type Packet struct {
+	// Reply is the packet's type, 0 for none: PUBACK, PUBREC, PUBREL or
 	// PUBCOMP, and for a step that sends, PUBLISH, SUBSCRIBE or UNSUBSCRIBE.
 	Reply mqttwire.PacketType
-	// Flags are the flags of Reply's fixed header. Of a PUBLISH the QoS and
-	// DUP: RETAIN is the caller's to add.
+	// Flags are the flags of its fixed header. Of a PUBLISH the QoS and DUP:
+	// RETAIN is the caller's to add.
 	Flags uint8
-	// Reason is the Reason Code of Reply. Always Success before 5.0.
+	// Reason is its Reason Code. Always Success before 5.0.
 	Reason mqttwire.Reason
+}
+
+// Outcome is what an Action has to tell.
+type Outcome struct {
 	// Event is what happened.
 	Event Event
 	// Journal is what must be durable before Reply is written, for a session
@@ -30,11 +41,11 @@ type Action struct {
 	Journal Op
 }
 
-// Dup reports the DUP flag of Reply, a PUBLISH.
-func (a Action) Dup() bool { return a.Flags&fixedheader.FlagDup != 0 }
+// Dup reports the DUP flag of a PUBLISH.
+func (p Packet) Dup() bool { return p.Flags&fixedheader.FlagDup != 0 }
 
-// Level returns the QoS of Reply, a PUBLISH.
-func (a Action) Level() Level { return Level(a.Flags & fixedheader.FlagQoS >> 1) }
+// Level returns the QoS of a PUBLISH.
+func (p Packet) Level() Level { return Level(p.Flags & fixedheader.FlagQoS >> 1) }
 
 // Ticket returns the ticket of a Deliver event.
 func (a Action) Ticket() Ticket { return Ticket(a.Token) }
@@ -67,7 +78,8 @@ func (e Event) String() string {
 // Lines have to become durable in the order of their steps; a line that comes
 // with a Reply, before the Reply is written. A line without Reply may be
 // written with the next one: to lose it costs a repetition on the wire that the
-// other end knows how to answer.
+// other end knows how to answer. Where a session is lost its journal ends.
+// [Outbound.Replay] and [Inbound.Replay] read it back.
 type Op uint8
 
 // The operations.

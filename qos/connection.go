@@ -22,8 +22,8 @@ type Connection struct {
 	ReceiveMaximum uint16
 	// Window is the most messages that this end keeps in flight, whatever the
 	// Receive Maximum and whichever connection they came on; 0 stands for
-	// 65,535. It bounds the memory, 16 bytes a message in an Outbound and at
-	// most 32 in an Inbound, at most 1 MiB and 512 KiB. Before 5.0 it is an
+	// 65,535. It bounds the memory: 16 bytes a message in an Outbound, 12 in an
+	// Inbound, rounded up to a power of two of messages. Before 5.0 it is an
 	// Outbound's only limit; 1 gives strict order.
 	Window uint16
 	// Retry is after how long without an acknowledgement a PUBLISH or PUBREL is

@@ -59,12 +59,12 @@ func (in *Inbound) Disconnect() {
 		return
 	}
 	in.up = false
-	for id := in.order.head; id != 0; {
-		e := in.index.find(id)
-		id = e.next
+	for p := in.order.head; p != 0; {
+		e := &in.index.entries[p]
 		if e.state&twice == 0 {
-			in.index.remove(e.id)
+			in.index.remove(p)
 		}
+		p = e.next
 	}
 	in.order = list{}
 	in.counted = 0
@@ -103,24 +103,24 @@ func (in *Inbound) Publish(id uint16, level Level, dup bool) (Action, error) {
 	case !in.up:
 		return Action{}, mqttwire.ErrNotConnected
 	}
-	e := in.index.find(id)
-	if e != nil {
-		return in.publishAgain(e, level, dup)
+	if p := in.index.find(id); p != 0 {
+		return in.publishAgain(p, level, dup)
 	}
 	if in.counted >= in.maximum {
 		return Action{}, mqttwire.ErrReceiveMaximum
 	}
-	if in.index.n >= int(in.limit) {
+	if in.index.n >= in.limit {
 		return Action{}, mqttwire.ErrInFlightLimit
 	}
-	e = in.index.insert(id)
-	e.state = uint8(level)>>1 | counted // twice is 1
+	p := in.index.insert(id)
+	in.index.entries[p].state = uint8(level)>>1 | counted // twice is 1
 	in.counted++
-	in.push(e)
-	return Action{Token: uint64(newTicket(id, level, in.epoch)), ID: id, Event: Deliver}, nil
+	in.push(p)
+	return Action{Token: uint64(newTicket(id, level, in.epoch)), ID: id, Outcome: Outcome{Event: Deliver}}, nil
 }
 
-func (in *Inbound) publishAgain(e *entry, level Level, dup bool) (Action, error) {
+func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error) {
+	e := &in.index.entries[p]
 	switch {
 	case e.state&twice != uint8(level)>>1:
 		return Action{}, mqttwire.ErrPacketIDInUse
@@ -135,9 +135,9 @@ func (in *Inbound) publishAgain(e *entry, level Level, dup bool) (Action, error)
 		e.state |= counted
 	}
 	if e.state&queued == 0 {
-		in.push(e)
+		in.push(p)
 	}
-	return Action{ID: e.id, Event: Duplicate}, nil
+	return Action{ID: e.id, Outcome: Outcome{Event: Duplicate}}, nil
 }
 
 // Finish decides a delivery: with a reason below 0x80 the caller has taken the
@@ -151,10 +151,13 @@ func (in *Inbound) publishAgain(e *entry, level Level, dup bool) (Action, error)
 // connection is gone. Then the sender will send the message again, or has
 // given it up.
 func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) error {
-	e := in.index.find(t.ID())
+	p := in.index.find(t.ID())
+	if p == 0 {
+		return mqttwire.ErrStaleTicket
+	}
+	e := &in.index.entries[p]
 	switch {
-	case e == nil,
-		e.state&decided != 0,
+	case e.state&decided != 0,
 		e.state&twice != uint8(t.Level())>>1,
 		t.epoch() <= in.born || t.epoch() > in.epoch,
 		e.state&twice == 0 && t.epoch() != in.epoch:
@@ -170,17 +173,18 @@ func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) error {
 // was taken over. ok is false when there is none, or none before the caller
 // finishes an earlier delivery.
 func (in *Inbound) NextAck() (a Action, ok bool) {
-	if in.order.head == 0 {
+	p := in.order.head
+	if p == 0 {
 		return Action{}, false
 	}
-	e := in.index.find(in.order.head)
+	e := &in.index.entries[p]
 	if e.state&decided == 0 {
 		return Action{}, false
 	}
-	a = Action{ID: e.id, Reply: mqttwire.PUBACK, Journal: Accept}
-	if in.version == mqttwire.V50 {
-		a.Reason = mqttwire.Reason(e.reason)
+	if in.version != mqttwire.V50 {
+		e.reason = uint8(mqttwire.Success)
 	}
+	a = Action{ID: e.id, Packet: Packet{Reply: mqttwire.PUBACK, Reason: mqttwire.Reason(e.reason)}, Outcome: Outcome{Journal: Accept}}
 	if a.Reason.IsError() {
 		a.Journal = Nothing
 	}
@@ -191,7 +195,7 @@ func (in *Inbound) NextAck() (a Action, ok bool) {
 			return a, true // held until the PUBREL
 		}
 	}
-	in.forget(e)
+	in.forget(p)
 	return a, true
 }
 
@@ -205,9 +209,9 @@ func (in *Inbound) Pubrel(id uint16, _ mqttwire.Reason) (Action, error) {
 	if !in.up {
 		return Action{}, mqttwire.ErrNotConnected
 	}
-	a := Action{ID: id, Reply: mqttwire.PUBCOMP, Event: Unsolicited}
-	e := in.index.find(id)
-	if e == nil || e.state&(twice|decided) != twice|decided || in.refused(e) {
+	a := Action{ID: id, Packet: Packet{Reply: mqttwire.PUBCOMP}, Outcome: Outcome{Event: Unsolicited}}
+	p := in.index.find(id)
+	if p == 0 || !in.index.entries[p].held() {
 		if in.version == mqttwire.V50 {
 			a.Reason = mqttwire.PacketIdentifierNotFound
 		}
@@ -215,38 +219,33 @@ func (in *Inbound) Pubrel(id uint16, _ mqttwire.Reason) (Action, error) {
 	}
 	// A PUBREC that waits to be sent again would now be for an id that the
 	// sender may use for something else.
-	if e.state&queued != 0 {
+	if e := &in.index.entries[p]; e.state&queued != 0 {
 		in.remove(e)
 	}
-	in.forget(e)
+	in.forget(p)
 	a.Event, a.Journal = Completed, Forget
 	return a, nil
 }
 
-// refused reports whether the PUBREC of e is of 0x80 or greater, on this
-// connection.
-func (in *Inbound) refused(e *entry) bool {
-	return in.version == mqttwire.V50 && mqttwire.Reason(e.reason).IsError()
-}
-
-// forget ends the exchange of an entry that is in no list.
-func (in *Inbound) forget(e *entry) {
-	if e.state&counted != 0 {
+// forget ends the exchange of an entry that is not in the order.
+func (in *Inbound) forget(p uint16) {
+	if in.index.entries[p].state&counted != 0 {
 		in.counted--
 	}
-	in.index.remove(e.id)
+	in.index.remove(p)
 }
 
 // push appends an entry to the order.
-func (in *Inbound) push(e *entry) {
+func (in *Inbound) push(p uint16) {
+	e := &in.index.entries[p]
 	e.state |= queued
 	e.next, e.prev = 0, in.order.tail
 	if in.order.tail == 0 {
-		in.order.head = e.id
+		in.order.head = p
 	} else {
-		in.index.find(in.order.tail).next = e.id
+		in.index.entries[in.order.tail].next = p
 	}
-	in.order.tail = e.id
+	in.order.tail = p
 }
 
 // remove takes an entry out of the order.
@@ -255,18 +254,18 @@ func (in *Inbound) remove(e *entry) {
 	if e.prev == 0 {
 		in.order.head = e.next
 	} else {
-		in.index.find(e.prev).next = e.next
+		in.index.entries[e.prev].next = e.next
 	}
 	if e.next == 0 {
 		in.order.tail = e.prev
 	} else {
-		in.index.find(e.next).prev = e.prev
+		in.index.entries[e.next].prev = e.prev
 	}
 }
 
 // InFlight returns how many ids are held, 0 to 65,535: of deliveries that are
 // not acknowledged, and of QoS 2 messages that wait for their PUBREL.
-func (in *Inbound) InFlight() int { return in.index.n }
+func (in *Inbound) InFlight() int { return int(in.index.n) }
 
 // Compact gives the memory back if no id is held. Disconnect does so too; a
 // server may want it for a connection that has gone quiet.

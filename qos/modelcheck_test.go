@@ -29,15 +29,16 @@ var smallBounds = []bounds{
 	{name: "both directions", version: v50, levels: levels([]Level{q2}, []Level{q1}), maxima: []uint16{1}, refuse: true},
 	{name: "order", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, refuse: true, small: 2},
 	{name: "receive maximum", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1, 2}},
-	{name: "receive maximum, three", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 2}, inOrder: true, small: 2},
+	{name: "receive maximum, three", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 2}, refuse: true, inOrder: true, small: 2},
 	{name: "pulled", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{2}, pull: true, small: 2},
-	{name: "session lost", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, lose: true, stale: true, small: 2},
+	{name: "session lost", version: v50, levels: levels([]Level{q2, q2, q1}, nil), maxima: []uint16{2}, lose: true, stale: true, small: 2},
 	{name: "snapshot", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, restore: true, small: 2},
 	{name: "crash", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1}, crash: true, small: 2},
+	{name: "crash, refusing", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, refuse: true, crash: true, small: 2},
 	{name: "stale tickets", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, stale: true, small: 2},
 	{name: "requests", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, requests: true, inOrder: true, small: 2},
 	{name: "3.1.1", version: v311, levels: levels([]Level{q2, q1}, []Level{q2}), window: 2, maxima: []uint16{0}, inOrder: true},
-	{name: "3.1.1, sent again", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: true, inOrder: true, small: 2},
+	{name: "3.1.1, sent again", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 1, inOrder: true, small: 2},
 }
 
 // search is a breadth-first search of all worlds within some bounds.
@@ -89,15 +90,33 @@ func (s *search) put(h [2]uint64, n uint32) {
 	s.table[i] = n + 1
 }
 
-// try makes a move in a copy of a world. A panic of the machines is a violation
-// like any other.
-func (b *bounds) try(w *world, m move) (v violation) {
-	defer func() {
-		if p := recover(); p != nil {
-			v = violation(fmt.Sprint("panic: ", p))
-		}
-	}()
-	return b.do(w, m)
+// guard turns a panic of the machines into a violation like any other.
+func guard(v *violation) {
+	if p := recover(); p != nil {
+		*v = violation(fmt.Sprint("panic: ", p))
+	}
+}
+
+// try makes a move in a copy of a world and appends the key of what it leads
+// to.
+func (b *bounds) try(w *world, m move, key []byte) (k []byte, v violation) {
+	defer guard(&v)
+	if v = b.do(w, m); v != "" {
+		return key, v
+	}
+	return b.key(key, w), ""
+}
+
+// choices returns the moves of a world, and the fair one among them, -1 if
+// there is none; then the world has to be finished.
+func (b *bounds) choices(dst []move, w *world) (moves []move, fair int, v violation) {
+	defer guard(&v)
+	moves = b.moves(dst, w)
+	fair, ok := b.fair(w, moves)
+	if !ok {
+		v = b.unfinished(w)
+	}
+	return moves, fair, v
 }
 
 // run explores. It stops at the first violation, which is one of the nearest.
@@ -121,26 +140,23 @@ func (s *search) run() (r result) {
 			for j := range now[i] {
 				w = now[i][j]
 				w.wake()
-				moves = b.moves(moves[:0], &w)
-				fair, ok := b.fair(&w, moves)
-				s.fair[state] = state
-				if !ok {
-					if v := b.unfinished(&w); v != "" {
-						r.broken, r.trace = v, s.trace(state)
-						r.states = len(s.keys)
-						return r
-					}
+				var fair int
+				var v violation
+				if moves, fair, v = b.choices(moves[:0], &w); v != "" {
+					r.broken, r.trace, r.states = v, s.trace(state), len(s.keys)
+					return r
 				}
+				s.fair[state] = state
 				for k, m := range moves {
 					w = now[i][j]
 					w.wake()
 					r.steps++
-					if v := b.try(&w, m); v != "" {
-						r.broken, r.trace = v, append(s.trace(state), m)
-						r.states = len(s.keys)
+					k2, v := b.try(&w, m, key)
+					if v != "" {
+						r.broken, r.trace, r.states = v, append(s.trace(state), m), len(s.keys)
 						return r
 					}
-					n, isNew := s.number(b.key(key, &w))
+					n, isNew := s.number(k2)
 					if isNew {
 						s.from, s.how, s.fair = append(s.from, state), append(s.how, m), append(s.fair, n)
 						w.sleep()
@@ -211,7 +227,7 @@ func (b *bounds) story(t []move) string {
 		if m.kind == receive {
 			before[1-m.d].n--
 		}
-		v := b.try(&w, m)
+		_, v := b.try(&w, m, nil)
 		for d := range w.link {
 			for k := int(before[d].n); k < int(w.link[d].n) && k < maxPackets; k++ {
 				fmt.Fprintf(&s, "; %s sends %v", endNames[d], w.link[d].p[k])
@@ -247,20 +263,34 @@ func TestModelCheck(t *testing.T) {
 	total := 0
 	for i := range all {
 		b := &all[i]
-		began := time.Now()
-		r := explore(b)
-		total += r.states
-		if r.broken != "" {
-			t.Fatalf("%s: after %s", b.name, r.report(b))
-		}
-		line := fmt.Sprintf("%-28s %9d states %10d steps, depth %2d, %v", b.name, r.states, r.steps, r.depth, time.Since(began).Round(time.Millisecond))
-		t.Log(line)
-		if *full {
-			fmt.Fprintln(os.Stderr, line)
-		}
+		t.Run(b.name, func(t *testing.T) {
+			began := time.Now()
+			r := explore(b)
+			total += r.states
+			if r.broken != "" {
+				t.Fatalf("after %s", r.report(b))
+			}
+			line := fmt.Sprintf("%-28s %8d states, %9d steps, depth %2d, %v", b.name, r.states, r.steps, r.depth, time.Since(began).Round(time.Millisecond))
+			t.Log(line)
+			if *full {
+				fmt.Fprintln(os.Stderr, line)
+			}
+		})
 	}
 	t.Logf("%d states in all, %d bytes a world", total, unsafe.Sizeof(world{}))
+	if *full {
+		fmt.Fprintln(os.Stderr, total, "states in all")
+	}
 }
 
 // largeBounds are those of -modelcheck.full.
-var largeBounds = []bounds{}
+var largeBounds = []bounds{
+	{name: "two and two", version: v50, levels: levels([]Level{q2, q1}, []Level{q1, q2}), maxima: []uint16{1, 2}, refuse: true, lose: true, stale: true, small: 2},
+	{name: "two and two, crash", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q1}), maxima: []uint16{1, 2}, refuse: true, crash: true, lose: true, small: 2},
+	{name: "two and two, pulled", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q2}), maxima: []uint16{1, 2}, pull: true, restore: true, small: 2},
+	{name: "three and one, requests", version: v50, levels: levels([]Level{q2, q1, q2}, []Level{q2}), maxima: []uint16{1, 2}, refuse: true, inOrder: true, requests: true, small: 2},
+	{name: "four, crash", version: v50, levels: levels([]Level{q2, q1, q2, q1}, nil), maxima: []uint16{1, 2, 3}, refuse: true, crash: true, lose: true, small: 2},
+	{name: "three, all that can be", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 3}, refuse: true, lose: true, restore: true, stale: true, pull: true, small: 2},
+	{name: "3.1.1, two and two", version: v311, levels: levels([]Level{q2, q1}, []Level{q1, q2}), window: 2, maxima: []uint16{0}, retry: 1, lose: true, small: 2},
+	{name: "3.1.1, three, often, crash", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 2, crash: true, small: 2},
+}

@@ -87,6 +87,7 @@ func (o *Outbound) Connect(c Connection) error {
 	if c.Version != mqttwire.V50 && c.Retry > 0 {
 		o.timers = &timers{after: c.Retry}
 	}
+	o.window.refill()
 	o.nextRelease, o.nextPublish = o.release.head, o.publish.head
 	o.version, o.up = c.Version, true
 	return nil
@@ -185,7 +186,7 @@ func (o *Outbound) Publish(level Level, token uint64, now time.Duration) (Action
 	if o.timers != nil {
 		o.timers.start(&o.window, s, now)
 	}
-	return Action{Token: token, ID: s.id, Reply: mqttwire.PUBLISH, Flags: uint8(level) << 1, Journal: Store}, nil
+	return Action{Token: token, ID: s.id, Packet: Packet{Reply: mqttwire.PUBLISH, Flags: uint8(level) << 1}, Outcome: Outcome{Journal: Store}}, nil
 }
 
 // Subscribe returns a SUBSCRIBE with a free id; token comes back with its
@@ -211,7 +212,7 @@ func (o *Outbound) request(p Phase, t mqttwire.PacketType, token uint64) (Action
 	}
 	s.token, s.state = token, uint8(p)
 	o.window.push(&o.requests, s)
-	return Action{Token: token, ID: s.id, Reply: t, Flags: 0b0010}, nil
+	return Action{Token: token, ID: s.id, Packet: Packet{Reply: t, Flags: 0b0010}}, nil
 }
 
 // Phase returns what the exchange of an id waits for, with its token; 0 if the

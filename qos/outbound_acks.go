@@ -24,7 +24,7 @@ func (o *Outbound) Puback(id uint16, reason mqttwire.Reason) (Action, error) {
 		if o.timers != nil {
 			o.timers.late(&o.window, id)
 		}
-		return Action{ID: id, Event: Unsolicited}, nil
+		return Action{ID: id, Outcome: Outcome{Event: Unsolicited}}, nil
 	}
 	if s.state != uint8(AwaitPuback) {
 		return Action{}, mqttwire.ErrAckMismatch
@@ -49,7 +49,7 @@ func (o *Outbound) Pubrec(id uint16, reason mqttwire.Reason, now time.Duration) 
 	}
 	s := o.window.find(id)
 	if s == nil {
-		a := Action{ID: id, Event: Unsolicited}
+		a := Action{ID: id, Outcome: Outcome{Event: Unsolicited}}
 		if !reason.IsError() {
 			a.Reply, a.Flags = mqttwire.PUBREL, 0b0010
 			if o.version == mqttwire.V50 {
@@ -58,7 +58,7 @@ func (o *Outbound) Pubrec(id uint16, reason mqttwire.Reason, now time.Duration) 
 		}
 		return a, nil
 	}
-	a := Action{Token: s.token, ID: id, Flags: 0b0010}
+	a := Action{Token: s.token, ID: id, Packet: Packet{Flags: 0b0010}}
 	switch Phase(s.state) {
 	case AwaitPubrec:
 		if reason.IsError() {
@@ -102,7 +102,7 @@ func (o *Outbound) Pubcomp(id uint16, _ mqttwire.Reason) (Action, error) {
 	}
 	s := o.window.find(id)
 	if s == nil || s.state != uint8(AwaitPubcomp) {
-		return Action{ID: id, Event: Unsolicited}, nil
+		return Action{ID: id, Outcome: Outcome{Event: Unsolicited}}, nil
 	}
 	return o.finish(&o.release, s, mqttwire.Success), nil
 }
@@ -121,12 +121,12 @@ func (o *Outbound) answered(id uint16, p Phase) (Action, error) {
 	}
 	s := o.window.find(id)
 	if s == nil {
-		return Action{ID: id, Event: Unsolicited}, nil
+		return Action{ID: id, Outcome: Outcome{Event: Unsolicited}}, nil
 	}
 	if s.state != uint8(p) {
 		return Action{}, mqttwire.ErrAckMismatch
 	}
-	a := Action{Token: s.token, ID: id, Event: Completed}
+	a := Action{Token: s.token, ID: id, Outcome: Outcome{Event: Completed}}
 	o.window.remove(&o.requests, s)
 	o.window.give(s)
 	return a, nil
@@ -134,7 +134,7 @@ func (o *Outbound) answered(id uint16, p Phase) (Action, error) {
 
 // finish ends the exchange of a message.
 func (o *Outbound) finish(l *list, s *slot, reason mqttwire.Reason) Action {
-	a := Action{Token: s.token, ID: s.id, Event: Completed, Journal: Forget}
+	a := Action{Token: s.token, ID: s.id, Outcome: Outcome{Event: Completed, Journal: Forget}}
 	if reason.IsError() {
 		a.Event = Rejected
 	}

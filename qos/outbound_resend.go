@@ -36,7 +36,7 @@ func (o *Outbound) NextResend(now time.Duration) (a Action, ok bool) {
 
 // again returns the packet that an exchange is waiting on, as a repetition.
 func (o *Outbound) again(s *slot) Action {
-	a := Action{Token: s.token, ID: s.id, Reply: mqttwire.PUBREL, Flags: 0b0010}
+	a := Action{Token: s.token, ID: s.id, Packet: Packet{Reply: mqttwire.PUBREL, Flags: 0b0010}}
 	switch {
 	case s.state != uint8(AwaitPubcomp):
 		a.Reply, a.Flags = mqttwire.PUBLISH, s.state<<1|fixedheader.FlagDup

@@ -9,7 +9,8 @@ import (
 )
 
 // A snapshot is what outlives a connection and a process: no quota, no request,
-// no delivery that is not decided, since who was to decide it is gone. All
+// no delivery that is not decided, since who was to decide it is gone, and none
+// that was refused, since forgetting it again is not worth a journal line. All
 // numbers are big-endian. Equal states are equal bytes: messages stand in the
 // order in which they would be resumed, ids of an Inbound in rising order.
 //
@@ -73,7 +74,7 @@ func (o *Outbound) AppendSnapshot(dst []byte) []byte {
 
 // Restore makes the machine what AppendSnapshot saw, without a connection. A
 // snapshot that is cut, altered, of an Inbound or of another version is
-// [mqttwire.ErrSnapshot], and then nothing has changed. It takes at most 1 MiB
+// [mqttwire.ErrSnapshot], and then nothing has changed. It takes at most 2 MiB
 // of memory, whatever b says.
 func (o *Outbound) Restore(b []byte) error {
 	records, ok := unseal(b, 'O', outboundHeader, outboundRecord)
@@ -81,70 +82,45 @@ func (o *Outbound) Restore(b []byte) error {
 		return mqttwire.ErrSnapshot
 	}
 	r := Outbound{window: window{last: binary.BigEndian.Uint16(b[2:])}}
-	if len(records) != 0 && !r.window.seat(records) {
-		return mqttwire.ErrSnapshot
-	}
 	var l *list
 	for ; len(records) != 0; records = records[outboundRecord:] {
-		s := r.window.at(binary.BigEndian.Uint16(records))
-		s.state = records[2]
-		s.token = binary.BigEndian.Uint64(records[3:])
+		id, state := binary.BigEndian.Uint16(records), records[2]
 		// The lists stand in one order only.
 		switch {
-		case s.state == uint8(AwaitPubcomp) && (l == nil || l == &r.release):
+		case state == uint8(AwaitPubcomp) && (l == nil || l == &r.release):
 			l = &r.release
 			r.held++
-		case (s.state == uint8(AwaitPuback) || s.state == uint8(AwaitPubrec)) && l != &r.dropped:
+		case (state == uint8(AwaitPuback) || state == uint8(AwaitPubrec)) && l != &r.dropped:
 			l = &r.publish
 			r.held++
-		case s.state > dropped && s.state <= dropped|uint8(AwaitPubcomp):
+		case state > dropped && state <= dropped|uint8(AwaitPubcomp):
 			l = &r.dropped
 		default:
 			return mqttwire.ErrSnapshot
 		}
+		if id == 0 {
+			return mqttwire.ErrSnapshot
+		}
+		s := r.window.claim(id)
+		if s == nil {
+			return mqttwire.ErrSnapshot // twice
+		}
+		s.state, s.token = state, binary.BigEndian.Uint64(records[3:])
 		r.window.push(l, s)
-	}
-	if len(r.window.slots) != 0 {
-		r.window.refill()
 	}
 	*o = r
 	return nil
 }
 
-// seat makes the smallest ring in which the ids of the records do not meet, and
-// marks their slots. It fails where two are the same.
-func (w *window) seat(records []byte) bool {
-	n := minSlots
-	for n < len(records)/outboundRecord {
-		n *= 2
-	}
-	for ; n <= maxSlots; n *= 2 {
-		w.slots = make([]slot, n)
-		w.used = 0
-		for r := records; len(r) != 0; r = r[outboundRecord:] {
-			id := binary.BigEndian.Uint16(r)
-			if s := w.at(id); s.id == 0 && id != 0 {
-				s.id = id
-				s.state = lingering // not free; the caller knows better
-				w.used++
-			}
-		}
-		if int(w.used)*outboundRecord == len(records) {
-			return true
-		}
-	}
-	return false
-}
-
 // AppendSnapshot appends the state of the session to dst and returns the
 // result. It may be taken at any time, also between steps of a connection. It
-// costs 14 bytes, and 3 for each id that is held for a decided message. A
-// delivery that is not decided is not in it: after a Restore the message is
-// delivered again.
+// costs 14 bytes, and 3 for each id of a QoS 2 message that was taken over. A
+// delivery that is not decided, or refused and not acknowledged, is not in it:
+// after a Restore the message is delivered again.
 func (in *Inbound) AppendSnapshot(dst []byte) []byte {
 	ids := make([]uint32, 0, 32) // id and reason; on the stack, if few
 	for i := range in.index.entries {
-		if e := &in.index.entries[i]; e.id != 0 && e.state&(twice|decided) == twice|decided {
+		if e := &in.index.entries[i]; e.id != 0 && e.held() {
 			ids = append(ids, uint32(e.id)<<8|uint32(e.reason))
 		}
 	}
@@ -177,8 +153,11 @@ func (in *Inbound) Restore(b []byte) error {
 			return mqttwire.ErrSnapshot
 		}
 		last = id
-		e := r.index.insert(id)
+		e := &r.index.entries[r.index.insert(id)]
 		e.state, e.reason = twice|decided, records[2]
+		if !e.held() {
+			return mqttwire.ErrSnapshot
+		}
 	}
 	*in = r
 	return nil

@@ -22,7 +22,7 @@ const (
 	released             // this connection carried the PUBREL
 )
 
-// list is a chain of slots or entries, by id.
+// list is a chain of slots by id, or of entries by place.
 type list struct{ head, tail uint16 }
 
 const (
@@ -100,6 +100,22 @@ func (w *window) enqueue(s *slot) {
 	w.free.tail = s.id
 }
 
+// claim makes a slot that of a certain id, in a ring large enough that no other
+// in use is in the way. The queue is void until refill. It returns nil if the
+// id itself is in use.
+func (w *window) claim(id uint16) *slot {
+	for len(w.slots) == 0 || w.at(id).state != free {
+		if len(w.slots) != 0 && w.at(id).id == id || !w.grow() {
+			return nil
+		}
+	}
+	s := w.at(id)
+	s.id = id
+	w.free = list{}
+	w.used++
+	return s
+}
+
 // grow doubles the ring.
 func (w *window) grow() bool {
 	n := max(minSlots, 2*len(w.slots))
@@ -114,7 +130,7 @@ func (w *window) grow() bool {
 		}
 	}
 	w.refill()
-	return w.free.head != 0
+	return true
 }
 
 // refill makes the queue of the free slots, in the order of the ids that follow
@@ -122,6 +138,9 @@ func (w *window) grow() bool {
 func (w *window) refill() {
 	w.free = list{}
 	n := len(w.slots)
+	if n == 0 {
+		return
+	}
 	id := w.last
 	for range n {
 		if id++; id == 0 {

@@ -17,7 +17,7 @@ const (
 	maxMessages = 4 // a direction
 	maxTickets  = 4
 	maxPackets  = 12
-	ring        = 8 // slots and entries that a machine may come to use
+	ring        = 8 // slots and ids that a machine may come to use
 )
 
 // bounds is what a search explores.
@@ -27,16 +27,16 @@ type bounds struct {
 	levels   [2][]Level // of the messages of each end, in the order published
 	maxima   []uint16   // the Receive Maximums that an end may announce; the last is the largest
 	window   uint16
-	refuse   bool // the receiving application may refuse a message (5.0)
-	lose     bool // the session may be lost at the server
-	restore  bool // an end may be replaced by its snapshot
-	crash    bool // an end may fall back to what the journal lines made durable
-	retry    bool // timed re-sending, once a message and connection
-	pull     bool // NextResend and NextAck are steps of their own
-	stale    bool // applications finish QoS 1 deliveries of earlier connections too
-	requests bool // the client subscribes, once a connection
-	inOrder  bool // applications finish deliveries in order
-	small    int  // slots that a ring starts with
+	refuse   bool  // the receiving application may refuse a message (5.0)
+	lose     bool  // the session may be lost at the server
+	restore  bool  // an end may be replaced by its snapshot
+	crash    bool  // an end may fall back to what the journal lines made durable
+	retry    uint8 // timed re-sending, at most so often a message and connection
+	pull     bool  // NextResend and NextAck are steps of their own
+	stale    bool  // applications finish QoS 1 deliveries of earlier connections too
+	requests bool  // the client subscribes, once a connection
+	inOrder  bool  // applications finish deliveries in order
+	small    int   // slots that a ring starts with
 }
 
 type status uint8
@@ -85,7 +85,7 @@ type end struct {
 	out      Outbound
 	in       Inbound
 	slots    [ring]slot
-	entries  [ring]entry
+	entries  [ring + 1]entry
 	timers   timers
 	timer    [ring]timer
 	nSlots   uint8
@@ -153,7 +153,7 @@ func (w *world) sleep() {
 		e := &w.ends[d]
 		e.nSlots = uint8(copy(e.slots[:], e.out.window.slots))
 		e.nEntries = uint8(copy(e.entries[:], e.in.index.entries))
-		if len(e.out.window.slots) > ring || len(e.in.index.entries) > ring {
+		if len(e.out.window.slots) > ring || len(e.in.index.entries) > ring+1 {
 			panic("the bounds are larger than the world")
 		}
 		e.out.window.slots, e.in.index.entries = nil, nil
@@ -186,8 +186,14 @@ func (b *bounds) shrink(e *end) {
 }
 
 // tidy makes the sender reuse ids as early as the standard allows, not as late
-// as it can: each free slot offers its lowest id.
+// as it can: each free slot offers its lowest id. And its clock stands at 0, so
+// that what is polled is due.
 func (e *end) tidy() {
+	if t := e.out.timers; t != nil {
+		for i := range t.slots {
+			t.slots[i].at = 0
+		}
+	}
 	if w := &e.out.window; len(w.slots) != 0 {
 		w.last = 0
 		for i := range w.slots {
@@ -245,7 +251,7 @@ func (b *bounds) moves(dst []move, w *world) []move {
 		e := &w.ends[d]
 		if w.up {
 			room := w.link[d].n < maxPackets-4
-			if next := b.next(e, d); room && next >= 0 && e.out.Quota() > 0 {
+			if next := b.next(e, d); room && next >= 0 {
 				add(publishNext, d, next)
 			}
 			if w.link[1-d].n > 0 {
@@ -255,12 +261,12 @@ func (b *bounds) moves(dst []move, w *world) []move {
 				if e.out.nextRelease != 0 || e.out.nextPublish != 0 && e.out.quota != 0 {
 					add(pullResend, d, 0)
 				}
-				if id := e.in.order.head; id != 0 && e.in.index.find(id).state&decided != 0 {
+				if p := e.in.order.head; p != 0 && e.in.index.entries[p].state&decided != 0 {
 					add(pullAck, d, 0)
 				}
 			}
 			if e.out.timers != nil && room {
-				if id := e.out.timers.list.head; id != 0 && e.messages[e.out.window.at(id).token].resent == 0 {
+				if id := e.out.timers.list.head; id != 0 && e.messages[e.out.window.at(id).token].resent < b.retry {
 					add(poll, d, 0)
 				}
 			}
@@ -320,7 +326,9 @@ func (b *bounds) fair(w *world, moves []move) (pick int, ok bool) {
 		case accept:
 			return 2
 		case publishNext:
-			return 3
+			if w.ends[m.d].out.Quota() > 0 {
+				return 3
+			}
 		case reconnect:
 			if int(m.arg) == len(b.maxima)*len(b.maxima)-1 {
 				return 4
@@ -476,7 +484,11 @@ func (e *end) uses(id uint16) bool {
 
 func (b *bounds) publish(w *world, d, i int) violation {
 	e := &w.ends[d]
+	quota := e.out.Quota()
 	a, err := e.out.Publish(b.levels[d][i], uint64(i), 0)
+	if quota == 0 && (err == mqttwire.ErrSendQuota || err == mqttwire.ErrResuming) {
+		return ""
+	}
 	if err != nil {
 		return violation(fmt.Sprintf("PUBLISH refused: %v", err))
 	}
@@ -509,7 +521,7 @@ func (b *bounds) send(w *world, d int, a Action, again bool) violation {
 		if m.sent && !p.dup {
 			return violation(fmt.Sprintf("PUBLISH %d sent again without DUP", p.id))
 		}
-		if m.here && !b.retry {
+		if m.here && b.retry == 0 {
 			return violation(fmt.Sprintf("PUBLISH %d sent twice on one connection", p.id))
 		}
 		if !m.here {
@@ -587,7 +599,7 @@ func (b *bounds) receive(w *world, d int) violation {
 			e.settle(p.id)
 		}
 	case mqttwire.SUBSCRIBE:
-		return b.send(w, d, Action{ID: uint16(p.id), Reply: mqttwire.SUBACK}, false)
+		return b.send(w, d, Action{ID: uint16(p.id), Packet: Packet{Reply: mqttwire.SUBACK}}, false)
 	case mqttwire.SUBACK:
 		if a, err = e.out.Suback(uint16(p.id)); err == nil && (a.Event != Completed || p.id != e.subID) {
 			return violation(fmt.Sprintf("SUBACK %d is %v", p.id, a.Event))
@@ -772,7 +784,7 @@ func (b *bounds) connect(w *world, resumed bool, max0, max1 uint16) violation {
 	for d := range w.ends {
 		e := &w.ends[d]
 		c := Connection{Version: b.version, Resumed: resumed, ReceiveMaximum: w.maximum[1-d], Window: b.window}
-		if b.retry {
+		if b.retry != 0 {
 			c.Retry = 1
 		}
 		err := e.out.Connect(c)
@@ -861,6 +873,18 @@ func (b *bounds) check(w *world) violation {
 				}
 			}
 		}
+		used := n
+		if e.subID != 0 {
+			used++
+		}
+		if e.out.timers != nil {
+			for id := e.out.timers.lingers.head; id != 0; id = e.out.timers.of(id).next {
+				used++
+			}
+		}
+		if used != int(e.out.window.used) {
+			return violation(fmt.Sprintf("end %d has %d ids in use, and thinks %d", d, used, e.out.window.used))
+		}
 		if n != e.out.InFlight() {
 			return violation(fmt.Sprintf("end %d has %d in flight, and thinks %d", d, n, e.out.InFlight()))
 		}
@@ -904,22 +928,24 @@ func (b *bounds) key(k []byte, w *world) []byte {
 			}
 		}
 		k = append(k, byte(e.in.counted), byte(e.in.index.n))
-		for id := e.in.order.head; id != 0; {
-			x := e.in.index.find(id)
-			k = append(k, byte(id), x.state, x.reason)
-			id = x.next
+		for p := e.in.order.head; p != 0; {
+			x := &e.in.index.entries[p]
+			k = append(k, byte(x.id), x.state, x.reason)
+			p = x.next
 		}
 		k = append(k, 0)
 		for id := uint16(1); id <= ring; id++ {
-			if x := e.in.index.find(id); x != nil && x.state&queued == 0 {
-				k = append(k, byte(id), x.state, x.reason)
+			if p := e.in.index.find(id); p != 0 {
+				if x := &e.in.index.entries[p]; x.state&queued == 0 {
+					k = append(k, byte(id), x.state, x.reason)
+				}
 			}
 		}
 		k = append(k, 0)
 		for i := range b.levels[d] {
 			m := &e.messages[i]
-			bit(m.sent, m.here, m.relHere, m.owes, m.resent != 0)
-			k = append(k, byte(m.status), m.id)
+			bit(m.sent, m.here, m.relHere, m.owes)
+			k = append(k, byte(m.status), m.id, m.resent)
 		}
 		k = append(k, e.released[:e.nReleasd]...)
 		for i := range b.levels[1-d] {
@@ -953,11 +979,11 @@ func (b *bounds) key(k []byte, w *world) []byte {
 			k = append(k, e.durable.released[:e.durable.nReleasd]...)
 			k = append(k, 255)
 		}
+		k = append(k, w.link[d].n)
 		for _, p := range w.link[d].p[:w.link[d].n] {
 			bit(p.dup)
 			k = append(k, byte(p.kind), p.id, p.msg, byte(p.level), byte(p.reason))
 		}
-		k = append(k, 0)
 	}
 	return k
 }
