@@ -9,8 +9,10 @@ import (
 // Ack finishes a delivery: with a reason below 0x80 this end has taken the
 // message over, from 0x80 it will not. It appends the PUBACK or PUBREC once
 // those of all earlier deliveries have left, and then all that have waited for
-// it [MQTT-4.6.0-2, MQTT-4.6.0-3]. What a crash must not lose has to be durable
-// before the call. Ticket 0, that of a QoS 0 message, does nothing.
+// it [MQTT-4.6.0-2, MQTT-4.6.0-3]. Ticket 0, that of a QoS 0 message, does
+// nothing. For a session that is to survive a crash, the message and the line
+// Accept have to be durable before what it appends is written; see
+// [Session.ReplayReceived].
 //
 // Properties are those of 5.0, a Reason String and User Properties. They are
 // left out where they may not be sent, and where the acknowledgement has to

@@ -23,7 +23,8 @@ type Event struct {
 	// Reason is the code of Rejected, Refused (of 5.0) and Disconnect.
 	Reason mqttwire.Reason
 	// Journal is what must be durable before the bytes that the step appended
-	// are written, for a session that is to survive a crash of this end.
+	// are written, for a session that is to survive a crash of this end: a line
+	// for [Session.ReplaySent], of a PUBREL for [Session.ReplayReceived].
 	Journal qos.Op
 }
 
