@@ -178,7 +178,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	parameters := gopter.DefaultTestParametersWithSeed(5)
-	parameters.MinSuccessfulTests = 300
+	parameters.MinSuccessfulTests = 150
 	properties := gopter.NewProperties(parameters)
 	properties.Property("a session lives as the model does", commands.Prop(&commands.ProtoCommands{
 		NewSystemUnderTestFunc: func(commands.State) commands.SystemUnderTest { return &server{t: t} },

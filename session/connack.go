@@ -30,6 +30,9 @@ func (c *Client) receiveFirst(dst []byte, p codec.Packet, now time.Duration) ([]
 
 // judgeConnack holds a CONNACK that accepts to what the CONNECT was.
 func (c *Client) judgeConnack(p *codec.Connack) error {
+	if c.sent.session.life == online {
+		return mqttwire.ErrSessionInUse // the caller's mistake: it has dialled twice
+	}
 	if p.SessionPresent && (c.sent.cleanStart || c.sent.session.life == absent) {
 		return mqttwire.ErrSessionUnknown // [MQTT-3.2.2-2, MQTT-3.2.2-4; 3.1.1 MQTT-3.2.2-1]
 	}

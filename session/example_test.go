@@ -83,6 +83,61 @@ func ExampleServer() {
 	// session left: false
 }
 
+// A client: it connects, subscribes, and does what its deadlines ask for.
+func ExampleClient() {
+	var (
+		options session.ClientOptions
+		state   session.Session
+		d       codec.Decoder
+		c       session.Client
+		now     time.Duration
+	)
+	receive := func(b []byte) (dst []byte) { // what a read has brought
+		for len(b) > 0 {
+			h, body, n, err := codec.Split(c.Rules(), b, c.MaxSize())
+			if err != nil {
+				return c.Fail(dst, h.Type, err)
+			}
+			b = b[n:]
+			var ev session.Event
+			if dst, ev, err = c.Receive(dst, &d, h, body, now); err != nil {
+				fmt.Println("error:", err)
+				return dst
+			}
+			fmt.Println(h.Type, ev.Kind, ev.Token)
+			if ev.Kind == session.Deliver {
+				dst, _ = c.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{})
+			}
+		}
+		return dst
+	}
+	hello := codec.Connect{Version: mqttwire.V311, CleanStart: true, ClientID: []byte("c"), KeepAlive: 60}
+	b, _ := c.Connect(nil, &state, &hello, &options, now)
+	fmt.Printf("% x\n", b)
+	receive([]byte("\x20\x02\x00\x00"))
+	var subscribe codec.Subscribe
+	subscribe.Subscriptions, _ = subscribe.Subscriptions.Append(codec.Subscription{Filter: []byte("roof/#"), QoS: qos.AtLeastOnce})
+	b, id, _ := c.Subscribe(nil, &subscribe, 100, now)
+	fmt.Printf("% x, id %d\n", b, id)
+	receive([]byte("\x90\x03\x00\x01\x01"))
+
+	now, _ = c.Deadline()
+	b, _, _ = c.Poll(nil, now)
+	fmt.Printf("%v: % x\n", now, b)
+	receive([]byte("\xd0\x00"))
+	b, _ = c.Disconnect(nil, mqttwire.NormalDisconnection, codec.Properties{})
+	fmt.Printf("% x\n", b) // write it, close the connection
+	c.Close(now)
+	// Output:
+	// 10 0d 00 04 4d 51 54 54 04 02 00 3c 00 01 63
+	// CONNACK accepted 0
+	// 82 0b 00 01 00 06 72 6f 6f 66 2f 23 01, id 1
+	// SUBACK subscribed 100
+	// 45s: c0 00
+	// PINGRESP none 0
+	// e0 00
+}
+
 // network carries bytes between two ends, framed, as long as it is up.
 type network struct{ toServer, toClient []byte }
 

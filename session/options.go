@@ -15,7 +15,8 @@ type Limits struct {
 	// InboundWindow is the most unfinished messages of the peer's that this
 	// end keeps, over all connections of a session, 0 for 65,535. At most 32
 	// bytes each while it lasts. Before 5.0, where no Receive Maximum can be
-	// announced, it is the only limit.
+	// announced, it is the only limit; with a Receive Maximum, twice that is
+	// ample, since some may be left over from connections before.
 	InboundWindow uint16
 	// TopicAliases is the most Topic Aliases that this end gives to topics it
 	// publishes to, first come, first served; the peer's Topic Alias Maximum

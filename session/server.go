@@ -96,7 +96,9 @@ func (s *Server) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 }
 
 // Takes reports whether Receive takes a packet of type t now: while a CONNECT is
-// not answered only AUTH, and with the connection over none (5.0 §3.1.4).
+// not answered only AUTH, and with the connection over none (5.0 §3.1.4). A
+// server that answers later looks at the next packet with [codec.Framer.Peek],
+// and leaves it there.
 func (s *Server) Takes(t mqttwire.PacketType) bool {
 	switch s.phase {
 	case Connecting:

@@ -114,8 +114,9 @@ func (s *Session) Poll(now time.Duration) Event {
 	return Event{}
 }
 
-// Deadline returns when to call Poll. ok is false where nothing will happen by
-// itself, as on a connection.
+// Deadline returns when to call Poll, a moment long past where it has something
+// to tell already. ok is false where nothing will happen by itself, as on a
+// connection.
 func (s *Session) Deadline() (at time.Duration, ok bool) {
 	switch {
 	case s.due || s.ended:
