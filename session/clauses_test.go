@@ -494,6 +494,22 @@ func testMaximumPacketSize(t *testing.T) {
 	if out, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPacketTooLarge || len(out) != 0 || s.Phase() != session.Closing || s.state.Exists() {
 		t.Errorf("CONNACK: % x, %v", out, err)
 	}
+	// Nor can a client do with a server that takes no acknowledgement, and it
+	// says so only if it may.
+	for size, want := range map[uint32]string{4: "e00195", 2: ""} {
+		c = dialled(t, connect(mqttwire.V50))
+		out, err := c.send(&codec.Connack{Properties: maximumPacketSize(size)(codec.Properties{})})
+		if err != mqttwire.ErrPacketTooLarge || c.Phase() != session.Closing {
+			t.Errorf("a server that takes %d bytes: %v", size, err)
+		}
+		is(t, "DISCONNECT", out, want)
+	}
+	// What one client is told overrules the options.
+	s = asked(t, session.ServerOptions{MaximumPacketSize: 30}, connect(mqttwire.V50))
+	s.accept(&codec.Connack{Properties: maximumPacketSize(29)(codec.Properties{})})
+	if s.MaxSize() != 29 {
+		t.Errorf("Maximum Packet Size %d", s.MaxSize())
+	}
 }
 
 // explained are properties that a peer may do without.
@@ -787,6 +803,10 @@ func testSessionExpiryInDisconnect(t *testing.T) {
 	if _, err := c.Disconnect(nil, 0, later.Properties); err != mqttwire.ErrSessionExpiry || c.Phase() != session.Connected {
 		t.Errorf("client: %v", err)
 	}
+	c = accepted(t, with(sessionExpiry(2)), &codec.Connack{})
+	if out, err := c.Disconnect(nil, 0, later.Properties); err != nil || len(out) != 9 || c.state.Expiry() != 5 {
+		t.Errorf("client: % x, %v, expiry %d", out, err, c.state.Expiry())
+	}
 }
 
 func testNothingAfterDisconnect(t *testing.T) {
@@ -1069,6 +1089,11 @@ func testRefusedMessages(t *testing.T) {
 	if _, err := s.Ack(nil, s.last.Ticket(), mqttwire.ProtocolError, codec.Properties{}); err != mqttwire.ErrPubrecCode {
 		t.Errorf("a code that PUBREC cannot carry: %v", err)
 	}
+	c := accepted(t, connect(mqttwire.V50), &codec.Connack{})
+	c.send(publish(1, 1))
+	if _, err := c.Ack(nil, c.last.Ticket(), mqttwire.NoMatchingSubscribers, codec.Properties{}); err != mqttwire.ErrPubackCode {
+		t.Errorf("a code that is the server's: %v", err)
+	}
 	for level, ack := range map[qos.Level]codec.Packet{1: &codec.Puback{ID: 1, Code: 0x97}, 2: &codec.Pubrec{ID: 2, Code: 0x97}} {
 		s := connected(t, session.ServerOptions{}, kept(mqttwire.V50))
 		s.Publish(nil, publish(1, 0), 1, 0)
@@ -1221,6 +1246,10 @@ func testAuth(t *testing.T) {
 		t.Error(err)
 	}
 	is(t, "DISCONNECT of the client", out, "e00182")
+	c = dialled(t, with(authMethod("m")))
+	if _, err := c.send(auth(more, "m"), auth(more, "m")); err != mqttwire.ErrAuthUnexpected {
+		t.Errorf("client: AUTH twice: %v", err)
+	}
 	c = dialled(t, with(authMethod("m")))
 	if _, err := c.send(&codec.Connack{}); err != mqttwire.ErrAuthMethod {
 		t.Errorf("client: CONNACK without the method: %v", err)

@@ -22,15 +22,10 @@ import (
 // others are those of [codec.Disconnect.Append], and [mqttwire.ErrPhase] where
 // there is no connection, or it is over.
 func (e *end) Disconnect(dst []byte, code mqttwire.Reason, properties codec.Properties) ([]byte, error) {
-	switch e.phase {
-	case Idle, Closing:
-		return dst, mqttwire.ErrPhase
-	case Opened:
-		e.phase = Closing
-		return dst, nil
-	}
 	switch {
-	case e.role == mqttwire.Server && (e.phase == Connecting || e.version != mqttwire.V50):
+	case e.phase == Idle || e.phase == Closing:
+		return dst, mqttwire.ErrPhase
+	case e.role == mqttwire.Server && (e.phase != Connected || e.version != mqttwire.V50):
 	case e.version != mqttwire.V50 && code != mqttwire.NormalDisconnection:
 	default:
 		seconds, ok := uint32(0), false

@@ -118,10 +118,22 @@ func TestWillAndNewConnection(t *testing.T) {
 		if got := happened(&s.state, s.now); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
-		// The new connection has a will of its own.
+		// The new connection has a will of its own, the one after that none.
 		s.Close(s.now)
 		if got := happened(&s.state, s.now+10*second); got != "will " {
 			t.Errorf("%s: then %q", c.name, got)
+		}
+		s.again(p)
+		happened(&s.state, s.now)
+		without := *p
+		without.WillFlag, without.Will, without.CleanStart = false, codec.Will{}, false
+		s.again(&without)
+		if got := happened(&s.state, s.now); got != "" {
+			t.Errorf("%s: resumed without a will: %q", c.name, got)
+		}
+		s.Close(s.now)
+		if got := happened(&s.state, s.now+10*second); got != "" {
+			t.Errorf("%s: a connection without a will: %q", c.name, got)
 		}
 	}
 }
@@ -244,6 +256,24 @@ func TestSessionPresent(t *testing.T) {
 			want = "e00182"
 		}
 		is(t, v.String(), out, want)
+		// Neither where it has asked for a new one, nor where its own has expired.
+		c = accepted(t, kept(v), &codec.Connack{})
+		c.Close(0)
+		again := kept(v)
+		again.CleanStart = true
+		c.dial(again)
+		if _, err := c.send(&codec.Connack{SessionPresent: true}); err != mqttwire.ErrSessionUnknown {
+			t.Errorf("%v: %v after a clean start", v, err)
+		}
+		if v == mqttwire.V50 {
+			c = accepted(t, with(sessionExpiry(20)), &codec.Connack{})
+			c.Close(0)
+			c.now = 20 * second
+			c.dial(kept(v))
+			if _, err := c.send(&codec.Connack{SessionPresent: true}); err != mqttwire.ErrSessionUnknown {
+				t.Errorf("%v: %v after the session has expired", v, err)
+			}
+		}
 		c = accepted(t, kept(v), &codec.Connack{})
 		c.Publish(nil, publish(1, 0), 4, 0)
 		c.Close(0)
@@ -293,16 +323,23 @@ func TestClientKeepAlive(t *testing.T) {
 	if at, ok := c.Deadline(); !ok || at != 30*second {
 		t.Errorf("deadline %v, %v", at, ok)
 	}
-	out, _, err := c.Poll(nil, 30*second)
+	// Both directions count.
+	c.now = 3 * second
+	c.Publish(nil, publish(0, 0), 0, 5*second)
+	c.send(publish(0, 0))
+	if at, _ := c.Deadline(); at != 33*second {
+		t.Errorf("deadline %v", at)
+	}
+	out, _, err := c.Poll(nil, 33*second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	is(t, "PINGREQ", out, "c000")
-	c.now = 31 * second
+	c.now = 34 * second
 	if _, err := c.send(&codec.Pingresp{}); err != nil {
 		t.Fatal(err)
 	}
-	if out, err = c.Ping(nil, 32*second); err != nil || len(out) != 2 {
+	if out, err = c.Ping(nil, 35*second); err != nil || len(out) != 2 {
 		t.Errorf("% x, %v", out, err)
 	}
 	if _, _, err := c.Poll(nil, 300*second); err != mqttwire.ErrKeepAliveTimeout || c.Phase() != session.Closing {
