@@ -206,8 +206,9 @@ func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]by
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
 	start := len(dst)
-	dst = slices.Grow(dst, fixedheader.MaxSize+head+room)
-	b := dst[start : start+fixedheader.MaxSize+head]
+	head += 1 + varint.Size(uint32(length))
+	dst = slices.Grow(dst, head+room)
+	b := dst[start : start+head]
 	b[0] = p.firstByte()
 	b[1] = byte(length)
 	n := 2
