@@ -269,14 +269,16 @@ func (p *Publish) checkAll(r Rules) mqttwire.Error {
 		return p.Properties.bad
 	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
+	case p.QoS > 3: // which no bits can hold
+		return mqttwire.ErrQoS
+	case p.QoS == 0 && p.ID != 0: // for which there is no place
+		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case r.Unchecked:
 		return 0
 	case p.QoS > qos.ExactlyOnce:
 		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
 	case p.QoS == 0 && p.Dup && r.Version != mqttwire.V31:
 		return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
-	case p.QoS == 0 && p.ID != 0:
-		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case p.QoS != 0 && p.ID == 0:
 		return mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
 	case len(p.Topic) == 0 && r.Version != mqttwire.V50:
