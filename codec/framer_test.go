@@ -395,6 +395,7 @@ func TestAppendHead(t *testing.T) {
 		}
 	}
 	p := codec.Publish{Topic: []byte("a/#")}
+	mustPanic(t, "AppendHead of less than nothing", func() { _, _ = (&codec.Publish{Topic: []byte("a")}).AppendHead(nil, v50, -1) })
 	if b, err := p.AppendHead([]byte("x"), v50, 1); err != mqttwire.ErrTopicWildcard || string(b) != "x" {
 		t.Errorf("AppendHead of a wildcard: %q, %v", b, err)
 	}

@@ -23,7 +23,8 @@ type Publish struct {
 	ID uint16
 	// QoS is the level of delivery.
 	QoS qos.Level
-	// Dup says that this may be a re-delivery. It is false for QoS 0.
+	// Dup says that this may be a re-delivery. It is false for QoS 0, but 3.1
+	// does not forbid it there.
 	Dup bool
 	// Retain says, from a client, that the server is to keep the message;
 	// from a server, that it has been kept (3.1.1 §3.3.1.3, 5.0 §3.3.1.3).
@@ -179,8 +180,12 @@ func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
 
 // AppendHead appends p but for its payload, of which it only takes the length,
 // in bytes: the caller writes the payload itself, from wherever it is, right
-// after what is appended. p.Payload is ignored.
+// after what is appended. p.Payload is ignored. It panics where payloadLength
+// is negative.
 func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
+	if payloadLength < 0 {
+		panic("codec: AppendHead of a payload of negative length")
+	}
 	out, e := p.appendHead(dst, r, payloadLength, 0)
 	if e != 0 {
 		return dst, e
