@@ -143,6 +143,10 @@ func TestDowngradeDropsDetail(t *testing.T) {
 	if b := encode(t, &subscribe, v311); !bytes.Equal(b, []byte{0x82, 6, 0, 1, 0, 1, 'a', 1}) {
 		t.Errorf("SUBSCRIBE: %x", b)
 	}
+	again := must(subscribe.Subscriptions.Reset().Append(codec.Subscription{Filter: []byte("a"), NoLocal: true}))(t)
+	if s, _, _ := again.Next(); !s.NoLocal {
+		t.Error("after Reset the list still drops options")
+	}
 	if s, _, _ := original.Subscriptions.Next(); !s.NoLocal {
 		t.Error("the clone lost its options")
 	}

@@ -87,6 +87,13 @@ func TestFramerBodiesDoNotReachFurther(t *testing.T) {
 	if _, body, ok, err := f.Next(); !ok || err != nil || !bytes.Equal(body, []byte{0, 2}) {
 		t.Errorf("next body: %x, %v, %v", body, ok, err)
 	}
+	feed(&f, []byte{0x30, 4, 0, 1, 'a', 'x', 0x30, 4, 0, 1, 'b', 'y', 0xc0, 0}, 14)
+	_, body, _, _ = f.Next()
+	f.Stream(3)
+	chunk, rest := f.Payload()
+	if cap(body) != len(body) || cap(chunk) != 1 || rest != 0 {
+		t.Errorf("a body of %d bytes reaches to %d, a chunk of %d to %d", len(body), cap(body), len(chunk), cap(chunk))
+	}
 }
 
 // TestFramerMemory holds that memory follows the bytes that have come, not the

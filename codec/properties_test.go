@@ -417,6 +417,10 @@ func TestPropertyOrder(t *testing.T) {
 	if !slices.Equal(ids, []uint32{100, 101, 102}) {
 		t.Errorf("identifiers %v", ids)
 	}
+	_, rest, _ := p.Next()
+	if err := rest.Check(mqttwire.PUBLISH); err != nil || rest.Check(mqttwire.CONNECT) != mqttwire.ErrPropertyMisplaced {
+		t.Errorf("what Next leaves is not judged: %v, %v", err, rest.Check(mqttwire.CONNECT))
+	}
 	for range p.UserProperties() {
 		break
 	}
