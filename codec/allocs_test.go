@@ -89,7 +89,7 @@ func lookInto(p codec.Packet) {
 			sink += len(s.Filter)
 		}
 		for s, rest, ok := p.Subscriptions.Next(); ok; s, rest, ok = rest.Next() {
-			sink += int(s.QoS)
+			sink += int(s.Options.QoS())
 		}
 		sink += p.Subscriptions.Len()
 	case *codec.Suback:
@@ -233,7 +233,7 @@ func TestBuildingAllocatesNothing(t *testing.T) {
 		props = codec.AppendProperty(props, codec.Property{ID: codec.UserProperty, Key: name, Value: value})
 		subscriptions = subscriptions.Reset()
 		for range 3 {
-			l, err := subscriptions.Append(codec.Subscription{Filter: name, QoS: 1, NoLocal: true})
+			l, err := subscriptions.Append(codec.Subscription{Filter: name, Options: 1 | codec.NoLocal})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -131,11 +131,11 @@ func breaches(tb testing.TB) []refusal {
 		subscribe(v50, mqttwire.ErrShareName, "MQTT-4.8.2-1", codec.Subscription{Filter: []byte("$share//a")}),
 		subscribe(v50, mqttwire.ErrShareWildcard, "MQTT-4.8.2-2", codec.Subscription{Filter: []byte("$share/+/a")}),
 		subscribe(v50, mqttwire.ErrShareFilter, "MQTT-4.8.2-2", codec.Subscription{Filter: []byte("$share/g")}),
-		subscribe(v50, mqttwire.ErrNoLocalShared, "MQTT-3.8.3-4", codec.Subscription{Filter: []byte("$share/g/a"), NoLocal: true}),
-		subscribe(v50, mqttwire.ErrSubscribeQoS, "§3.8.3.1", codec.Subscription{Filter: topic, QoS: 3}),
-		subscribe(v50, mqttwire.ErrRetainHandling, "§3.8.3.1", codec.Subscription{Filter: topic, RetainHandling: 3}),
-		subscribe(v31, mqttwire.ErrSubscribeQoS, "3.1 §3.8", codec.Subscription{Filter: topic, QoS: 3}),
-		subscribe(v311, mqttwire.ErrSubscribeReserved, "3.1.1 MQTT-3.8.3-4", codec.Subscription{Filter: topic, NoLocal: true}),
+		subscribe(v50, mqttwire.ErrNoLocalShared, "MQTT-3.8.3-4", codec.Subscription{Filter: []byte("$share/g/a"), Options: codec.NoLocal}),
+		subscribe(v50, mqttwire.ErrSubscribeQoS, "§3.8.3.1", codec.Subscription{Filter: topic, Options: 3}),
+		subscribe(v50, mqttwire.ErrRetainHandling, "§3.8.3.1", codec.Subscription{Filter: topic, Options: 0x30}),
+		subscribe(v31, mqttwire.ErrSubscribeQoS, "3.1 §3.8", codec.Subscription{Filter: topic, Options: 3}),
+		subscribe(v311, mqttwire.ErrSubscribeReserved, "3.1.1 MQTT-3.8.3-4", codec.Subscription{Filter: topic, Options: codec.NoLocal}),
 
 		{"MQTT-2.2.1-3", v50, &codec.Suback{Codes: codes.Append(0)}, mqttwire.ErrPacketID},
 		{"MQTT-3.8.4-6", v50, &codec.Suback{ID: 1}, mqttwire.ErrSubackEmpty},
@@ -286,12 +286,6 @@ func TestAppendRefusesWhatCannotBeWritten(t *testing.T) {
 	if _, err := (codec.Subscriptions{}).Append(codec.Subscription{Filter: long}); err != mqttwire.ErrTopicTooLong {
 		t.Errorf("Subscriptions.Append of 65,536 bytes: %v", err)
 	}
-	if _, err := (codec.Subscriptions{}).Append(codec.Subscription{Filter: topic, QoS: 4}); err != mqttwire.ErrSubscribeQoS {
-		t.Errorf("Subscriptions.Append of QoS 4: %v", err)
-	}
-	if _, err := (codec.Subscriptions{}).Append(codec.Subscription{Filter: topic, RetainHandling: 4}); err != mqttwire.ErrRetainHandling {
-		t.Errorf("Subscriptions.Append of Retain Handling 4: %v", err)
-	}
 	if l, err := codec.AppendFilter(filters(t, "a"), long); err != mqttwire.ErrTopicTooLong || l.Len() != 1 {
 		t.Errorf("AppendFilter of 65,536 bytes: %v, %d filters", err, l.Len())
 	}
@@ -370,7 +364,7 @@ func everyPacket(tb testing.TB) []codec.Packet {
 		&codec.Pubrel{ID: 7, Code: 0x92, Properties: props},
 		&codec.Pubcomp{ID: 7, Code: 0x92, Properties: props},
 		&codec.Subscribe{ID: 7, Properties: props, Subscriptions: subscriptions(tb,
-			codec.Subscription{Filter: []byte("a/#"), QoS: 2, NoLocal: true, RetainAsPublished: true, RetainHandling: 2},
+			codec.Subscription{Filter: []byte("a/#"), Options: 2 | codec.NoLocal | codec.RetainAsPublished | codec.DoNotSendRetained},
 			codec.Subscription{Filter: []byte("b")})},
 		&codec.Suback{ID: 7, Properties: props, Codes: codes.Append(1, 0x87)},
 		&codec.Unsubscribe{ID: 7, Properties: props, Filters: filters(tb, "a/#", "b")},

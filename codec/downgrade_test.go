@@ -132,22 +132,22 @@ func TestDowngradeDropsDetail(t *testing.T) {
 		t.Errorf("SUBACK: %x", b)
 	}
 	subscribe := codec.Subscribe{ID: 1, Subscriptions: subscriptions(t,
-		codec.Subscription{Filter: []byte("a"), QoS: 1, NoLocal: true, RetainAsPublished: true, RetainHandling: 2})}
+		codec.Subscription{Filter: []byte("a"), Options: 1 | codec.NoLocal | codec.RetainAsPublished | codec.DoNotSendRetained})}
 	original := subscribe.Clone()
 	if err := subscribe.Downgrade(mqttwire.V311); err != nil {
 		t.Fatal(err)
 	}
-	if s, _, _ := subscribe.Subscriptions.Next(); s.QoS != 1 || s.NoLocal || s.RetainAsPublished || s.RetainHandling != 0 {
+	if s, _, _ := subscribe.Subscriptions.Next(); s.Options != 1 {
 		t.Errorf("options are still there: %+v", s)
 	}
 	if b := encode(t, &subscribe, v311); !bytes.Equal(b, []byte{0x82, 6, 0, 1, 0, 1, 'a', 1}) {
 		t.Errorf("SUBSCRIBE: %x", b)
 	}
-	again := must(subscribe.Subscriptions.Reset().Append(codec.Subscription{Filter: []byte("a"), NoLocal: true}))(t)
-	if s, _, _ := again.Next(); !s.NoLocal {
+	again := must(subscribe.Subscriptions.Reset().Append(codec.Subscription{Filter: []byte("a"), Options: codec.NoLocal}))(t)
+	if s, _, _ := again.Next(); !s.Options.NoLocal() {
 		t.Error("after Reset the list still drops options")
 	}
-	if s, _, _ := original.Subscriptions.Next(); !s.NoLocal {
+	if s, _, _ := original.Subscriptions.Next(); !s.Options.NoLocal() {
 		t.Error("the clone lost its options")
 	}
 	connack := codec.Connack{Code: 0x88, Properties: codec.AppendReasonString(codec.Properties{}, "busy")}

@@ -183,7 +183,7 @@ func ExampleSubscribe() {
 	var list codec.Subscriptions
 	for _, filter := range []string{"a/+", "$share/group/b/#"} {
 		var err error
-		list, err = list.Append(codec.Subscription{Filter: []byte(filter), QoS: qos.AtLeastOnce})
+		list, err = list.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(qos.AtLeastOnce)})
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -195,8 +195,8 @@ func ExampleSubscribe() {
 
 	suback := codec.Suback{ID: p.ID}
 	for s := range p.Subscriptions.All() {
-		fmt.Printf("%s, %s\n", s.Filter, s.QoS)
-		suback.Codes = suback.Codes.Append(mqttwire.Reason(s.QoS))
+		fmt.Printf("%s, %s\n", s.Filter, s.Options.QoS())
+		suback.Codes = suback.Codes.Append(mqttwire.Reason(s.Options.QoS()))
 	}
 	wire, err = suback.Append(nil, codec.Rules{Version: mqttwire.V50, From: mqttwire.Server})
 	fmt.Printf("%x %v\n", wire, err)

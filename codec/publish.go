@@ -171,11 +171,7 @@ func cut(final bool) mqttwire.Error {
 
 // Append appends p to dst.
 func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
-	out, e := p.appendHead(dst, r, len(p.Payload), len(p.Payload))
-	if e != 0 {
-		return dst, e
-	}
-	return append(out, p.Payload...), nil
+	return p.append(dst, r, len(p.Payload), true)
 }
 
 // AppendHead appends p but for its payload, of which it only takes the length,
@@ -186,51 +182,48 @@ func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, er
 	if payloadLength < 0 {
 		panic("codec: AppendHead of a payload of negative length")
 	}
-	out, e := p.appendHead(dst, r, payloadLength, 0)
+	return p.append(dst, r, payloadLength, false)
+}
+
+// append appends p, with or without its payload of payloadLength bytes.
+func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload bool) ([]byte, error) {
+	var e mqttwire.Error
+	if p.isPlain(r) {
+		e = text.CheckName(p.Topic) // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	} else {
+		e = p.check(r)
+	}
 	if e != 0 {
 		return dst, e
 	}
-	return out, nil
-}
-
-// appendHead appends all but the payload and leaves room for so many bytes
-// after it.
-func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]byte, mqttwire.Error) {
-	if e := p.check(r); e != 0 {
-		return dst, e
-	}
-	head := 2 + len(p.Topic)
-	if p.QoS > 0 {
-		head += 2
-	}
-	if r.Version == mqttwire.V50 {
-		head += propertiesSize(&p.Properties, r.Version)
-	}
-	length := head + payloadLength
+	length := p.bodySize(r.Version, payloadLength)
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	start := len(dst)
-	head += 1 + varint.Size(uint32(length))
-	dst = slices.Grow(dst, head+room)
-	b := dst[start : start+head]
-	b[0] = p.firstByte()
-	b[1] = byte(length)
-	n := 2
-	if length >= 0x80 {
-		n = 1 + len(appendVarint(b[1:1], length))
+	room := packetSize(length)
+	if !withPayload {
+		room -= payloadLength
 	}
-	b[n], b[n+1] = byte(len(p.Topic)>>8), byte(len(p.Topic))
-	n += 2 + copy(b[n+2:], p.Topic)
+	if cap(dst)-len(dst) < room {
+		dst = slices.Grow(dst, room)
+	}
+	if length < 0x80 {
+		dst = append(dst, p.firstByte(), byte(length), 0, byte(len(p.Topic)))
+	} else {
+		dst, _ = varint.Append(append(dst, p.firstByte()), uint32(length))
+		dst = append(dst, byte(len(p.Topic)>>8), byte(len(p.Topic)))
+	}
+	dst = append(dst, p.Topic...)
 	if p.QoS > 0 {
-		b[n], b[n+1] = byte(p.ID>>8), byte(p.ID)
-		n += 2
+		dst = append(dst, byte(p.ID>>8), byte(p.ID))
 	}
-	dst = dst[:start+n]
 	if r.Version == mqttwire.V50 {
 		dst = appendProperties(dst, &p.Properties, r.Version)
 	}
-	return dst, 0
+	if withPayload {
+		dst = append(dst, p.Payload...)
+	}
+	return dst, nil
 }
 
 func (p *Publish) firstByte() byte {
@@ -244,27 +237,15 @@ func (p *Publish) firstByte() byte {
 	return b
 }
 
-// check refuses what Decode would, and what would be lost. What most packets
-// are passes at the first look.
+// isPlain reports whether p is what most packets are: nothing that check looks
+// at can be wrong but the characters of the topic.
+func (p *Publish) isPlain(r Rules) bool {
+	return uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) && !p.Dup && !r.Unchecked &&
+		r.Version.Valid() && p.Properties.isEmpty()
+}
+
+// check refuses what Decode would, and what would be lost.
 func (p *Publish) check(r Rules) mqttwire.Error {
-	if r.Version.Valid() && uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) &&
-		!p.Dup && p.Properties.bad == 0 && (len(p.Properties.b) == 0 || r.From != mqttwire.Client && p.hasPlainProperties(r)) {
-		e := text.CheckName(p.Topic)
-		if e == 0 || r.Unchecked {
-			return 0
-		}
-		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
-	}
-	return p.checkAll(r)
-}
-
-// hasPlainProperties reports whether the properties need no second look.
-func (p *Publish) hasPlainProperties(r Rules) bool {
-	return r.Version == mqttwire.V50 && !p.Properties.raw && p.Properties.seen&^allowedProperties[mqttwire.PUBLISH] == 0
-}
-
-// checkAll is check, rule by rule.
-func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	switch {
 	case !r.Version.Valid():
 		return mqttwire.ErrVersion
@@ -302,18 +283,16 @@ func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	return checkPublishProperties(seen, len(p.Topic), r.From)
 }
 
-// headSize returns the size of the variable header: all between the fixed
-// header and the payload.
-func (p *Publish) headSize(v mqttwire.Version) int {
-	n := fieldSize(p.Topic) + propertiesSize(&p.Properties, v)
+// Size returns how many bytes Append writes in version v.
+func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v, len(p.Payload))) }
+
+func (p *Publish) bodySize(v mqttwire.Version, payloadLength int) int {
+	n := 2 + len(p.Topic) + payloadLength + propertiesSize(&p.Properties, v)
 	if p.QoS > 0 {
 		n += 2
 	}
 	return n
 }
-
-// Size returns how many bytes Append writes in version v.
-func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.headSize(v) + len(p.Payload)) }
 
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.

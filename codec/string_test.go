@@ -44,7 +44,7 @@ func TestString(t *testing.T) {
 		{&codec.Pubrel{ID: 1, Code: 0x92}, `PUBREL id=1 code=0x92 "Packet Identifier not found"`},
 		{&codec.Pubcomp{ID: 65535}, `PUBCOMP id=65535 code=0x00 "Success"`},
 		{&codec.Subscribe{ID: 2, Subscriptions: subscriptions(t,
-			codec.Subscription{Filter: []byte("a/#"), QoS: 1, NoLocal: true, RetainAsPublished: true, RetainHandling: 2}, codec.Subscription{Filter: []byte("b")})},
+			codec.Subscription{Filter: []byte("a/#"), Options: 1 | codec.NoLocal | codec.RetainAsPublished | codec.DoNotSendRetained}, codec.Subscription{Filter: []byte("b")})},
 			`SUBSCRIBE id=2 filter="a/#" qos=1 no-local retain-as-published retain-handling=2 filter="b" qos=0`},
 		{&codec.Suback{ID: 2, Codes: codes.Append(0, 0x80)}, `SUBACK id=2 code=0x00 "Granted QoS 0" code=0x80 "Unspecified error"`},
 		{&codec.Unsubscribe{ID: 2, Filters: filters(t, "a/#", "b")}, `UNSUBSCRIBE id=2 filter="a/#" filter="b"`},
