@@ -23,7 +23,8 @@ type Publish struct {
 	ID uint16
 	// QoS is the level of delivery.
 	QoS qos.Level
-	// Dup says that this may be a re-delivery. It is false for QoS 0.
+	// Dup says that this may be a re-delivery. It is false for QoS 0, but 3.1
+	// does not forbid it there.
 	Dup bool
 	// Retain says, from a client, that the server is to keep the message;
 	// from a server, that it has been kept (3.1.1 §3.3.1.3, 5.0 §3.3.1.3).
@@ -175,8 +176,12 @@ func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
 
 // AppendHead appends p but for its payload, of which it only takes the length,
 // in bytes: the caller writes the payload itself, from wherever it is, right
-// after what is appended. p.Payload is ignored.
+// after what is appended. p.Payload is ignored. It panics where payloadLength
+// is negative.
 func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
+	if payloadLength < 0 {
+		panic("codec: AppendHead of a payload of negative length")
+	}
 	return p.append(dst, r, payloadLength, false)
 }
 
@@ -191,15 +196,17 @@ func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload boo
 	if e != 0 {
 		return dst, e
 	}
-	length := p.headSize(r.Version) + payloadLength
+	length := p.bodySize(r.Version, payloadLength)
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	room := length
+	room := packetSize(length)
 	if !withPayload {
 		room -= payloadLength
 	}
-	dst = slices.Grow(dst, fixedheader.MaxSize+room)
+	if cap(dst)-len(dst) < room {
+		dst = slices.Grow(dst, room)
+	}
 	if length < 0x80 {
 		dst = append(dst, p.firstByte(), byte(length), 0, byte(len(p.Topic)))
 	} else {
@@ -248,14 +255,16 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 		return p.Properties.bad
 	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
+	case p.QoS > 3: // which no bits can hold
+		return mqttwire.ErrQoS
+	case p.QoS == 0 && p.ID != 0: // for which there is no place
+		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case r.Unchecked:
 		return 0
 	case p.QoS > qos.ExactlyOnce:
 		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
 	case p.QoS == 0 && p.Dup && r.Version != mqttwire.V31:
 		return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
-	case p.QoS == 0 && p.ID != 0:
-		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case p.QoS != 0 && p.ID == 0:
 		return mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
 	case len(p.Topic) == 0 && r.Version != mqttwire.V50:
@@ -274,18 +283,16 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 	return checkPublishProperties(seen, len(p.Topic), r.From)
 }
 
-// headSize returns the size of the variable header: all between the fixed
-// header and the payload.
-func (p *Publish) headSize(v mqttwire.Version) int {
-	n := fieldSize(p.Topic) + propertiesSize(&p.Properties, v)
+// Size returns how many bytes Append writes in version v.
+func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v, len(p.Payload))) }
+
+func (p *Publish) bodySize(v mqttwire.Version, payloadLength int) int {
+	n := 2 + len(p.Topic) + payloadLength + propertiesSize(&p.Properties, v)
 	if p.QoS > 0 {
 		n += 2
 	}
 	return n
 }
-
-// Size returns how many bytes Append writes in version v.
-func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.headSize(v) + len(p.Payload)) }
 
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
