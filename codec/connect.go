@@ -244,10 +244,22 @@ func (p *Connect) checkClientID() mqttwire.Error {
 		if p.Version == mqttwire.V31 || p.Version == mqttwire.V311 && !p.CleanStart {
 			return mqttwire.ErrClientIDEmpty // 3.1 §3.1, 3.1.1 [MQTT-3.1.3-7]
 		}
-	case p.Version == mqttwire.V31 && len(p.ClientID) > maxClientID31 && utf8.RuneCount(p.ClientID) > maxClientID31:
+	case p.Version == mqttwire.V31 && len(p.ClientID) > maxClientID31 && characters(p.ClientID) > maxClientID31:
 		return mqttwire.ErrClientIDTooLong // 3.1 §3.1
 	}
 	return 0
+}
+
+// characters returns the number of characters in a well-formed string. It is
+// utf8.RuneCount without the allocation that this makes, as of Go 1.26, for
+// what is not ASCII.
+func characters(b []byte) (n int) {
+	for _, c := range b {
+		if utf8.RuneStart(c) {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *Will) decode(v mqttwire.Version, b []byte) (rest []byte, e mqttwire.Error) {
