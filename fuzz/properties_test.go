@@ -10,6 +10,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/fuzz"
+	"github.com/mqttwire/mqttwire/fuzz/internal/twin"
 	"github.com/mqttwire/mqttwire/varint"
 )
 
@@ -70,16 +71,16 @@ func propertiesOK(b []byte, in mqttwire.PacketType) bool {
 			b = b[max(n, 0):]
 		case 0x03, 0x12, 0x15, 0x1a, 0x1c, 0x1f:
 			s, whole := field()
-			ok = whole && stringOK(s)
+			ok = whole && twin.String(s)
 		case 0x08:
 			s, whole := field()
-			ok = whole && nameOK(s)
+			ok = whole && twin.TopicName(s)
 		case 0x09, 0x16:
 			_, ok = field()
 		case 0x26:
 			key, whole := field()
 			value, both := field()
-			ok = whole && both && stringOK(key) && stringOK(value)
+			ok = whole && both && twin.String(key) && twin.String(value)
 		}
 		if !ok {
 			return false

@@ -3,44 +3,13 @@ package fuzz_test
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fuzz"
+	"github.com/mqttwire/mqttwire/fuzz/internal/twin"
 	"github.com/mqttwire/mqttwire/testdata"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
-
-// The rules of strings and topics, slow and obvious.
-
-func stringOK(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
-
-func nameOK(s string) bool {
-	return stringOK(s) && len(s) > 0 && len(s) <= 65535 && !strings.ContainsAny(s, "+#")
-}
-
-func filterOK(s string) bool {
-	if !stringOK(s) || len(s) == 0 || len(s) > 65535 {
-		return false
-	}
-	levels := strings.Split(s, "/")
-	for i, level := range levels {
-		switch {
-		case level == "+", level == "#" && i == len(levels)-1:
-		case strings.ContainsAny(level, "+#"):
-			return false
-		}
-	}
-	return true
-}
-
-func subscriptionOK(s string) bool {
-	if !strings.HasPrefix(s, "$share/") {
-		return filterOK(s)
-	}
-	parts := strings.SplitN(s, "/", 3)
-	return len(s) <= 65535 && len(parts) == 3 && nameOK(parts[1]) && filterOK(parts[2])
-}
 
 // FuzzTopics compares the checks of topics with the obvious ones.
 func FuzzTopics(f *testing.F) {
@@ -76,9 +45,9 @@ func checkTopic(t *testing.T, s string) {
 		got, same error
 		want      bool
 	}{
-		{"CheckName", topicmatch.CheckName(s), topicmatch.CheckName([]byte(s)), nameOK(s)},
-		{"CheckFilter", topicmatch.CheckFilter(s), topicmatch.CheckFilter([]byte(s)), filterOK(s)},
-		{"CheckSubscription", topicmatch.CheckSubscription(s), topicmatch.CheckSubscription([]byte(s)), subscriptionOK(s)},
+		{"CheckName", topicmatch.CheckName(s), topicmatch.CheckName([]byte(s)), twin.TopicName(s)},
+		{"CheckFilter", topicmatch.CheckFilter(s), topicmatch.CheckFilter([]byte(s)), twin.TopicFilter(s)},
+		{"CheckSubscription", topicmatch.CheckSubscription(s), topicmatch.CheckSubscription([]byte(s)), twin.Subscription(s)},
 	} {
 		if (check.got == nil) != check.want || check.got != check.same {
 			t.Fatalf("%s(%q): %v, as bytes %v, want ok %v", check.name, s, check.got, check.same, check.want)
@@ -92,7 +61,7 @@ func checkTopic(t *testing.T, s string) {
 		t.Fatalf("IsShared(%q) = %v", s, !shared)
 	}
 	group, inner, ok := topicmatch.SplitShared(s)
-	if ok && "$share/"+group+"/"+inner != s || !ok && inner != "" || shared && subscriptionOK(s) && !ok {
+	if ok && "$share/"+group+"/"+inner != s || !ok && inner != "" || shared && twin.Subscription(s) && !ok {
 		t.Fatalf("SplitShared(%q) = %q, %q, %v", s, group, inner, ok)
 	}
 }
