@@ -7,6 +7,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/fixedheader"
 	"github.com/mqttwire/mqttwire/fuzz"
 )
@@ -62,6 +63,31 @@ func checkRefused(t *testing.T, r codec.Rules, p codec.Packet, err error) {
 		return
 	}
 	mustBeTyped(t, err, v)
+	mustBeAnswerable(t, r, err.(mqttwire.Error), v, p)
+}
+
+// mustBeAnswerable holds that the answer to an error is a packet that the other
+// end may send.
+func mustBeAnswerable(t *testing.T, r codec.Rules, e mqttwire.Error, v mqttwire.Version, to codec.Packet) {
+	if to == nil {
+		return
+	}
+	a := e.Answer(v, to.Type())
+	r = codec.Rules{Version: a.Version, From: [...]mqttwire.Role{mqttwire.Either, mqttwire.Server, mqttwire.Client}[r.From]}
+	var answer codec.Packet
+	switch a.Packet {
+	case 0:
+		return
+	case mqttwire.CONNACK:
+		answer = &codec.Connack{Code: connack.Code(a.Code)}
+	case mqttwire.DISCONNECT:
+		answer = &codec.Disconnect{Code: a.Code}
+	default:
+		t.Fatalf("%v: answer %+v", e, a)
+	}
+	if _, err := answer.Append(nil, r); err != nil || !a.Code.IsError() && a.Version == mqttwire.V50 || a.Code == 0 {
+		t.Fatalf("%v in %v: answer %+v: %v", e, to.Type(), a, err)
+	}
 }
 
 func zero(of mqttwire.PacketType) codec.Packet {

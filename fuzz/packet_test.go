@@ -81,7 +81,17 @@ func shows(s string) bool {
 // FuzzString holds that no way of printing a packet shows a password or
 // authentication data.
 func FuzzString(f *testing.F) {
-	addSeeds(func(b []byte, version, from byte) { f.Add(b, version, from) })
+	for i, s := range fuzz.Seeds() {
+		// The packets with something to hide, and some of the others.
+		switch mqttwire.PacketType(append(s.Packet, 0)[0] >> 4) {
+		case mqttwire.CONNECT, mqttwire.CONNACK, mqttwire.AUTH:
+		default:
+			if i%16 > 0 {
+				continue
+			}
+		}
+		f.Add(s.Packet, version(s.Rules), from(s.Rules))
+	}
 	f.Fuzz(func(t *testing.T, b []byte, version, from byte) {
 		p, r := packetOf(rules(version, from), b)
 		hide := func(q codec.Properties) codec.Properties {
