@@ -147,9 +147,14 @@ var mutations = []Mutation{
 		if p == nil {
 			return None
 		}
-		id := pick(src, "\x00", "\x04", "\x07", "\x0a", "\x14", "\x20", "\x2b", "\x3f", "\x40", "\x7f", "\x80\x01", "\xff\x7f",
-			"\x81\x00", "\xa6\x00", "\x80\x80\x80\x80\x01", "\x26\x80")
-		p.props = append(p.props, prop{id: []byte(id), value: []part{{value: src.Bytes(src.Intn(6))}}})
+		id := pick(src, "\x00", "\x04", "\x2b", "\x3e", "\x3f", "\x40", "\x7f", "\x80\x01", "\xff\x7f", "\x81\x00", "\xa6\x00",
+			"\x80\x80\x80\x80\x01", "\x26\x80")
+		if any := codec.PropertyID(src.Byte() & 0x7f); !any.Defined() && src.Bool() {
+			id = string(rune(any))
+		}
+		// What follows would be the value of one type or another.
+		value := pick(src, "", "\x00", "\x00\x01", "\x00\x00\x00\x01", "\x00\x00", "\x00\x01a", "\x00\x01a\x00\x01b")
+		p.props = append(p.props, prop{id: []byte(id), value: []part{{value: []byte(value)}}})
 		return Invalid
 	}},
 	{"property-missing", func(_ *Source, r codec.Rules, t *tree) Verdict {
