@@ -44,7 +44,61 @@ func FuzzDecode(f *testing.F) {
 		}
 		checkAccepted(t, r, h, body, p)
 		checkSenders(t, r, h, body, p)
+		checkLength(t, r, h, body, p)
+		extend(p)
+		if !bytes.Equal(b, original) {
+			t.Fatalf("appending to a field of %v changed the bytes it was decoded from", p)
+		}
 	})
+}
+
+// checkLength holds that a body of another length than the header says is
+// refused, and so is a header of another type.
+func checkLength(t *testing.T, r codec.Rules, h fixedheader.Header, body []byte, p codec.Packet) {
+	q := zero(p.Type())
+	longer, shorter, other := h, h, h
+	longer.Length++
+	shorter.Length--
+	other.Type = other.Type%15 + 1
+	if err := q.Decode(r, longer, body); err == nil {
+		t.Fatalf("%v: decoded from less than its Remaining Length", q)
+	}
+	if err := q.Decode(r, shorter, body); err == nil && h.Length > 0 {
+		t.Fatalf("%v: decoded from more than its Remaining Length", q)
+	}
+	if err := q.Decode(r, other, body); err != mqttwire.ErrWrongPacket {
+		t.Fatalf("%v from the header of a %v: %v", q.Type(), other.Type, err)
+	}
+}
+
+// extend appends to whatever can be appended to in a decoded packet.
+func extend(p codec.Packet) {
+	for _, block := range blocks(p) {
+		codec.AppendUserProperty(block, "more", "of it")
+	}
+	more := []byte("more of it")
+	switch p := p.(type) {
+	case *codec.Connect:
+		for _, b := range [][]byte{p.ClientID, p.UserName, p.Password, p.Will.Topic, p.Will.Payload} {
+			_ = append(b, more...)
+		}
+	case *codec.Publish:
+		_, _ = append(p.Topic, more...), append(p.Payload, more...)
+	case *codec.Subscribe:
+		for s := range p.Subscriptions.All() {
+			_ = append(s.Filter, more...)
+		}
+		p.Subscriptions.Append(codec.Subscription{Filter: more})
+	case *codec.Unsubscribe:
+		for f := range p.Filters.All() {
+			_ = append(f, more...)
+		}
+		codec.AppendFilter(p.Filters, more)
+	case *codec.Suback:
+		p.Codes.Append(1, 2)
+	case *codec.Unsuback:
+		p.Codes.Append(1, 2)
+	}
 }
 
 // checkRefused holds that an error is typed and leaves nothing behind but what
@@ -195,7 +249,7 @@ func FuzzGenerated(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		src := fuzz.Source(data)
 		r := fuzz.Rules(&src)
-		switch src.Intn(4) {
+		switch src.Intn(5) {
 		case 0:
 			p := fuzz.Packet(&src, r)
 			mustRoundTrip(t, r, p)
@@ -209,6 +263,8 @@ func FuzzGenerated(f *testing.F) {
 			checkVerdict(t, r, b, verdict, name)
 		case 3:
 			checkUnchecked(t, r, fuzz.Unchecked(&src, r))
+		case 4:
+			checkOtherRules(t, fuzz.Rules(&src), fuzz.Packet(&src, r))
 		}
 	})
 }
@@ -231,6 +287,16 @@ func checkVerdict(t *testing.T, r codec.Rules, b []byte, verdict fuzz.Verdict, n
 	if !ok {
 		t.Fatalf("%s, %v from %v, is %v: decoded with %v\n% x", name, r.Version, r.From, verdict, err, b)
 	}
+}
+
+// checkOtherRules holds that a packet is written as it is or not at all by rules
+// other than its own: nothing that a version lacks is dropped.
+func checkOtherRules(t *testing.T, r codec.Rules, p codec.Packet) {
+	if _, err := p.Append(nil, r); err != nil {
+		mustBeTyped(t, err, r.Version)
+		return
+	}
+	mustRoundTrip(t, r, p)
 }
 
 // checkUnchecked holds that Append writes what it is told to, of exactly the

@@ -10,6 +10,7 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/fixedheader"
 	"github.com/mqttwire/mqttwire/fuzz"
+	"github.com/mqttwire/mqttwire/varint"
 )
 
 // A frame is what a stream says in one place: a packet, or an error, which ends
@@ -307,6 +308,12 @@ func FuzzHead(f *testing.F) {
 		first, err := p.AppendHead(nil, r, len(p.Payload))
 		if err != nil || !bytes.Equal(append(first, p.Payload...), all) {
 			t.Fatalf("AppendHead: % x, %v, want % x", first, err, all)
+		}
+		if _, err := p.AppendHead(nil, r, varint.Max-head); err != nil {
+			t.Fatalf("AppendHead of the largest packet: %v", err)
+		}
+		if _, err := p.AppendHead(nil, r, varint.Max-head+1); err != mqttwire.ErrVarintTooLong {
+			t.Fatalf("AppendHead of a larger packet: %v", err)
 		}
 	})
 }

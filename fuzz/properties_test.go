@@ -127,6 +127,18 @@ func blocks(p codec.Packet) []codec.Properties {
 		return []codec.Properties{p.Properties}
 	case *codec.Puback:
 		return []codec.Properties{p.Properties}
+	case *codec.Pubrec:
+		return []codec.Properties{p.Properties}
+	case *codec.Pubrel:
+		return []codec.Properties{p.Properties}
+	case *codec.Pubcomp:
+		return []codec.Properties{p.Properties}
+	case *codec.Suback:
+		return []codec.Properties{p.Properties}
+	case *codec.Unsubscribe:
+		return []codec.Properties{p.Properties}
+	case *codec.Unsuback:
+		return []codec.Properties{p.Properties}
 	case *codec.Subscribe:
 		return []codec.Properties{p.Properties}
 	case *codec.Disconnect:
