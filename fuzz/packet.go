@@ -216,12 +216,16 @@ func many(src *Source) int {
 func subscribe(src *Source, r codec.Rules) *codec.Subscribe {
 	p := &codec.Subscribe{ID: packetID(src), Properties: propertiesIn(src, r, mqttwire.SUBSCRIBE)}
 	for range many(src) {
-		s := codec.Subscription{QoS: level(src)}
+		s := codec.Subscription{Options: codec.SubscriptionOptions(level(src))}
 		shared := r.Version == mqttwire.V50 && src.OneIn(4)
 		if r.Version == mqttwire.V50 {
-			s.NoLocal = !shared && src.Bool() // [MQTT-3.8.3-4]
-			s.RetainAsPublished = src.Bool()
-			s.RetainHandling = codec.RetainHandling(src.Intn(3))
+			if !shared && src.Bool() {
+				s.Options |= codec.NoLocal // [MQTT-3.8.3-4]
+			}
+			if src.Bool() {
+				s.Options |= codec.RetainAsPublished
+			}
+			s.Options |= pick(src, codec.SendRetained, codec.SendRetainedIfNew, codec.DoNotSendRetained)
 		}
 		s.Filter = filter(src, shared)
 		var err error
