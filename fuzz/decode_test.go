@@ -242,13 +242,16 @@ var full = func() map[mqttwire.PacketType][]byte {
 // FuzzGenerated draws packets: what the generator calls valid must be accepted
 // and come back the same, what it calls invalid must be refused.
 func FuzzGenerated(f *testing.F) {
-	for seed := range uint64(300) {
+	for seed := range uint64(600) {
 		f.Add([]byte(fuzz.Random(seed, 40+int(seed))))
 	}
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		src := fuzz.Source(data)
 		r := fuzz.Rules(&src)
+		if src.OneIn(8) {
+			r = codec.Rules{From: mqttwire.Client} // before CONNECT
+		}
 		switch src.Intn(5) {
 		case 0:
 			p := fuzz.Packet(&src, r)

@@ -18,11 +18,11 @@ func Rules(src *Source) codec.Rules {
 // Packet draws a valid packet of any type that may be sent under r: every
 // field, property, option and code can come up. Its Append under r succeeds.
 //
-// Where r has no Version, it is a CONNECT of any version, whatever r.From says:
-// no other packet can come before one.
+// Where r has no Version, it is a CONNECT of any version: nothing else can come
+// before one. It panics where r has no Version and r.From is the server.
 func Packet(src *Source, r codec.Rules) codec.Packet {
 	if r.Version == 0 {
-		r = codec.Rules{Version: Rules(src).Version}
+		r.Version = Rules(src).Version
 		return PacketOf(src, r, mqttwire.CONNECT)
 	}
 	return PacketOf(src, r, pick(src, types(r)...))

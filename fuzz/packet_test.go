@@ -18,6 +18,9 @@ func packetOf(r codec.Rules, b []byte) (codec.Packet, codec.Rules) {
 	p, err := decode(r, b)
 	if err != nil {
 		src := fuzz.Source(b)
+		if r.Version == 0 {
+			r.From = mqttwire.Client
+		}
 		p = fuzz.Packet(&src, r)
 	}
 	if c, ok := p.(*codec.Connect); ok {
