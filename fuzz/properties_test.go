@@ -161,11 +161,14 @@ func checkBuilt(t *testing.T, b []byte, of mqttwire.PacketType, all []codec.Prop
 	if checked == nil && !bytes.Equal(built.Bytes(), b) {
 		t.Fatalf("built % x of % x", built.Bytes(), b)
 	}
-	for in := range propertiesOf {
-		judged, raw := built.Check(in), codec.PropertiesOf(built.Bytes()).Check(in)
-		if (judged == nil) != (raw == nil) {
-			t.Fatalf("% x for %v: Check of what was built: %v, of the bytes: %v", built.Bytes(), in, judged, raw)
+	mustBeJudgedAsBytes(t, built)
+	mustBeJudgedAsBytes(t, built.Clone())
+	// What is appended to is judged as well, wherever it comes from.
+	for _, base := range []codec.Properties{codec.PropertiesOf(b), decoded(b, of, checked), built.Clone(), built.Clone().Reset()} {
+		for _, x := range all[:min(len(all), 3)] {
+			base = codec.AppendProperty(base, x)
 		}
+		mustBeJudgedAsBytes(t, base)
 	}
 	if built.Len() != len(built.Bytes()) {
 		t.Fatalf("Len %d, %d bytes", built.Len(), len(built.Bytes()))
@@ -179,6 +182,42 @@ func checkBuilt(t *testing.T, b []byte, of mqttwire.PacketType, all []codec.Prop
 	if i != len(all) {
 		t.Fatalf("Next gives %d properties, All %d", i, len(all))
 	}
+}
+
+// mustBeJudgedAsBytes fails unless Check says of a block what it says of its
+// bytes.
+func mustBeJudgedAsBytes(t *testing.T, p codec.Properties) {
+	t.Helper()
+	for in := range propertiesOf {
+		judged, raw := p.Check(in), codec.PropertiesOf(p.Bytes()).Check(in)
+		if (judged == nil) != (raw == nil) {
+			t.Fatalf("% x for %v: Check of the block: %v, of its bytes: %v", p.Bytes(), in, judged, raw)
+		}
+	}
+}
+
+// decoded returns the valid block b as Decode gives it, nothing where b is not
+// valid or stands somewhere else than in these packets.
+func decoded(b []byte, of mqttwire.PacketType, checked error) codec.Properties {
+	r := codec.Rules{Version: mqttwire.V50}
+	var p codec.Packet
+	switch of {
+	case mqttwire.PUBLISH:
+		p = &codec.Publish{Topic: []byte("t"), Properties: codec.PropertiesOf(b)}
+	case mqttwire.CONNACK:
+		p = &codec.Connack{Properties: codec.PropertiesOf(b)}
+	}
+	if p == nil || checked != nil {
+		return codec.Properties{}
+	}
+	wire, err := p.Append(nil, r)
+	if err == nil {
+		p, err = decode(r, wire)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return blocks(p)[0]
 }
 
 // checkGetters holds that each getter gives the first property of its name.
