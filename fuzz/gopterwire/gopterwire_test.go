@@ -152,19 +152,20 @@ func TestAppendLeavesWhatIsThere(t *testing.T) {
 }
 
 func TestProperties(t *testing.T) {
+	all := gopter.NewProperties(gopter.DefaultTestParametersWithSeed(1))
 	for in := codec.WillProperties; in <= mqttwire.AUTH; in++ {
-		forAll(t, func(r codec.Rules) gopter.Gen { return gopterwire.Properties(in, r.From) },
-			func(r codec.Rules, p codec.Properties) string {
-				if err := codec.PropertiesOf(p.Bytes()).Check(in); err != nil {
-					return err.Error()
-				}
-				var again codec.Properties
-				for x := range p.All() {
-					again = codec.AppendProperty(again, x)
-				}
-				return cmp.Diff(p, again, samePacket)
-			})
+		all.Property(in.String(), prop.ForAll(func(s gopterwire.Sample[codec.Properties]) string {
+			if err := codec.PropertiesOf(s.Value.Bytes()).Check(in); err != nil {
+				return err.Error()
+			}
+			var again codec.Properties
+			for x := range s.Value.All() {
+				again = codec.AppendProperty(again, x)
+			}
+			return cmp.Diff(s.Value, again, samePacket)
+		}, gopterwire.Properties(in, mqttwire.Either)))
 	}
+	all.TestingRun(t)
 }
 
 // The checks of topicmatch agree with their twins, on topics and on what is
