@@ -26,16 +26,20 @@ func (v Verdict) String() string {
 // shorter, bits that 3.1 does not use, and what else one of the Mutations makes
 // that is Valid.
 func Wire(src *Source, r codec.Rules) []byte {
+	plain, choices := !src.OneIn(3), reserve(src)
 	b := shortest(src, r)
-	if !src.OneIn(3) {
+	if plain {
 		return b
 	}
-	m := pick(src, mutations...)
-	if out, verdict := m.Apply(src, r, b); verdict == Valid {
+	if out, verdict := pick(&choices, mutations...).Apply(&choices, r, b); verdict == Valid {
 		return out
 	}
 	return b
 }
+
+// reserve takes bytes for what is decided after a packet is drawn, which may
+// leave none.
+func reserve(src *Source) Source { return src.Bytes(min(32, len(*src)/4)) }
 
 func shortest(src *Source, r codec.Rules) []byte {
 	b, err := Packet(src, r).Append(nil, r)
@@ -47,12 +51,14 @@ func shortest(src *Source, r codec.Rules) []byte {
 // a valid packet that one of the Mutations was applied to. It returns them with
 // what is to be made of them under r and the name of the mutation.
 func Almost(src *Source, r codec.Rules) (packet []byte, verdict Verdict, name string) {
+	choices := reserve(src)
 	b := shortest(src, r)
-	// One that does not apply makes room for the next in the list; the last
-	// ones apply to everything.
-	for i := src.Intn(len(mutations)); i < len(mutations); i++ {
-		if packet, verdict = mutations[i].Apply(src, r, b); verdict != None {
-			return packet, verdict, mutations[i].Name
+	// One that does not apply makes room for another, of another kind.
+	at := choices.Intn(len(mutations))
+	for i := range mutations {
+		m := mutations[(at+25*i)%len(mutations)]
+		if packet, verdict = m.Apply(&choices, r, b); verdict != None {
+			return packet, verdict, m.Name
 		}
 	}
 	return b, Valid, "none"
