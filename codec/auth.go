@@ -59,11 +59,11 @@ func (p *Auth) check(r Rules) mqttwire.Error {
 	if r.Version != mqttwire.V50 {
 		return mqttwire.ErrNotInVersion // 5.0 §3.15
 	}
-	if r.Unchecked {
-		return 0
-	}
 	if _, e := r.checkAppendProperties(&p.Properties, mqttwire.AUTH); e != 0 {
 		return e
+	}
+	if r.Unchecked {
+		return 0
 	}
 	return p.checkContent(r)
 }

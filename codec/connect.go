@@ -2,7 +2,6 @@ package codec
 
 import (
 	"slices"
-	"unicode/utf8"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
@@ -250,12 +249,11 @@ func (p *Connect) checkClientID() mqttwire.Error {
 	return 0
 }
 
-// characters returns the number of characters in a well-formed string. It is
-// utf8.RuneCount without the allocation that this makes, as of Go 1.26, for
-// what is not ASCII.
-func characters(b []byte) (n int) {
-	for _, c := range b {
-		if utf8.RuneStart(c) {
+// characters counts those of well-formed UTF-8. utf8.RuneCount can allocate.
+func characters(s []byte) int {
+	n := 0
+	for _, b := range s {
+		if b&0xc0 != 0x80 {
 			n++
 		}
 	}
@@ -324,6 +322,8 @@ func (p *Connect) check(r Rules) mqttwire.Error {
 		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
 	case p.Bridge && p.Version == mqttwire.V50:
 		return mqttwire.ErrNotInVersion
+	case p.Will.QoS > 3: // which no bits can hold
+		return mqttwire.ErrWillQoS
 	case !p.UserNameFlag && len(p.UserName) > 0 || !p.PasswordFlag && len(p.Password) > 0 || !p.WillFlag && p.Will.hasContent():
 		return mqttwire.ErrFieldWithoutFlag // 3.1.1 [MQTT-3.1.2-18], 5.0 [MQTT-3.1.2-16] and the like
 	}

@@ -23,7 +23,8 @@ type Publish struct {
 	ID uint16
 	// QoS is the level of delivery.
 	QoS qos.Level
-	// Dup says that this may be a re-delivery. It is false for QoS 0.
+	// Dup says that this may be a re-delivery. It is false for QoS 0, but 3.1
+	// does not forbid it there.
 	Dup bool
 	// Retain says, from a client, that the server is to keep the message;
 	// from a server, that it has been kept (3.1.1 §3.3.1.3, 5.0 §3.3.1.3).
@@ -175,8 +176,12 @@ func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
 
 // AppendHead appends p but for its payload, of which it only takes the length,
 // in bytes: the caller writes the payload itself, from wherever it is, right
-// after what is appended. p.Payload is ignored.
+// after what is appended. p.Payload is ignored. It panics where payloadLength
+// is negative.
 func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
+	if payloadLength < 0 {
+		panic("codec: AppendHead of a payload of negative length")
+	}
 	return p.append(dst, r, payloadLength, false)
 }
 
@@ -195,7 +200,7 @@ func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload boo
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	room := fixedheader.MaxSize + length
+	room := packetSize(length)
 	if !withPayload {
 		room -= payloadLength
 	}
@@ -250,14 +255,16 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 		return p.Properties.bad
 	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
+	case p.QoS > 3: // which no bits can hold
+		return mqttwire.ErrQoS
+	case p.QoS == 0 && p.ID != 0: // for which there is no place
+		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case r.Unchecked:
 		return 0
 	case p.QoS > qos.ExactlyOnce:
 		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
 	case p.QoS == 0 && p.Dup && r.Version != mqttwire.V31:
 		return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
-	case p.QoS == 0 && p.ID != 0:
-		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case p.QoS != 0 && p.ID == 0:
 		return mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
 	case len(p.Topic) == 0 && r.Version != mqttwire.V50:

@@ -121,7 +121,7 @@ func appendHeader(dst []byte, t mqttwire.PacketType, length int) ([]byte, mqttwi
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	dst = slices.Grow(dst, fixedheader.MaxSize+length)
+	dst = slices.Grow(dst, packetSize(length))
 	dst = append(dst, byte(t)<<4|fixedheader.ReservedFlags(t))
 	return appendVarint(dst, length), 0
 }

@@ -46,7 +46,7 @@ func (p *Unsuback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 
 func (l ReasonCodes) checkUnsuback() mqttwire.Error {
 	if len(l.b) == 0 {
-		return mqttwire.ErrUnsubackEmpty // 5.0 [MQTT-3.11.3-1]
+		return mqttwire.ErrUnsubackEmpty // 5.0 [MQTT-3.11.3-2]
 	}
 	for _, b := range l.b {
 		if !mqttwire.Reason(b).AllowedIn(mqttwire.UNSUBACK) {
