@@ -40,7 +40,7 @@ const (
 //   - A Protocol Name that is not MQTT's earns nothing: its sender does not
 //     speak MQTT.
 func (e Error) Answer(v Version, t PacketType) Answer {
-	if t == CONNECT {
+	if t == CONNECT && e != ErrDirection { // else it came to a client
 		return e.answerConnect(v)
 	}
 	if v != V50 {

@@ -37,7 +37,8 @@ const (
 	ErrTopicWildcard      // a wildcard character in a Topic Name
 	ErrMultiLevelWildcard // a # that is not the whole last level of a Topic Filter
 	ErrSingleWildcard     // a + that does not fill a level of a Topic Filter
-	ErrShareName          // $share/ with no ShareName, or with a wildcard in it
+	ErrShareName          // $share/ with an empty ShareName
+	ErrShareWildcard      // a wildcard in a ShareName
 	ErrShareFilter        // $share/name without a Topic Filter after it
 
 	// CONNECT.
@@ -177,7 +178,8 @@ var errorTable = [...]struct {
 	ErrTopicWildcard:      {"wildcard character in a topic name", MalformedPacket, "§3.3", "MQTT-3.3.2-2", "MQTT-3.3.2-2"},
 	ErrMultiLevelWildcard: {"# is not the whole last level of the topic filter", MalformedPacket, "Appendix A", "MQTT-4.7.1-2", "MQTT-4.7.1-1"},
 	ErrSingleWildcard:     {"+ does not fill a whole level of the topic filter", MalformedPacket, "Appendix A", "MQTT-4.7.1-3", "MQTT-4.7.1-2"},
-	ErrShareName:          {"share name empty or with a wildcard", MalformedPacket, "", "", "MQTT-4.8.2-1"},
+	ErrShareName:          {"share name is empty", MalformedPacket, "", "", "MQTT-4.8.2-1"},
+	ErrShareWildcard:      {"share name contains a wildcard", MalformedPacket, "", "", "MQTT-4.8.2-2"},
 	ErrShareFilter:        {"share name without a topic filter after it", MalformedPacket, "", "", "MQTT-4.8.2-2"},
 
 	ErrProtocolName:            {"protocol name is not MQTT or MQIsdp", UnsupportedProtocolVersion, "§3.1", "MQTT-3.1.2-1", "MQTT-3.1.2-1"},
@@ -215,7 +217,7 @@ var errorTable = [...]struct {
 	ErrSubackEmpty:       {"SUBACK without a code", MalformedPacket, "§3.9", "MQTT-3.8.4-5", "MQTT-3.8.4-6"},
 	ErrSubackCode:        {"code not allowed in SUBACK", ProtocolError, "§3.9", "MQTT-3.9.3-2", "MQTT-3.9.3-2"},
 	ErrUnsubscribeEmpty:  {"UNSUBSCRIBE without a topic filter", ProtocolError, "§3.10", "MQTT-3.10.3-2", "MQTT-3.10.3-2"},
-	ErrUnsubackEmpty:     {"UNSUBACK without a reason code", MalformedPacket, "", "", "MQTT-3.11.3-1"},
+	ErrUnsubackEmpty:     {"UNSUBACK without a reason code", MalformedPacket, "", "", "MQTT-3.11.3-2"},
 	ErrUnsubackCode:      {"reason code not allowed in UNSUBACK", ProtocolError, "", "", "MQTT-3.11.3-2"},
 
 	ErrDisconnectCode:          {"reason code not allowed in DISCONNECT", ProtocolError, "", "", "MQTT-3.14.2-1"},

@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
 )
@@ -64,7 +62,7 @@ func (p *Auth) check(r Rules) mqttwire.Error {
 	if r.Unchecked {
 		return 0
 	}
-	if _, e := r.checkAppendProperties(p.Properties, mqttwire.AUTH); e != 0 {
+	if _, e := r.checkAppendProperties(&p.Properties, mqttwire.AUTH); e != 0 {
 		return e
 	}
 	return p.checkContent(r)
@@ -79,17 +77,17 @@ func (p *Auth) Append(dst []byte, r Rules) ([]byte, error) {
 	if e != 0 {
 		return dst, e
 	}
-	return appendProperties(append(out, byte(p.Code)), p.Properties, r.Version), nil
+	return appendProperties(append(out, byte(p.Code)), &p.Properties, r.Version), nil
 }
 
-func (p *Auth) bodySize() int { return 1 + propertiesSize(p.Properties, mqttwire.V50) }
+func (p *Auth) bodySize() int { return 1 + propertiesSize(&p.Properties, mqttwire.V50) }
 
 // Size returns how many bytes Append writes.
 func (p *Auth) Size(mqttwire.Version) int { return packetSize(p.bodySize()) }
 
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
-func (p *Auth) Clone() Auth { return Auth{p.Code, slices.Clone(p.Properties)} }
+func (p *Auth) Clone() Auth { return Auth{p.Code, p.Properties.Clone()} }
 
 // Downgrade returns [mqttwire.ErrPacketType] for a version before 5.0: only
 // 5.0 has the packet.

@@ -28,11 +28,11 @@ var benchPublish = codec.Publish{
 }
 
 func benchProperties(tb testing.TB) codec.Properties {
-	p := codec.AppendPayloadFormatIndicator(nil, 1)
+	p := codec.AppendPayloadFormatIndicator(codec.Properties{}, 1)
 	p = codec.AppendMessageExpiryInterval(p, 3600)
-	p = must(codec.AppendContentType(p, "application/json"))(tb)
-	p = must(codec.AppendResponseTopic(p, "reply/room-12"))(tb)
-	return must(codec.AppendUserProperty(p, "region", "eu-west"))(tb)
+	p = codec.AppendContentType(p, "application/json")
+	p = codec.AppendResponseTopic(p, "reply/room-12")
+	return codec.AppendUserProperty(p, "region", "eu-west")
 }
 
 func must[T any](v T, err error) func(testing.TB) T {
@@ -231,7 +231,7 @@ func BenchmarkPublishAppend(b *testing.B) {
 func limitAppend(dst []byte, p *codec.Publish, v5 bool) []byte {
 	n := 2 + len(p.Topic) + len(p.Payload)
 	if v5 {
-		n += 1 + len(p.Properties)
+		n += 1 + p.Properties.Len()
 	}
 	dst = append(dst, 0x30)
 	for n >= 0x80 {
@@ -241,8 +241,8 @@ func limitAppend(dst []byte, p *codec.Publish, v5 bool) []byte {
 	dst = append(dst, byte(n), byte(len(p.Topic)>>8), byte(len(p.Topic)))
 	dst = append(dst, p.Topic...)
 	if v5 {
-		dst = append(dst, byte(len(p.Properties)))
-		dst = append(dst, p.Properties...)
+		dst = append(dst, byte(p.Properties.Len()))
+		dst = append(dst, p.Properties.Bytes()...)
 	}
 	return append(dst, p.Payload...)
 }

@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/fixedheader"
@@ -52,7 +50,7 @@ func (p *Connack) decodeBody(r Rules, b []byte) (e mqttwire.Error) {
 	}
 	b = b[2:]
 	if r.Version == mqttwire.V50 {
-		if p.Properties, b, _, e = cutProperties(b, mqttwire.CONNACK); e != 0 {
+		if p.Properties, b, e = cutProperties(b, mqttwire.CONNACK); e != 0 {
 			return e
 		}
 	}
@@ -76,7 +74,7 @@ func (p *Connack) check(r Rules) mqttwire.Error {
 	if e := r.checkAppend(mqttwire.CONNACK); e != 0 {
 		return e
 	}
-	if _, e := r.checkAppendProperties(p.Properties, mqttwire.CONNACK); e != 0 {
+	if _, e := r.checkAppendProperties(&p.Properties, mqttwire.CONNACK); e != 0 {
 		return e
 	}
 	switch {
@@ -101,10 +99,10 @@ func (p *Connack) Append(dst []byte, r Rules) ([]byte, error) {
 	if p.SessionPresent {
 		flags = 1
 	}
-	return appendProperties(append(out, flags, byte(p.Code)), p.Properties, r.Version), nil
+	return appendProperties(append(out, flags, byte(p.Code)), &p.Properties, r.Version), nil
 }
 
-func (p *Connack) bodySize(v mqttwire.Version) int { return 2 + propertiesSize(p.Properties, v) }
+func (p *Connack) bodySize(v mqttwire.Version) int { return 2 + propertiesSize(&p.Properties, v) }
 
 // Size returns how many bytes Append writes in version v.
 func (p *Connack) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v)) }
@@ -113,7 +111,7 @@ func (p *Connack) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v)
 // decoded from.
 func (p *Connack) Clone() Connack {
 	c := *p
-	c.Properties = slices.Clone(p.Properties)
+	c.Properties = p.Properties.Clone()
 	return c
 }
 
@@ -129,7 +127,7 @@ func (p *Connack) Downgrade(v mqttwire.Version) error {
 	p.Code = code
 	p.SessionPresent = p.SessionPresent && v != mqttwire.V31
 	if v != mqttwire.V50 {
-		p.Properties = nil
+		p.Properties = Properties{}
 	}
 	return nil
 }

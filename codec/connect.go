@@ -6,9 +6,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
-	"github.com/mqttwire/mqttwire/internal/utf8string"
+	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/qos"
-	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // Connect is a CONNECT packet (3.1.1 §3.1, 5.0 §3.1).
@@ -125,11 +124,10 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 	p.KeepAlive = uint16(b[1])<<8 | uint16(b[2])
 	b = b[3:]
 	if p.Version == mqttwire.V50 {
-		var seen propertySet
-		if p.Properties, b, seen, e = cutProperties(b, mqttwire.CONNECT); e != 0 {
+		if p.Properties, b, e = cutProperties(b, mqttwire.CONNECT); e != 0 {
 			return e
 		}
-		if e := checkConnectProperties(seen); e != 0 {
+		if e := checkConnectProperties(p.Properties.seen); e != 0 {
 			return e
 		}
 	}
@@ -149,23 +147,23 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 	// follow, whatever the flags promise (3.1 §3.1).
 	lenient := p.Version == mqttwire.V31
 	if p.UserNameFlag {
+		if len(b) == 0 && lenient {
+			p.UserNameFlag, p.PasswordFlag = false, false
+			return nil
+		}
 		if p.UserName, b, ok = cutField(b); !ok {
-			if lenient && len(b) == 0 {
-				p.UserNameFlag, p.PasswordFlag = false, false
-				return nil
-			}
 			return mqttwire.ErrTruncated // 3.1.1 [MQTT-3.1.2-19], 5.0 [MQTT-3.1.2-17]
 		}
-		if e := utf8string.Check(p.UserName); e != 0 {
+		if e := text.CheckString(p.UserName); e != 0 {
 			return e // 3.1.1 [MQTT-3.1.3-11], 5.0 [MQTT-3.1.3-12]
 		}
 	}
 	if p.PasswordFlag {
+		if len(b) == 0 && lenient {
+			p.PasswordFlag = false
+			return nil
+		}
 		if p.Password, b, ok = cutField(b); !ok {
-			if lenient && len(b) == 0 {
-				p.PasswordFlag = false
-				return nil
-			}
 			return mqttwire.ErrTruncated // 3.1.1 [MQTT-3.1.2-21], 5.0 [MQTT-3.1.2-19]
 		}
 	}
@@ -238,7 +236,7 @@ func checkConnectProperties(seen propertySet) mqttwire.Error {
 }
 
 func (p *Connect) checkClientID() mqttwire.Error {
-	if e := utf8string.Check(p.ClientID); e != 0 {
+	if e := text.CheckString(p.ClientID); e != 0 {
 		return e // [MQTT-3.1.3-4]
 	}
 	switch {
@@ -254,7 +252,7 @@ func (p *Connect) checkClientID() mqttwire.Error {
 
 func (w *Will) decode(v mqttwire.Version, b []byte) (rest []byte, e mqttwire.Error) {
 	if v == mqttwire.V50 {
-		if w.Properties, b, _, e = cutProperties(b, WillProperties); e != 0 {
+		if w.Properties, b, e = cutProperties(b, WillProperties); e != 0 {
 			return nil, e
 		}
 	}
@@ -272,9 +270,10 @@ func (w *Will) decode(v mqttwire.Version, b []byte) (rest []byte, e mqttwire.Err
 }
 
 func (w *Will) checkTopic() mqttwire.Error {
-	// 3.1.1 [MQTT-3.1.3-10], 5.0 [MQTT-3.1.3-11]; it becomes a Topic Name.
-	e, _ := topicmatch.CheckName(w.Topic).(mqttwire.Error)
-	return e
+	if len(w.Topic) == 0 {
+		return mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
+	}
+	return text.CheckName(w.Topic) // 3.1.1 [MQTT-3.1.3-10], 5.0 [MQTT-3.1.3-11]; it becomes a Topic Name
 }
 
 // Append appends p to dst.
@@ -316,11 +315,11 @@ func (p *Connect) check(r Rules) mqttwire.Error {
 	case !p.UserNameFlag && len(p.UserName) > 0 || !p.PasswordFlag && len(p.Password) > 0 || !p.WillFlag && p.Will.hasContent():
 		return mqttwire.ErrFieldWithoutFlag // 3.1.1 [MQTT-3.1.2-18], 5.0 [MQTT-3.1.2-16] and the like
 	}
-	seen, e := r.checkAppendProperties(p.Properties, mqttwire.CONNECT)
+	seen, e := r.checkAppendProperties(&p.Properties, mqttwire.CONNECT)
 	if e != 0 {
 		return e
 	}
-	if _, e := r.checkAppendProperties(p.Will.Properties, WillProperties); e != 0 {
+	if _, e := r.checkAppendProperties(&p.Will.Properties, WillProperties); e != 0 {
 		return e
 	}
 	if r.Unchecked {
@@ -347,12 +346,12 @@ func (p *Connect) check(r Rules) mqttwire.Error {
 	case p.Will.Retain:
 		return mqttwire.ErrWillRetainWithoutWill // 3.1.1 [MQTT-3.1.2-15], 5.0 [MQTT-3.1.2-13]
 	}
-	return utf8string.Check(p.UserName) // 3.1.1 [MQTT-3.1.3-11], 5.0 [MQTT-3.1.3-12]
+	return text.CheckString(p.UserName) // 3.1.1 [MQTT-3.1.3-11], 5.0 [MQTT-3.1.3-12]
 }
 
 // hasContent reports whether there is something that only a payload holds.
 func (w *Will) hasContent() bool {
-	return len(w.Topic) > 0 || len(w.Payload) > 0 || len(w.Properties) > 0
+	return len(w.Topic) > 0 || len(w.Payload) > 0 || len(w.Properties.b) > 0
 }
 
 func (p *Connect) appendBody(b []byte) []byte {
@@ -364,10 +363,10 @@ func (p *Connect) appendBody(b []byte) []byte {
 		level |= bridgeBit
 	}
 	b = append(appendField(b, name), level, p.flags(), byte(p.KeepAlive>>8), byte(p.KeepAlive))
-	b = appendProperties(b, p.Properties, p.Version)
+	b = appendProperties(b, &p.Properties, p.Version)
 	b = appendField(b, p.ClientID)
 	if p.WillFlag {
-		b = appendProperties(b, p.Will.Properties, p.Version)
+		b = appendProperties(b, &p.Will.Properties, p.Version)
 		b = appendField(appendField(b, p.Will.Topic), p.Will.Payload)
 	}
 	if p.UserNameFlag {
@@ -394,12 +393,12 @@ func (p *Connect) flags() byte {
 }
 
 func (p *Connect) bodySize(v mqttwire.Version) int {
-	n := 2 + len(protocolName) + 1 + 1 + 2 + propertiesSize(p.Properties, v) + fieldSize(p.ClientID)
+	n := 2 + len(protocolName) + 1 + 1 + 2 + propertiesSize(&p.Properties, v) + fieldSize(p.ClientID)
 	if v == mqttwire.V31 {
 		n += len(protocolName31) - len(protocolName)
 	}
 	if p.WillFlag {
-		n += propertiesSize(p.Will.Properties, v) + fieldSize(p.Will.Topic) + fieldSize(p.Will.Payload)
+		n += propertiesSize(&p.Will.Properties, v) + fieldSize(p.Will.Topic) + fieldSize(p.Will.Payload)
 	}
 	if p.UserNameFlag {
 		n += fieldSize(p.UserName)
@@ -423,8 +422,8 @@ func (p *Connect) Size(v mqttwire.Version) int {
 // decoded from.
 func (p *Connect) Clone() Connect {
 	c := *p
-	for _, f := range [...]*[]byte{(*[]byte)(&c.Properties), &c.ClientID, &c.UserName, &c.Password,
-		&c.Will.Topic, &c.Will.Payload, (*[]byte)(&c.Will.Properties)} {
+	for _, f := range [...]*[]byte{&c.Properties.b, &c.ClientID, &c.UserName, &c.Password,
+		&c.Will.Topic, &c.Will.Payload, &c.Will.Properties.b} {
 		*f = slices.Clone(*f)
 	}
 	return c
@@ -444,7 +443,7 @@ func (p *Connect) Downgrade(v mqttwire.Version) error {
 		return nil
 	}
 	d := *p
-	d.Version, d.Properties, d.Will.Properties = v, nil, nil
+	d.Version, d.Properties, d.Will.Properties = v, Properties{}, Properties{}
 	if p.Version == mqttwire.V50 {
 		if _, ok := p.Properties.AuthenticationMethod(); ok {
 			return mqttwire.ErrNotInVersion // 5.0 §4.12

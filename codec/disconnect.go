@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
 )
@@ -58,7 +56,7 @@ func (p *Disconnect) check(r Rules) mqttwire.Error {
 	if e := r.checkAppend(mqttwire.DISCONNECT); e != 0 {
 		return e
 	}
-	if _, e := r.checkAppendProperties(p.Properties, mqttwire.DISCONNECT); e != 0 {
+	if _, e := r.checkAppendProperties(&p.Properties, mqttwire.DISCONNECT); e != 0 {
 		return e
 	}
 	switch {
@@ -84,19 +82,19 @@ func (p *Disconnect) Append(dst []byte, r Rules) ([]byte, error) {
 		out = append(out, byte(p.Code))
 	}
 	if length > 1 {
-		out = appendProperties(out, p.Properties, r.Version)
+		out = appendProperties(out, &p.Properties, r.Version)
 	}
 	return out, nil
 }
 
 func (p *Disconnect) bodySize(v mqttwire.Version) int {
 	switch {
-	case v != mqttwire.V50 || p.Code == 0 && len(p.Properties) == 0:
+	case v != mqttwire.V50 || p.Code == 0 && len(p.Properties.b) == 0:
 		return 0
-	case len(p.Properties) == 0:
+	case len(p.Properties.b) == 0:
 		return 1
 	}
-	return 1 + propertiesSize(p.Properties, v)
+	return 1 + propertiesSize(&p.Properties, v)
 }
 
 // Size returns how many bytes Append writes in version v.
@@ -105,7 +103,7 @@ func (p *Disconnect) Size(v mqttwire.Version) int { return packetSize(p.bodySize
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
 func (p *Disconnect) Clone() Disconnect {
-	return Disconnect{p.Code, slices.Clone(p.Properties)}
+	return Disconnect{p.Code, p.Properties.Clone()}
 }
 
 // Downgrade removes code and properties where v is before 5.0. A code other
@@ -120,6 +118,6 @@ func (p *Disconnect) Downgrade(v mqttwire.Version) error {
 	if p.Code != 0 {
 		return mqttwire.ErrNotInVersion
 	}
-	p.Properties = nil
+	p.Properties = Properties{}
 	return nil
 }

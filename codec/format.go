@@ -76,7 +76,7 @@ func (l line) code(t mqttwire.PacketType, c mqttwire.Reason) line {
 }
 
 func (l line) properties(p Properties) line {
-	if len(p) == 0 {
+	if len(p.b) == 0 {
 		return l
 	}
 	return l.name("properties").propertyList(p)
@@ -85,7 +85,7 @@ func (l line) properties(p Properties) line {
 func (l line) propertyList(p Properties) line {
 	l = append(l, '{')
 	first := true
-	for x, rest, ok := p.Next(); ok; x, rest, ok = rest.Next() {
+	for x := range p.All() {
 		if !first {
 			l = append(l, ", "...)
 		}
@@ -98,7 +98,7 @@ func (l line) propertyList(p Properties) line {
 // String describes the properties: {name: value, ...}. It shows no
 // Authentication Data.
 func (p Properties) String() string {
-	if len(p) == 0 {
+	if len(p.b) == 0 {
 		return "{}"
 	}
 	return string(line(nil).propertyList(p))
@@ -185,7 +185,7 @@ func (p *ack) describe(t mqttwire.PacketType) string {
 // String describes p in a line.
 func (p *Subscribe) String() string {
 	l := describe(mqttwire.SUBSCRIBE).number("id", int(p.ID)).properties(p.Properties)
-	for s, rest, ok := p.Subscriptions.Next(); ok; s, rest, ok = rest.Next() {
+	for s := range p.Subscriptions.All() {
 		l = l.text("filter", s.Filter).number("qos", int(s.QoS))
 		l = l.flag("no-local", s.NoLocal).flag("retain-as-published", s.RetainAsPublished)
 		if s.RetainHandling != SendRetained {
@@ -215,7 +215,7 @@ func (l ReasonCodes) describe(t mqttwire.PacketType, to line) line {
 // String describes p in a line.
 func (p *Unsubscribe) String() string {
 	l := describe(mqttwire.UNSUBSCRIBE).number("id", int(p.ID)).properties(p.Properties)
-	for f, rest, ok := p.Filters.Next(); ok; f, rest, ok = rest.Next() {
+	for f := range p.Filters.All() {
 		l = l.text("filter", f)
 	}
 	return string(l)

@@ -3,20 +3,32 @@ package codec
 import (
 	"encoding/binary"
 	"iter"
+	"slices"
 
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/internal/utf8string"
+	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/varint"
 )
 
-// Properties is a block of MQTT 5.0 properties in wire format, without the
-// Property Length before it (5.0 §2.2.2). Empty is none.
+// Properties is a block of MQTT 5.0 properties (5.0 §2.2.2): its bytes in wire
+// format, without the Property Length before them, and what is known of them.
+// The zero value is none.
 //
-// What Decode gives is validated, aliases the decoded bytes and lives as long
-// as they do. Build a block with the Append functions, such as
-// [AppendUserProperty]. The getters and All accept bytes of any origin: they
-// stop at what they cannot parse and never panic; Check says what is wrong.
-type Properties []byte
+// What Decode gives aliases the decoded bytes and lives as long as they do.
+// Build a block with the Append functions, such as [AppendUserProperty]. Both
+// judge each property as it goes by, so that appending a packet does not scan
+// its strings again: a block is not to be changed behind its back. A block
+// from [PropertiesOf] is judged where it is used.
+type Properties struct {
+	b    []byte
+	seen propertySet
+	// bad is the first thing that is wrong with a property that was appended.
+	bad mqttwire.Error
+	// incomplete says that bad is about one that could not be encoded.
+	incomplete bool
+	// raw says that nobody has judged b: seen and bad say nothing.
+	raw bool
+}
 
 // A Property is one property of a block.
 type Property struct {
@@ -30,14 +42,39 @@ type Property struct {
 	Value []byte
 }
 
+// PropertiesOf returns a block over bytes in wire format of any origin, which
+// it aliases and does not judge: getters and All stop at what they cannot
+// parse and never panic; [Properties.Check] and Append of a packet say what is
+// wrong.
+func PropertiesOf(b []byte) Properties { return Properties{b: b, raw: len(b) > 0} }
+
+// Bytes returns the block in wire format, without its length. It aliases the
+// block.
+func (p Properties) Bytes() []byte { return p.b }
+
+// Len returns the size of the block in bytes, without its length.
+func (p Properties) Len() int { return len(p.b) }
+
+// Reset returns an empty block that reuses the memory of p, which the caller
+// must own: not one that Decode gave.
+func (p Properties) Reset() Properties { return Properties{b: p.b[:0]} }
+
+// Clone returns a copy that shares no memory with p.
+func (p Properties) Clone() Properties {
+	p.b = slices.Clone(p.b)
+	return p
+}
+
 // All walks the properties in wire order. It does not allocate when ranged
 // over directly.
 func (p Properties) All() iter.Seq[Property] {
 	return func(yield func(Property) bool) {
-		for x, rest, ok := p.Next(); ok; x, rest, ok = rest.Next() {
-			if !yield(x) {
+		for b := p.b; len(b) > 0; {
+			x, n := cutProperty(b)
+			if n == 0 || !yield(x) {
 				return
 			}
+			b = b[n:]
 		}
 	}
 }
@@ -46,45 +83,55 @@ func (p Properties) All() iter.Seq[Property] {
 // that cannot range over All. ok is false where the block is empty or starts
 // with something that cannot be parsed.
 func (p Properties) Next() (x Property, rest Properties, ok bool) {
-	if len(p) == 0 {
-		return Property{}, nil, false
+	x, n := cutProperty(p.b)
+	return x, PropertiesOf(p.b[n:]), n > 0
+}
+
+// cutProperty returns the first property of b and its size, 0 where there is
+// none.
+func cutProperty(b []byte) (x Property, n int) {
+	if len(b) == 0 {
+		return Property{}, 0
 	}
-	x.ID = PropertyID(p[0])
-	b := p[1:]
+	x.ID = PropertyID(b[0])
+	v := b[1:]
 	switch x.ID.Type() {
 	case Byte:
-		if len(b) < 1 {
-			return Property{}, nil, false
+		if len(v) >= 1 {
+			x.Number = uint32(v[0])
+			return x, 2
 		}
-		x.Number = uint32(b[0])
-		return x, b[1:], true
 	case TwoByteInteger:
-		if len(b) < 2 {
-			return Property{}, nil, false
+		if len(v) >= 2 {
+			x.Number = uint32(binary.BigEndian.Uint16(v))
+			return x, 3
 		}
-		x.Number = uint32(binary.BigEndian.Uint16(b))
-		return x, b[2:], true
 	case FourByteInteger:
-		if len(b) < 4 {
-			return Property{}, nil, false
+		if len(v) >= 4 {
+			x.Number = binary.BigEndian.Uint32(v)
+			return x, 5
 		}
-		x.Number = binary.BigEndian.Uint32(b)
-		return x, b[4:], true
 	case VariableByteInteger:
-		v, n, _ := varint.Consume(b)
-		x.Number = v
-		return x, b[n:], n > 0
-	case UTF8String, BinaryData:
-		x.Value, b, ok = cutField(b)
-		return x, b, ok
-	case UTF8StringPair:
-		if x.Key, b, ok = cutField(b); !ok {
-			return Property{}, nil, false
+		if number, width, _ := varint.Consume(v); width > 0 {
+			x.Number = number
+			return x, 1 + width
 		}
-		x.Value, b, ok = cutField(b)
-		return x, b, ok
+	case UTF8String, BinaryData:
+		if value, rest, ok := cutField(v); ok {
+			x.Value = value
+			return x, len(b) - len(rest)
+		}
+	case UTF8StringPair:
+		key, rest, ok := cutField(v)
+		if !ok {
+			break
+		}
+		if value, rest, ok := cutField(rest); ok {
+			x.Key, x.Value = key, value
+			return x, len(b) - len(rest)
+		}
 	}
-	return Property{}, nil, false
+	return Property{}, 0
 }
 
 // cutField cuts a field of two bytes length from the front of b. What it
@@ -104,116 +151,169 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 // for a will: every property is known, belongs there, stands once unless it
 // may repeat, and has a value the standard allows (5.0 §2.2.2.2 and the
 // sections of each property). What depends on the rest of the packet is left
-// to the packet. It returns nil or the first error, one of
-// [mqttwire.ErrTruncated], [mqttwire.ErrUTF8], [mqttwire.ErrNUL],
-// [mqttwire.ErrTopicEmpty], [mqttwire.ErrVarintTooLong],
+// to the packet. It returns nil or an error, one of [mqttwire.ErrTruncated],
+// [mqttwire.ErrUTF8], [mqttwire.ErrNUL], [mqttwire.ErrTopicEmpty],
+// [mqttwire.ErrFieldTooLong], [mqttwire.ErrVarintTooLong],
 // [mqttwire.ErrVarintNotMin] and those that speak of properties and their
 // values.
 func (p Properties) Check(in mqttwire.PacketType) error {
-	if _, e := checkProperties(p, in); e != 0 {
+	if _, e := p.check(in); e != 0 {
 		return e
 	}
 	return nil
 }
 
+// check is Check, and says which properties there are.
+func (p *Properties) check(in mqttwire.PacketType) (propertySet, mqttwire.Error) {
+	switch {
+	case p.bad != 0:
+		return p.seen, p.bad
+	case p.raw:
+		return checkProperties(p.b, in)
+	case p.seen&^allowedProperties[in&15] != 0:
+		return p.seen, p.misplaced(in)
+	}
+	return p.seen, 0
+}
+
+// misplaced says what is wrong with a block of which each property is right by
+// itself.
+func (p *Properties) misplaced(in mqttwire.PacketType) mqttwire.Error {
+	if p.seen&^allowedProperties[in&15] == severalSubscriptionIDs {
+		return mqttwire.ErrPropertyDuplicate // 5.0 §3.8.2.1.2
+	}
+	return mqttwire.ErrPropertyMisplaced // 5.0 §2.2.2.2
+}
+
 // A propertySet has the bit of each property that a block contains.
 type propertySet uint64
 
+// severalSubscriptionIDs is the bit of a second Subscription Identifier, which
+// only PUBLISH may have: no property has this identifier.
+const severalSubscriptionIDs propertySet = 1 << 63
+
 func (s propertySet) has(id PropertyID) bool { return s>>(id&63)&1 != 0 }
 
+// add adds a property that is allowed where it stands. ok is false where it
+// may stand only once and is there.
+func (s propertySet) add(id PropertyID) (_ propertySet, ok bool) {
+	bit := propertySet(1) << (id & 63)
+	if s&bit == 0 || id == UserProperty {
+		return s | bit, true
+	}
+	return s | severalSubscriptionIDs, id == SubscriptionIdentifier
+}
+
+// allowedProperties is the propertyTable by place.
+var allowedProperties = func() (sets [16]propertySet) {
+	for id := range propertyTable {
+		for in := range sets {
+			if propertyTable[id].in>>in&1 != 0 {
+				sets[in] |= 1 << id
+			}
+		}
+	}
+	sets[mqttwire.PUBLISH] |= severalSubscriptionIDs // 5.0 §3.3.2.3.8
+	return sets
+}()
+
+// checkProperties validates a block of bytes.
 func checkProperties(b []byte, in mqttwire.PacketType) (seen propertySet, e mqttwire.Error) {
+	allowed := allowedProperties[in&15]
 	for len(b) > 0 {
-		id := b[0]
-		if id >= byte(len(propertyTable)) {
+		id := PropertyID(b[0])
+		if id >= PropertyID(len(propertyTable)) || !allowed.has(id) {
 			return seen, badPropertyID(b)
 		}
-		row := &propertyTable[id]
-		if row.in>>(in&15)&1 == 0 {
-			return seen, badPropertyID(b)
-		}
-		bit := propertySet(1) << (id & 63)
-		if seen&bit != 0 && !PropertyID(id).RepeatsIn(in) {
+		var ok bool
+		if seen, ok = seen.add(id); !ok || seen&^allowed != 0 {
 			return seen, mqttwire.ErrPropertyDuplicate // "more than once" in the property's section
 		}
-		seen |= bit
-		n := 0
-		switch row.wire {
-		case Byte:
-			if n = 2; len(b) < n {
-				return seen, mqttwire.ErrTruncated
-			}
-			if b[1] > 1 {
-				return seen, row.bad // "other than 0 or 1"
-			}
-		case TwoByteInteger:
-			if n = 3; len(b) < n {
-				return seen, mqttwire.ErrTruncated
-			}
-			if row.rule == notZero && b[1]|b[2] == 0 {
-				return seen, row.bad
-			}
-		case FourByteInteger:
-			if n = 5; len(b) < n {
-				return seen, mqttwire.ErrTruncated
-			}
-			if row.rule == notZero && b[1]|b[2]|b[3]|b[4] == 0 {
-				return seen, row.bad
-			}
-		case VariableByteInteger:
-			v, width, err := consumeVarint(b[1:])
-			if err != 0 {
-				return seen, err
-			}
-			if v == 0 {
-				return seen, row.bad
-			}
-			n = 1 + width
-		case UTF8StringPair:
-			if len(b) < 3 {
-				return seen, mqttwire.ErrTruncated
-			}
-			k := 3 + (int(b[1])<<8 | int(b[2]))
-			if len(b) < k+2 {
-				return seen, mqttwire.ErrTruncated
-			}
-			n = k + 2 + (int(b[k])<<8 | int(b[k+1]))
-			if len(b) < n {
-				return seen, mqttwire.ErrTruncated
-			}
-			if e := utf8string.Check(b[3:k]); e != 0 {
-				return seen, e // 5.0 [MQTT-1.5.7-1]
-			}
-			if e := utf8string.Check(b[k+2 : n]); e != 0 {
-				return seen, e // 5.0 [MQTT-1.5.7-1]
-			}
-		default: // UTF8String, BinaryData
-			if len(b) < 3 {
-				return seen, mqttwire.ErrTruncated
-			}
-			if n = 3 + (int(b[1])<<8 | int(b[2])); len(b) < n {
-				return seen, mqttwire.ErrTruncated
-			}
-			if row.wire == BinaryData {
-				break
-			}
-			if row.rule == isTopicName {
-				if e := checkResponseTopic(b[3:n]); e != 0 {
-					return seen, e
-				}
-			} else if e := utf8string.Check(b[3:n]); e != 0 {
-				return seen, e // 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2]
-			}
+		n, e := checkProperty(&propertyTable[id], b)
+		if e != 0 {
+			return seen, e
 		}
 		b = b[n:]
 	}
 	return seen, 0
 }
 
+// checkProperty validates the first property of b, of which row is the row,
+// and returns its size.
+func checkProperty(row *propertyRow, b []byte) (n int, e mqttwire.Error) {
+	switch row.wire {
+	case Byte:
+		if len(b) < 2 {
+			return 0, mqttwire.ErrTruncated
+		}
+		if b[1] > 1 {
+			return 0, row.bad // "other than 0 or 1"
+		}
+		return 2, 0
+	case TwoByteInteger:
+		if len(b) < 3 {
+			return 0, mqttwire.ErrTruncated
+		}
+		if row.rule == notZero && b[1]|b[2] == 0 {
+			return 0, row.bad
+		}
+		return 3, 0
+	case FourByteInteger:
+		if len(b) < 5 {
+			return 0, mqttwire.ErrTruncated
+		}
+		if row.rule == notZero && b[1]|b[2]|b[3]|b[4] == 0 {
+			return 0, row.bad
+		}
+		return 5, 0
+	case VariableByteInteger:
+		v, width, e := consumeVarint(b[1:])
+		if e == 0 && v == 0 {
+			e = row.bad
+		}
+		return 1 + width, e
+	case UTF8StringPair:
+		if len(b) < 3 {
+			return 0, mqttwire.ErrTruncated
+		}
+		k := 3 + (int(b[1])<<8 | int(b[2]))
+		if len(b) < k+2 {
+			return 0, mqttwire.ErrTruncated
+		}
+		n = k + 2 + (int(b[k])<<8 | int(b[k+1]))
+		if len(b) < n {
+			return 0, mqttwire.ErrTruncated
+		}
+		if e := text.CheckString(b[3:k]); e != 0 {
+			return 0, e // 5.0 [MQTT-1.5.7-1]
+		}
+		return n, text.CheckString(b[k+2 : n]) // 5.0 [MQTT-1.5.7-1]
+	}
+	if len(b) < 3 {
+		return 0, mqttwire.ErrTruncated
+	}
+	if n = 3 + (int(b[1])<<8 | int(b[2])); len(b) < n {
+		return 0, mqttwire.ErrTruncated
+	}
+	return n, row.checkField(b[3:n])
+}
+
+// checkField validates the value of a string or binary property.
+func (row *propertyRow) checkField(v []byte) mqttwire.Error {
+	switch {
+	case row.wire == BinaryData:
+		return 0
+	case row.rule == isTopicName:
+		return checkResponseTopic(v)
+	}
+	return text.CheckString(v) // 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2]
+}
+
 func checkResponseTopic(b []byte) mqttwire.Error {
 	if len(b) == 0 {
 		return mqttwire.ErrTopicEmpty // 5.0 [MQTT-4.7.3-1]
 	}
-	e := utf8string.CheckNoWildcard(b)
+	e := text.CheckName(b)
 	if e == mqttwire.ErrTopicWildcard {
 		return mqttwire.ErrResponseTopic // 5.0 [MQTT-3.3.2-14]
 	}
@@ -253,16 +353,19 @@ func consumeVarint(b []byte) (v uint32, n int, e mqttwire.Error) {
 
 // cutProperties cuts a Property Length and its block from the front of b and
 // validates the block for packets of type in.
-func cutProperties(b []byte, in mqttwire.PacketType) (p Properties, rest []byte, seen propertySet, e mqttwire.Error) {
+func cutProperties(b []byte, in mqttwire.PacketType) (p Properties, rest []byte, e mqttwire.Error) {
 	length, n, e := consumeVarint(b)
 	if e != 0 {
-		return nil, nil, 0, e
+		return Properties{}, nil, e
 	}
 	b = b[n:]
 	if int(length) > len(b) {
-		return nil, nil, 0, mqttwire.ErrPropertyLength // 5.0 §2.2.2.1
+		return Properties{}, nil, mqttwire.ErrPropertyLength // 5.0 §2.2.2.1
 	}
-	p, rest = Properties(b[:length:length]), b[length:]
-	seen, e = checkProperties(p, in)
-	return p, rest, seen, e
+	if length == 0 {
+		return Properties{}, b, 0
+	}
+	p.b = b[:length:length]
+	p.seen, e = checkProperties(p.b, in)
+	return p, b[length:], e
 }

@@ -92,42 +92,41 @@ const (
 // A propertyRow is what the standard says of a property (5.0 Table 2-4). The
 // row of an identifier that is not defined may stand nowhere.
 type propertyRow struct {
-	in      uint16
-	wire    WireType
-	rule    propertyRule
-	repeats bool
-	bad     mqttwire.Error // what a value that breaks the rule is
-	name    string
+	in   uint16
+	wire WireType
+	rule propertyRule
+	bad  mqttwire.Error // what a value that breaks the rule is
+	name string
 }
 
 var propertyTable = [64]propertyRow{
-	PayloadFormatIndicator:          {inMessage, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Payload Format Indicator"},
-	MessageExpiryInterval:           {inMessage, FourByteInteger, anyValue, false, 0, "Message Expiry Interval"},
-	ContentType:                     {inMessage, UTF8String, anyValue, false, 0, "Content Type"},
-	ResponseTopic:                   {inMessage, UTF8String, isTopicName, false, mqttwire.ErrResponseTopic, "Response Topic"},
-	CorrelationData:                 {inMessage, BinaryData, anyValue, false, 0, "Correlation Data"},
-	SubscriptionIdentifier:          {inPublish | inSubscribe, VariableByteInteger, notZero, false, mqttwire.ErrSubscriptionIDZero, "Subscription Identifier"},
-	SessionExpiryInterval:           {inHandshake | inDisconnect, FourByteInteger, anyValue, false, 0, "Session Expiry Interval"},
-	AssignedClientIdentifier:        {inConnack, UTF8String, anyValue, false, 0, "Assigned Client Identifier"},
-	ServerKeepAlive:                 {inConnack, TwoByteInteger, anyValue, false, 0, "Server Keep Alive"},
-	AuthenticationMethod:            {inHandshake | inAuth, UTF8String, anyValue, false, 0, "Authentication Method"},
-	AuthenticationData:              {inHandshake | inAuth, BinaryData, anyValue, false, 0, "Authentication Data"},
-	RequestProblemInformation:       {inConnect, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Request Problem Information"},
-	WillDelayInterval:               {inWill, FourByteInteger, anyValue, false, 0, "Will Delay Interval"},
-	RequestResponseInformation:      {inConnect, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Request Response Information"},
-	ResponseInformation:             {inConnack, UTF8String, anyValue, false, 0, "Response Information"},
-	ServerReference:                 {inConnack | inDisconnect, UTF8String, anyValue, false, 0, "Server Reference"},
-	ReasonString:                    {inConnack | inAcks | inDisconnect | inAuth, UTF8String, anyValue, false, 0, "Reason String"},
-	ReceiveMaximum:                  {inHandshake, TwoByteInteger, notZero, false, mqttwire.ErrReceiveMaximumZero, "Receive Maximum"},
-	TopicAliasMaximum:               {inHandshake, TwoByteInteger, anyValue, false, 0, "Topic Alias Maximum"},
-	TopicAlias:                      {inPublish, TwoByteInteger, notZero, false, mqttwire.ErrTopicAliasZero, "Topic Alias"},
-	MaximumQoS:                      {inConnack, Byte, boolean, false, mqttwire.ErrMaximumQoSValue, "Maximum QoS"},
-	RetainAvailable:                 {inConnack, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Retain Available"},
-	UserProperty:                    {inEverything, UTF8StringPair, anyValue, true, 0, "User Property"},
-	MaximumPacketSize:               {inHandshake, FourByteInteger, notZero, false, mqttwire.ErrMaximumPacketSizeZero, "Maximum Packet Size"},
-	WildcardSubscriptionAvailable:   {inConnack, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Wildcard Subscription Available"},
-	SubscriptionIdentifierAvailable: {inConnack, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Subscription Identifier Available"},
-	SharedSubscriptionAvailable:     {inConnack, Byte, boolean, false, mqttwire.ErrPropertyBoolean, "Shared Subscription Available"},
+	PayloadFormatIndicator:          {inMessage, Byte, boolean, mqttwire.ErrPropertyBoolean, "Payload Format Indicator"},
+	MessageExpiryInterval:           {inMessage, FourByteInteger, anyValue, 0, "Message Expiry Interval"},
+	ContentType:                     {inMessage, UTF8String, anyValue, 0, "Content Type"},
+	ResponseTopic:                   {inMessage, UTF8String, isTopicName, mqttwire.ErrResponseTopic, "Response Topic"},
+	CorrelationData:                 {inMessage, BinaryData, anyValue, 0, "Correlation Data"},
+	SubscriptionIdentifier:          {inPublish | inSubscribe, VariableByteInteger, notZero, mqttwire.ErrSubscriptionIDZero, "Subscription Identifier"},
+	SessionExpiryInterval:           {inHandshake | inDisconnect, FourByteInteger, anyValue, 0, "Session Expiry Interval"},
+	AssignedClientIdentifier:        {inConnack, UTF8String, anyValue, 0, "Assigned Client Identifier"},
+	ServerKeepAlive:                 {inConnack, TwoByteInteger, anyValue, 0, "Server Keep Alive"},
+	AuthenticationMethod:            {inHandshake | inAuth, UTF8String, anyValue, 0, "Authentication Method"},
+	AuthenticationData:              {inHandshake | inAuth, BinaryData, anyValue, 0, "Authentication Data"},
+	RequestProblemInformation:       {inConnect, Byte, boolean, mqttwire.ErrPropertyBoolean, "Request Problem Information"},
+	WillDelayInterval:               {inWill, FourByteInteger, anyValue, 0, "Will Delay Interval"},
+	RequestResponseInformation:      {inConnect, Byte, boolean, mqttwire.ErrPropertyBoolean, "Request Response Information"},
+	ResponseInformation:             {inConnack, UTF8String, anyValue, 0, "Response Information"},
+	ServerReference:                 {inConnack | inDisconnect, UTF8String, anyValue, 0, "Server Reference"},
+	ReasonString:                    {inConnack | inAcks | inDisconnect | inAuth, UTF8String, anyValue, 0, "Reason String"},
+	ReceiveMaximum:                  {inHandshake, TwoByteInteger, notZero, mqttwire.ErrReceiveMaximumZero, "Receive Maximum"},
+	TopicAliasMaximum:               {inHandshake, TwoByteInteger, anyValue, 0, "Topic Alias Maximum"},
+	TopicAlias:                      {inPublish, TwoByteInteger, notZero, mqttwire.ErrTopicAliasZero, "Topic Alias"},
+	MaximumQoS:                      {inConnack, Byte, boolean, mqttwire.ErrMaximumQoSValue, "Maximum QoS"},
+	RetainAvailable:                 {inConnack, Byte, boolean, mqttwire.ErrPropertyBoolean, "Retain Available"},
+	UserProperty:                    {inEverything, UTF8StringPair, anyValue, 0, "User Property"},
+	MaximumPacketSize:               {inHandshake, FourByteInteger, notZero, mqttwire.ErrMaximumPacketSizeZero, "Maximum Packet Size"},
+	WildcardSubscriptionAvailable:   {inConnack, Byte, boolean, mqttwire.ErrPropertyBoolean, "Wildcard Subscription Available"},
+	SubscriptionIdentifierAvailable: {inConnack, Byte, boolean, mqttwire.ErrPropertyBoolean, "Subscription Identifier Available"},
+	SharedSubscriptionAvailable:     {inConnack, Byte, boolean, mqttwire.ErrPropertyBoolean, "Shared Subscription Available"},
 }
 
 // row returns the row of an identifier, that of identifier 0 where there is none.
@@ -153,7 +152,7 @@ func (id PropertyID) AllowedIn(t mqttwire.PacketType) bool { return id.row().in>
 // of type t: User Property everywhere (5.0 §2.2.2.2), Subscription Identifier
 // in PUBLISH (5.0 §3.3.2.3.8).
 func (id PropertyID) RepeatsIn(t mqttwire.PacketType) bool {
-	return id.AllowedIn(t) && (id.row().repeats || id == SubscriptionIdentifier && t == mqttwire.PUBLISH)
+	return id.AllowedIn(t) && (id == UserProperty || id == SubscriptionIdentifier && t == mqttwire.PUBLISH)
 }
 
 // String returns the standard's name of the property, "reserved property"

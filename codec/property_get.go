@@ -5,13 +5,20 @@ import (
 )
 
 // find returns the first property of an identifier.
-func (p Properties) find(id PropertyID) (Property, bool) {
-	for x, rest, ok := p.Next(); ok; x, rest, ok = rest.Next() {
+func (p *Properties) find(id PropertyID) (Property, bool) {
+	if !p.raw && !p.seen.has(id) {
+		return Property{}, false
+	}
+	for b := p.b; ; {
+		x, n := cutProperty(b)
+		if n == 0 {
+			return Property{}, false
+		}
 		if x.ID == id {
 			return x, true
 		}
+		b = b[n:]
 	}
-	return Property{}, false
 }
 
 // The getters return the value of the first property of their identifier, and
@@ -203,7 +210,7 @@ func (p Properties) SharedSubscriptionAvailable() (uint8, bool) {
 // wire order (5.0 §3.3.2.3.8).
 func (p Properties) SubscriptionIdentifiers() iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		for x, rest, ok := p.Next(); ok; x, rest, ok = rest.Next() {
+		for x := range p.All() {
 			if x.ID == SubscriptionIdentifier && !yield(x.Number) {
 				return
 			}
@@ -216,7 +223,7 @@ func (p Properties) SubscriptionIdentifiers() iter.Seq[uint32] {
 // and the like of every packet).
 func (p Properties) UserProperties() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		for x, rest, ok := p.Next(); ok; x, rest, ok = rest.Next() {
+		for x := range p.All() {
 			if x.ID == UserProperty && !yield(x.Key, x.Value) {
 				return
 			}

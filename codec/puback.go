@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
 )
@@ -196,18 +194,13 @@ func cutPacketID(b []byte) (id uint16, rest []byte, e mqttwire.Error) {
 // their length: nothing at all stands for none (5.0 §3.4.2.2.1).
 func restProperties(b []byte, in mqttwire.PacketType) (Properties, mqttwire.Error) {
 	if len(b) == 0 {
-		return nil, 0
+		return Properties{}, 0
 	}
-	p, rest, _, e := cutProperties(b, in)
-	switch {
-	case e != 0:
-		return nil, e
-	case len(rest) > 0:
-		return nil, mqttwire.ErrTrailing
-	case len(p) == 0:
-		return nil, 0
+	p, rest, e := cutProperties(b, in)
+	if e == 0 && len(rest) > 0 {
+		e = mqttwire.ErrTrailing
 	}
-	return p, 0
+	return p, e
 }
 
 func ackCodeError(t mqttwire.PacketType) mqttwire.Error {
@@ -226,7 +219,7 @@ func (p *ack) check(t mqttwire.PacketType, r Rules) mqttwire.Error {
 	if e := r.checkAppend(t); e != 0 {
 		return e
 	}
-	if _, e := r.checkAppendProperties(p.Properties, t); e != 0 {
+	if _, e := r.checkAppendProperties(&p.Properties, t); e != 0 {
 		return e
 	}
 	switch {
@@ -256,30 +249,30 @@ func (p *ack) append(dst []byte, t mqttwire.PacketType, r Rules) ([]byte, error)
 		out = append(out, byte(p.Code))
 	}
 	if length > 3 {
-		out = appendProperties(out, p.Properties, r.Version)
+		out = appendProperties(out, &p.Properties, r.Version)
 	}
 	return out, nil
 }
 
 func (p *ack) bodySize(v mqttwire.Version) int {
 	switch {
-	case v != mqttwire.V50 || p.Code == 0 && len(p.Properties) == 0:
+	case v != mqttwire.V50 || p.Code == 0 && len(p.Properties.b) == 0:
 		return 2
-	case len(p.Properties) == 0:
+	case len(p.Properties.b) == 0:
 		return 3
 	}
-	return 3 + propertiesSize(p.Properties, v)
+	return 3 + propertiesSize(&p.Properties, v)
 }
 
 func (p *ack) clone() ack {
 	c := *p
-	c.Properties = slices.Clone(p.Properties)
+	c.Properties = p.Properties.Clone()
 	return c
 }
 
 func (p *ack) downgrade(v mqttwire.Version) error {
 	if v != mqttwire.V50 {
-		p.Code, p.Properties = 0, nil
+		p.Code, p.Properties = 0, Properties{}
 	}
 	return nil
 }

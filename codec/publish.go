@@ -5,7 +5,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
-	"github.com/mqttwire/mqttwire/internal/utf8string"
+	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/varint"
 )
@@ -100,7 +100,7 @@ func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e 
 		if r.Version != mqttwire.V50 {
 			return 0, mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
 		}
-	} else if e := utf8string.CheckNoWildcard(p.Topic); e != 0 {
+	} else if e := text.CheckName(p.Topic); e != 0 {
 		return 0, e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
 	}
 	p.ID = 0
@@ -111,7 +111,7 @@ func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e 
 		}
 	}
 	p.QoS, p.Dup, p.Retain = level, h.Dup(), h.Retain()
-	p.Properties = nil
+	p.Properties = Properties{}
 	if r.Version != mqttwire.V50 {
 		return end, 0
 	}
@@ -135,14 +135,13 @@ func (p *Publish) decodeProperties(r Rules, total int, b []byte, n int) (int, mq
 	if len(b) < end {
 		return 0, 0
 	}
-	var seen propertySet
 	if length > 0 {
-		p.Properties = Properties(b[n:end:end])
-		if seen, e = checkProperties(p.Properties, mqttwire.PUBLISH); e != 0 {
+		p.Properties.b = b[n:end:end]
+		if p.Properties.seen, e = checkProperties(p.Properties.b, mqttwire.PUBLISH); e != 0 {
 			return 0, e
 		}
 	}
-	if e := checkPublishProperties(seen, len(p.Topic), r.From); e != 0 {
+	if e := checkPublishProperties(p.Properties.seen, len(p.Topic), r.From); e != 0 {
 		return 0, e
 	}
 	return end, 0
@@ -195,19 +194,37 @@ func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]by
 	if e := p.check(r); e != 0 {
 		return dst, e
 	}
-	head := p.headSize(r.Version)
+	head := 2 + len(p.Topic)
+	if p.QoS > 0 {
+		head += 2
+	}
+	if r.Version == mqttwire.V50 {
+		head += propertiesSize(&p.Properties, r.Version)
+	}
 	length := head + payloadLength
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
+	start := len(dst)
 	dst = slices.Grow(dst, fixedheader.MaxSize+head+room)
-	dst = append(dst, p.firstByte())
-	dst = appendVarint(dst, length)
-	dst = appendField(dst, p.Topic)
-	if p.QoS > 0 {
-		dst = append(dst, byte(p.ID>>8), byte(p.ID))
+	b := dst[start : start+fixedheader.MaxSize+head]
+	b[0] = p.firstByte()
+	b[1] = byte(length)
+	n := 2
+	if length >= 0x80 {
+		n = 1 + len(appendVarint(b[1:1], length))
 	}
-	return appendProperties(dst, p.Properties, r.Version), 0
+	b[n], b[n+1] = byte(len(p.Topic)>>8), byte(len(p.Topic))
+	n += 2 + copy(b[n+2:], p.Topic)
+	if p.QoS > 0 {
+		b[n], b[n+1] = byte(p.ID>>8), byte(p.ID)
+		n += 2
+	}
+	dst = dst[:start+n]
+	if r.Version == mqttwire.V50 {
+		dst = appendProperties(dst, &p.Properties, r.Version)
+	}
+	return dst, 0
 }
 
 func (p *Publish) firstByte() byte {
@@ -221,14 +238,35 @@ func (p *Publish) firstByte() byte {
 	return b
 }
 
-// check refuses what Decode would, and what would be lost.
+// check refuses what Decode would, and what would be lost. What most packets
+// are passes at the first look.
 func (p *Publish) check(r Rules) mqttwire.Error {
+	if r.Version.Valid() && uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) &&
+		!p.Dup && p.Properties.bad == 0 && (len(p.Properties.b) == 0 || r.From != mqttwire.Client && p.hasPlainProperties(r)) {
+		e := text.CheckName(p.Topic)
+		if e == 0 || r.Unchecked {
+			return 0
+		}
+		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	}
+	return p.checkAll(r)
+}
+
+// hasPlainProperties reports whether the properties need no second look.
+func (p *Publish) hasPlainProperties(r Rules) bool {
+	return r.Version == mqttwire.V50 && !p.Properties.raw && p.Properties.seen&^allowedProperties[mqttwire.PUBLISH] == 0
+}
+
+// checkAll is check, rule by rule.
+func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	switch {
 	case !r.Version.Valid():
 		return mqttwire.ErrVersion
 	case len(p.Topic) > maxField:
 		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
-	case len(p.Properties) > 0 && r.Version != mqttwire.V50:
+	case p.Properties.incomplete:
+		return p.Properties.bad
+	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
 	case r.Unchecked:
 		return 0
@@ -243,23 +281,23 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 	case len(p.Topic) == 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
 	}
-	if e := utf8string.CheckNoWildcard(p.Topic); e != 0 {
+	if e := text.CheckName(p.Topic); e != 0 {
 		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
 	}
-	seen, e := r.checkAppendProperties(p.Properties, mqttwire.PUBLISH)
+	if r.Version != mqttwire.V50 {
+		return 0
+	}
+	seen, e := p.Properties.check(mqttwire.PUBLISH)
 	if e != 0 {
 		return e
 	}
-	if r.Version == mqttwire.V50 {
-		return checkPublishProperties(seen, len(p.Topic), r.From)
-	}
-	return 0
+	return checkPublishProperties(seen, len(p.Topic), r.From)
 }
 
 // headSize returns the size of the variable header: all between the fixed
 // header and the payload.
 func (p *Publish) headSize(v mqttwire.Version) int {
-	n := fieldSize(p.Topic) + propertiesSize(p.Properties, v)
+	n := fieldSize(p.Topic) + propertiesSize(&p.Properties, v)
 	if p.QoS > 0 {
 		n += 2
 	}
@@ -273,7 +311,7 @@ func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.headSize(v)
 // decoded from.
 func (p *Publish) Clone() Publish {
 	c := *p
-	c.Topic, c.Payload, c.Properties = slices.Clone(p.Topic), slices.Clone(p.Payload), slices.Clone(p.Properties)
+	c.Topic, c.Payload, c.Properties = slices.Clone(p.Topic), slices.Clone(p.Payload), p.Properties.Clone()
 	return c
 }
 
@@ -288,6 +326,6 @@ func (p *Publish) Downgrade(v mqttwire.Version) error {
 	if len(p.Topic) == 0 {
 		return mqttwire.ErrTopicMissing
 	}
-	p.Properties = nil
+	p.Properties = Properties{}
 	return nil
 }

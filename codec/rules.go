@@ -101,16 +101,18 @@ func (r Rules) checkAppend(t mqttwire.PacketType) mqttwire.Error {
 
 // checkAppendProperties validates the properties of a packet of type in on
 // behalf of Append: none before 5.0.
-func (r Rules) checkAppendProperties(p Properties, in mqttwire.PacketType) (propertySet, mqttwire.Error) {
+func (r Rules) checkAppendProperties(p *Properties, in mqttwire.PacketType) (propertySet, mqttwire.Error) {
 	switch {
-	case len(p) == 0:
+	case p.incomplete:
+		return 0, p.bad
+	case len(p.b) == 0:
 		return 0, 0
 	case r.Version != mqttwire.V50:
 		return 0, mqttwire.ErrNotInVersion // 5.0 §2.2.2
 	case r.Unchecked:
 		return 0, 0
 	}
-	return checkProperties(p, in)
+	return p.check(in)
 }
 
 // appendHeader makes room for a packet of type t with a body of length bytes
@@ -148,18 +150,18 @@ func fieldSize(v []byte) int { return 2 + len(v) }
 
 // propertiesSize returns the size of properties with their length before them
 // in version v: 0 where v has none.
-func propertiesSize(p Properties, v mqttwire.Version) int {
+func propertiesSize(p *Properties, v mqttwire.Version) int {
 	if v != mqttwire.V50 {
 		return 0
 	}
-	return varint.Size(uint32(min(len(p), varint.Max))) + len(p)
+	return varint.Size(uint32(min(len(p.b), varint.Max))) + len(p.b)
 }
 
 // appendProperties appends properties after their length, nothing where v has
 // none.
-func appendProperties(dst []byte, p Properties, v mqttwire.Version) []byte {
+func appendProperties(dst []byte, p *Properties, v mqttwire.Version) []byte {
 	if v != mqttwire.V50 {
 		return dst
 	}
-	return append(appendVarint(dst, len(p)), p...)
+	return append(appendVarint(dst, len(p.b)), p.b...)
 }

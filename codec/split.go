@@ -25,6 +25,26 @@ const MaxPacketSize = fixedheader.MaxSize + varint.Max
 // [mqttwire.ErrPacketTooLarge]. On an error h holds what is known of the
 // header, at least its type, so that the caller can look up what to answer.
 func Split(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
+	if len(b) >= 2 && b[1] < 0x80 && b[0]>>4 == byte(mqttwire.PUBLISH) {
+		// Most packets of most streams, without a call: a short PUBLISH. The
+		// flags are looked up, since there is little else to do.
+		if flags := b[0] & 0x0f; publishFlags>>flags&1 != 0 && (maxSize <= 0 || 2+int(b[1]) <= maxSize) {
+			h = fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags, Width: 1, Length: uint32(b[1])}
+			end := 2 + int(b[1])
+			if end > len(b) {
+				return h, nil, 0, nil
+			}
+			return h, b[2:end:end], end, nil
+		}
+	}
+	return splitAny(r, b, maxSize)
+}
+
+// publishFlags has the bit of each flags value that is right for a PUBLISH in
+// every version: not QoS 3, and DUP only with a QoS [MQTT-3.3.1-2, MQTT-3.3.1-4].
+const publishFlags = 1<<0b0000 | 1<<0b0001 | 0x0f<<0b0010 | 0x0f<<0b1010
+
+func splitAny(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
 	h, n, err = SplitHeader(r, b, maxSize)
 	if n == 0 || err != nil {
 		return h, nil, 0, err
@@ -44,10 +64,8 @@ func SplitHeader(r Rules, b []byte, maxSize int) (h fixedheader.Header, n int, e
 		return h, 0, nil
 	}
 	first := fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f}
-	if first.Type != mqttwire.PUBLISH || first.Flags&fixedheader.FlagQoS == fixedheader.FlagQoS || first.Flags == fixedheader.FlagDup {
-		if err := first.CheckFirst(r.Version, r.From); err != nil {
-			return first, 0, err
-		}
+	if err := first.CheckFirst(r.Version, r.From); err != nil {
+		return first, 0, err
 	}
 	if h, n, err = fixedheader.Consume(b); n == 0 {
 		return first, 0, err

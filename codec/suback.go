@@ -64,14 +64,14 @@ func (l ReasonCodes) checkSuback(v mqttwire.Version) mqttwire.Error {
 
 // Append appends p to dst.
 func (p *Suback) Append(dst []byte, r Rules) ([]byte, error) {
-	e := r.checkRequest(mqttwire.SUBACK, p.ID, p.Properties)
+	e := r.checkRequest(mqttwire.SUBACK, p.ID, &p.Properties)
 	if e == 0 && !r.Unchecked {
 		e = p.Codes.checkSuback(r.Version)
 	}
 	if e != 0 {
 		return dst, e
 	}
-	out, e := r.appendRequest(dst, mqttwire.SUBACK, p.bodySize(r.Version), p.ID, p.Properties)
+	out, e := r.appendRequest(dst, mqttwire.SUBACK, p.bodySize(r.Version), p.ID, &p.Properties)
 	if e != 0 {
 		return dst, e
 	}
@@ -79,7 +79,7 @@ func (p *Suback) Append(dst []byte, r Rules) ([]byte, error) {
 }
 
 func (p *Suback) bodySize(v mqttwire.Version) int {
-	return 2 + propertiesSize(p.Properties, v) + len(p.Codes.b)
+	return 2 + propertiesSize(&p.Properties, v) + len(p.Codes.b)
 }
 
 // Size returns how many bytes Append writes in version v.
@@ -89,7 +89,7 @@ func (p *Suback) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v))
 // decoded from.
 func (p *Suback) Clone() Suback {
 	c := *p
-	c.Properties, c.Codes.b = slices.Clone(p.Properties), slices.Clone(p.Codes.b)
+	c.Properties, c.Codes.b = p.Properties.Clone(), slices.Clone(p.Codes.b)
 	return c
 }
 
@@ -108,7 +108,7 @@ func (p *Suback) Downgrade(v mqttwire.Version) error {
 			}
 		}
 	}
-	p.Properties = nil
+	p.Properties = Properties{}
 	if p.Codes.form == asTheyStand {
 		p.Codes.form = oneFailure
 	}

@@ -46,17 +46,14 @@ func (p *Subscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 // start with: Packet Identifier and, in 5.0, properties.
 func cutRequest(t mqttwire.PacketType, r Rules, b []byte) (id uint16, p Properties, rest []byte, e mqttwire.Error) {
 	if id, b, e = cutPacketID(b); e != 0 || r.Version != mqttwire.V50 {
-		return id, nil, b, e
+		return id, Properties{}, b, e
 	}
-	p, b, _, e = cutProperties(b, t)
-	if len(p) == 0 {
-		p = nil
-	}
+	p, b, e = cutProperties(b, t)
 	return id, p, b, e
 }
 
 // checkRequest validates the same on behalf of Append.
-func (r Rules) checkRequest(t mqttwire.PacketType, id uint16, p Properties) mqttwire.Error {
+func (r Rules) checkRequest(t mqttwire.PacketType, id uint16, p *Properties) mqttwire.Error {
 	if e := r.checkAppend(t); e != 0 {
 		return e
 	}
@@ -71,7 +68,7 @@ func (r Rules) checkRequest(t mqttwire.PacketType, id uint16, p Properties) mqtt
 
 // appendRequest appends the same after the fixed header of a body of length
 // bytes.
-func (r Rules) appendRequest(dst []byte, t mqttwire.PacketType, length int, id uint16, p Properties) ([]byte, mqttwire.Error) {
+func (r Rules) appendRequest(dst []byte, t mqttwire.PacketType, length int, id uint16, p *Properties) ([]byte, mqttwire.Error) {
 	out, e := appendHeader(dst, t, length)
 	if e != 0 {
 		return dst, e
@@ -81,14 +78,14 @@ func (r Rules) appendRequest(dst []byte, t mqttwire.PacketType, length int, id u
 
 // Append appends p to dst.
 func (p *Subscribe) Append(dst []byte, r Rules) ([]byte, error) {
-	e := r.checkRequest(mqttwire.SUBSCRIBE, p.ID, p.Properties)
+	e := r.checkRequest(mqttwire.SUBSCRIBE, p.ID, &p.Properties)
 	if e == 0 && !r.Unchecked {
 		e = p.Subscriptions.check(r.Version)
 	}
 	if e != 0 {
 		return dst, e
 	}
-	out, e := r.appendRequest(dst, mqttwire.SUBSCRIBE, p.bodySize(r.Version), p.ID, p.Properties)
+	out, e := r.appendRequest(dst, mqttwire.SUBSCRIBE, p.bodySize(r.Version), p.ID, &p.Properties)
 	if e != 0 {
 		return dst, e
 	}
@@ -113,7 +110,7 @@ func (l Subscriptions) clearUnused(b []byte) {
 }
 
 func (p *Subscribe) bodySize(v mqttwire.Version) int {
-	return 2 + propertiesSize(p.Properties, v) + len(p.Subscriptions.b)
+	return 2 + propertiesSize(&p.Properties, v) + len(p.Subscriptions.b)
 }
 
 // Size returns how many bytes Append writes in version v.
@@ -123,7 +120,7 @@ func (p *Subscribe) Size(v mqttwire.Version) int { return packetSize(p.bodySize(
 // decoded from.
 func (p *Subscribe) Clone() Subscribe {
 	c := *p
-	c.Properties, c.Subscriptions.b = slices.Clone(p.Properties), slices.Clone(p.Subscriptions.b)
+	c.Properties, c.Subscriptions.b = p.Properties.Clone(), slices.Clone(p.Subscriptions.b)
 	return c
 }
 
@@ -135,12 +132,12 @@ func (p *Subscribe) Downgrade(v mqttwire.Version) error {
 	if v == mqttwire.V50 {
 		return nil
 	}
-	for s, rest, ok := p.Subscriptions.Next(); ok; s, rest, ok = rest.Next() {
+	for s := range p.Subscriptions.All() {
 		if topicmatch.IsShared(s.Filter) {
 			return mqttwire.ErrNotInVersion // 5.0 §4.8.2
 		}
 	}
-	p.Properties = nil
+	p.Properties = Properties{}
 	p.Subscriptions.unused = optionsReservedBefore5
 	return nil
 }

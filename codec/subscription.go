@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
@@ -100,7 +101,7 @@ func SubscriptionsOf(b []byte) Subscriptions { return Subscriptions{b: b} }
 // Len returns the number of subscriptions. It walks the list.
 func (l Subscriptions) Len() int {
 	n := 0
-	for _, rest, ok := l.Next(); ok; _, rest, ok = rest.Next() {
+	for range l.All() {
 		n++
 	}
 	return n
@@ -110,10 +111,12 @@ func (l Subscriptions) Len() int {
 // over directly.
 func (l Subscriptions) All() iter.Seq[Subscription] {
 	return func(yield func(Subscription) bool) {
-		for s, rest, ok := l.Next(); ok; s, rest, ok = rest.Next() {
-			if !yield(s) {
+		for b := l.b; ; {
+			s, n := cutSubscription(b, l.unused)
+			if n == 0 || !yield(s) {
 				return
 			}
+			b = b[n:]
 		}
 	}
 }
@@ -122,22 +125,28 @@ func (l Subscriptions) All() iter.Seq[Subscription] {
 // list after it: a cursor for callers that cannot range over All. ok is false
 // where the list is empty or its bytes are cut.
 func (l Subscriptions) Next() (s Subscription, rest Subscriptions, ok bool) {
-	b := l.b
+	s, n := cutSubscription(l.b, l.unused)
+	return s, Subscriptions{l.b[n:], l.unused}, n > 0
+}
+
+// cutSubscription returns the first subscription of b and its size, 0 where
+// there is none.
+func cutSubscription(b []byte, unused byte) (s Subscription, n int) {
 	if len(b) < 3 {
-		return Subscription{}, Subscriptions{}, false
+		return Subscription{}, 0
 	}
-	n := 2 + (int(b[0])<<8 | int(b[1]))
+	n = 2 + (int(b[0])<<8 | int(b[1]))
 	if len(b) <= n {
-		return Subscription{}, Subscriptions{}, false
+		return Subscription{}, 0
 	}
-	o := b[n] &^ l.unused
+	o := b[n] &^ unused
 	return Subscription{
 		Filter:            b[2:n:n],
 		QoS:               qos.Level(o & optionsQoS),
 		NoLocal:           o&optionNoLocal != 0,
 		RetainAsPublished: o&optionRetainPublished != 0,
 		RetainHandling:    RetainHandling(o & optionsRetainHandling >> shiftRetainHandling),
-	}, Subscriptions{b[n+1:], l.unused}, true
+	}, n + 1
 }
 
 // check validates the list by the rules of version v.
@@ -190,12 +199,8 @@ func checkOptions(filter []byte, o byte, v mqttwire.Version) mqttwire.Error {
 // checkSubscribed validates a Topic Filter of a SUBSCRIBE or UNSUBSCRIBE:
 // Shared Subscriptions came with 5.0.
 func checkSubscribed(filter []byte, v mqttwire.Version) mqttwire.Error {
-	var err error
 	if v == mqttwire.V50 {
-		err = topicmatch.CheckSubscription(filter)
-	} else {
-		err = topicmatch.CheckFilter(filter)
+		return text.CheckSubscription(filter)
 	}
-	e, _ := err.(mqttwire.Error)
-	return e
+	return text.CheckFilter(filter)
 }

@@ -58,7 +58,7 @@ func (l ReasonCodes) checkUnsuback() mqttwire.Error {
 
 // Append appends p to dst.
 func (p *Unsuback) Append(dst []byte, r Rules) ([]byte, error) {
-	e := r.checkRequest(mqttwire.UNSUBACK, p.ID, p.Properties)
+	e := r.checkRequest(mqttwire.UNSUBACK, p.ID, &p.Properties)
 	switch {
 	case e != 0:
 	case r.Version != mqttwire.V50 && p.Codes.Len() > 0:
@@ -69,7 +69,7 @@ func (p *Unsuback) Append(dst []byte, r Rules) ([]byte, error) {
 	if e != 0 {
 		return dst, e
 	}
-	out, e := r.appendRequest(dst, mqttwire.UNSUBACK, p.bodySize(r.Version), p.ID, p.Properties)
+	out, e := r.appendRequest(dst, mqttwire.UNSUBACK, p.bodySize(r.Version), p.ID, &p.Properties)
 	if e != 0 {
 		return dst, e
 	}
@@ -80,7 +80,7 @@ func (p *Unsuback) bodySize(v mqttwire.Version) int {
 	if v != mqttwire.V50 {
 		return 2
 	}
-	return 2 + propertiesSize(p.Properties, v) + len(p.Codes.b)
+	return 2 + propertiesSize(&p.Properties, v) + len(p.Codes.b)
 }
 
 // Size returns how many bytes Append writes in version v.
@@ -90,7 +90,7 @@ func (p *Unsuback) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v
 // decoded from.
 func (p *Unsuback) Clone() Unsuback {
 	c := *p
-	c.Properties, c.Codes.b = slices.Clone(p.Properties), slices.Clone(p.Codes.b)
+	c.Properties, c.Codes.b = p.Properties.Clone(), slices.Clone(p.Codes.b)
 	return c
 }
 
@@ -98,7 +98,7 @@ func (p *Unsuback) Clone() Unsuback {
 // say how an UNSUBSCRIBE went. It returns nil.
 func (p *Unsuback) Downgrade(v mqttwire.Version) error {
 	if v != mqttwire.V50 {
-		p.Properties, p.Codes = nil, ReasonCodes{}
+		p.Properties, p.Codes = Properties{}, ReasonCodes{}
 	}
 	return nil
 }

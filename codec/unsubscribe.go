@@ -101,14 +101,14 @@ func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 
 // Append appends p to dst.
 func (p *Unsubscribe) Append(dst []byte, r Rules) ([]byte, error) {
-	e := r.checkRequest(mqttwire.UNSUBSCRIBE, p.ID, p.Properties)
+	e := r.checkRequest(mqttwire.UNSUBSCRIBE, p.ID, &p.Properties)
 	if e == 0 && !r.Unchecked {
 		e = p.Filters.check(r.Version)
 	}
 	if e != 0 {
 		return dst, e
 	}
-	out, e := r.appendRequest(dst, mqttwire.UNSUBSCRIBE, p.bodySize(r.Version), p.ID, p.Properties)
+	out, e := r.appendRequest(dst, mqttwire.UNSUBSCRIBE, p.bodySize(r.Version), p.ID, &p.Properties)
 	if e != 0 {
 		return dst, e
 	}
@@ -116,7 +116,7 @@ func (p *Unsubscribe) Append(dst []byte, r Rules) ([]byte, error) {
 }
 
 func (p *Unsubscribe) bodySize(v mqttwire.Version) int {
-	return 2 + propertiesSize(p.Properties, v) + len(p.Filters)
+	return 2 + propertiesSize(&p.Properties, v) + len(p.Filters)
 }
 
 // Size returns how many bytes Append writes in version v.
@@ -125,7 +125,7 @@ func (p *Unsubscribe) Size(v mqttwire.Version) int { return packetSize(p.bodySiz
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
 func (p *Unsubscribe) Clone() Unsubscribe {
-	return Unsubscribe{p.ID, slices.Clone(p.Properties), slices.Clone(p.Filters)}
+	return Unsubscribe{p.ID, p.Properties.Clone(), slices.Clone(p.Filters)}
 }
 
 // Downgrade removes the properties where v is before 5.0. As in
@@ -135,11 +135,11 @@ func (p *Unsubscribe) Downgrade(v mqttwire.Version) error {
 	if v == mqttwire.V50 {
 		return nil
 	}
-	for f, rest, ok := p.Filters.Next(); ok; f, rest, ok = rest.Next() {
+	for f := range p.Filters.All() {
 		if topicmatch.IsShared(f) {
 			return mqttwire.ErrNotInVersion // 5.0 §4.8.2
 		}
 	}
-	p.Properties = nil
+	p.Properties = Properties{}
 	return nil
 }

@@ -1,9 +1,10 @@
-// Package utf8string validates the bytes of UTF-8 Encoded Strings
-// (3.1.1 §1.5.3, 5.0 §1.5.4), eight at a time where they are ASCII.
+// Package text validates UTF-8 Encoded Strings (3.1.1 §1.5.3, 5.0 §1.5.4) and
+// topics (3.1.1 §4.7, 5.0 §4.7 and §4.8.2), eight bytes at a time where they
+// are ASCII.
 //
-// It is the one place where strings are scanned: package codec uses it for
-// strings, package topicmatch for topics.
-package utf8string
+// It is the one place where text is scanned: package codec calls it for every
+// string, and package topicmatch exports what it says of topics.
+package text
 
 import "github.com/mqttwire/mqttwire"
 
@@ -22,32 +23,25 @@ const (
 	filler = ' ' * ones // pads a short word: ASCII, not U+0000, no wildcard
 )
 
-// Plain has bit 7 of each byte set in which x has an ASCII character other
+// plain has bit 7 of each byte set in which x has an ASCII character other
 // than U+0000. A carry out of a byte spoils only what a high bit spoils anyway.
 func plain(x uint64) uint64 { return (x + lows) &^ x & highs }
 
-// NotWild has bit 7 of each byte set in which x has no '+' and no '#',
+// notWild has bit 7 of each byte set in which x has no '+' and no '#',
 // provided that all of x is ASCII.
 func notWild(x uint64) uint64 { return ((x | wildcardBit) ^ wildcards + lows) & highs }
 
-// IsPlain reports whether a word is ASCII without U+0000.
-func IsPlain(x uint64) bool { return plain(x) == highs }
-
-// Wildcards returns a word with bit 7 set in each byte where a word that
-// IsPlain has a '+' or a '#'.
-func Wildcards(x uint64) uint64 { return notWild(x) ^ highs }
-
-// Load returns the 8 bytes of s from i on, the first in the lowest bits.
-func Load[T Bytes](s T, i int) uint64 {
+// load returns the 8 bytes of s from i on, the first in the lowest bits.
+func load[T Bytes](s T, i int) uint64 {
 	_ = s[i+7]
 	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
 		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
 }
 
-// Short returns all of a string of fewer than 8 bytes in one word, some of
+// short returns all of a string of fewer than 8 bytes in one word, some of
 // them twice, the rest filled with spaces: good for asking whether a byte
 // occurs, not where.
-func Short[T Bytes](s T) uint64 {
+func short[T Bytes](s T) uint64 {
 	n := len(s)
 	switch {
 	case n >= 4:
@@ -61,43 +55,44 @@ func Short[T Bytes](s T) uint64 {
 	return filler
 }
 
-// Check returns 0, [mqttwire.ErrUTF8] [MQTT-1.5.3-1, MQTT-1.5.4-1] or
+// CheckString returns 0, [mqttwire.ErrUTF8] [MQTT-1.5.3-1, MQTT-1.5.4-1] or
 // [mqttwire.ErrNUL] [MQTT-1.5.3-2, MQTT-1.5.4-2].
-func Check[T Bytes](s T) mqttwire.Error {
+func CheckString[T Bytes](s T) mqttwire.Error {
 	if len(s) < 8 {
-		if plain(Short(s)) == highs {
+		if plain(short(s)) == highs {
 			return 0
 		}
 		return checkSlow(s, false)
 	}
 	for i := 0; i < len(s)-8; i += 8 {
-		if plain(Load(s, i)) != highs {
+		if plain(load(s, i)) != highs {
 			return checkSlow(s, false)
 		}
 	}
-	if plain(Load(s, len(s)-8)) != highs {
+	if plain(load(s, len(s)-8)) != highs {
 		return checkSlow(s, false)
 	}
 	return 0
 }
 
-// CheckNoWildcard is Check, and returns [mqttwire.ErrTopicWildcard] where s
-// has a '+' or a '#' [MQTT-4.7.1-1, 5.0 MQTT-4.7.0-1].
-func CheckNoWildcard[T Bytes](s T) mqttwire.Error {
+// CheckName is CheckString, and returns [mqttwire.ErrTopicWildcard] where s
+// has a '+' or a '#' [3.1.1 MQTT-4.7.1-1, 5.0 MQTT-4.7.0-1]. Length is the
+// caller's matter: an empty name passes.
+func CheckName[T Bytes](s T) mqttwire.Error {
 	if len(s) < 8 {
-		x := Short(s)
+		x := short(s)
 		if plain(x)&notWild(x) == highs {
 			return 0
 		}
 		return checkSlow(s, true)
 	}
 	for i := 0; i < len(s)-8; i += 8 {
-		x := Load(s, i)
+		x := load(s, i)
 		if plain(x)&notWild(x) != highs {
 			return checkSlow(s, true)
 		}
 	}
-	x := Load(s, len(s)-8)
+	x := load(s, len(s)-8)
 	if plain(x)&notWild(x) != highs {
 		return checkSlow(s, true)
 	}
@@ -111,7 +106,7 @@ func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
 	for i := 0; i < len(s); {
 		// Long runs of ASCII stand between the other characters.
 		if i+8 <= len(s) {
-			if x := Load(s, i); plain(x)&notWild(x) == highs {
+			if x := load(s, i); plain(x)&notWild(x) == highs {
 				i += 8
 				continue
 			}

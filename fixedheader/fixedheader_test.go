@@ -1,0 +1,103 @@
+package fixedheader_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/varint"
+)
+
+func TestConsume(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		wire []byte
+		want fixedheader.Header
+		n    int
+		err  error
+	}{
+		{"nothing", nil, fixedheader.Header{}, 0, nil},
+		{"first byte", []byte{0x30}, fixedheader.Header{}, 0, nil},
+		{"cut length", []byte{0x30, 0x80}, fixedheader.Header{}, 0, nil},
+		{"PINGREQ", []byte{0xc0, 0, 1}, fixedheader.Header{Type: mqttwire.PINGREQ, Width: 1}, 2, nil},
+		{"PUBLISH", []byte{0x3d, 0x80, 0x01}, fixedheader.Header{Type: mqttwire.PUBLISH, Flags: 13, Width: 2, Length: 128}, 3, nil},
+		{"not minimal", []byte{0x62, 0x82, 0x80, 0x00}, fixedheader.Header{Type: mqttwire.PUBREL, Flags: 2, Width: 3, Length: 2}, 4, nil},
+		{"largest", []byte{0xf0, 0xff, 0xff, 0xff, 0x7f}, fixedheader.Header{Type: mqttwire.AUTH, Width: 4, Length: varint.Max}, 5, nil},
+		{"five bytes", []byte{0x30, 0x80, 0x80, 0x80, 0x80}, fixedheader.Header{}, 0, mqttwire.ErrVarintTooLong},
+	} {
+		if h, n, err := fixedheader.Consume(c.wire); h != c.want || n != c.n || err != c.err {
+			t.Errorf("%s: %+v, %d, %v, want %+v, %d, %v", c.name, h, n, err, c.want, c.n, c.err)
+		}
+	}
+}
+
+func TestAppend(t *testing.T) {
+	for length := uint32(0); length <= varint.Max; length = length*3 + 1 {
+		h := fixedheader.Header{Type: mqttwire.PUBLISH, Flags: 0x0b, Length: length}
+		b, err := h.Append([]byte("x"))
+		if err != nil || len(b) != 1+h.Size() {
+			t.Fatalf("Append(%d) = %x, %v; Size = %d", length, b, err, h.Size())
+		}
+		h.Width = uint8(h.Size() - 1)
+		if got, n, err := fixedheader.Consume(b[1:]); got != h || n != h.Size() || err != nil {
+			t.Errorf("Consume(%x) = %+v, %d, %v, want %+v", b[1:], got, n, err, h)
+		}
+	}
+	h := fixedheader.Header{Type: mqttwire.PUBLISH, Length: varint.Max + 1}
+	if b, err := h.Append([]byte("x")); !bytes.Equal(b, []byte("x")) || err != mqttwire.ErrVarintTooLong {
+		t.Errorf("Append of a length over the maximum: %x, %v", b, err)
+	}
+}
+
+func TestPublishFlags(t *testing.T) {
+	for flags := range uint8(16) {
+		h := fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags}
+		if h.Dup() != (flags >= 8) || h.QoS() != flags/2%4 || h.Retain() != (flags%2 == 1) {
+			t.Errorf("flags %04b: DUP %v, QoS %d, RETAIN %v", flags, h.Dup(), h.QoS(), h.Retain())
+		}
+	}
+}
+
+// TestCheckFirst walks every first byte in every version: 3.1.1 Table 2.2,
+// 5.0 Table 2-2, and what 3.1 leaves open.
+func TestCheckFirst(t *testing.T) {
+	withQoS1 := map[mqttwire.PacketType]bool{mqttwire.PUBREL: true, mqttwire.SUBSCRIBE: true, mqttwire.UNSUBSCRIBE: true}
+	for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
+		for first := range 256 {
+			h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 15)}
+			ok := false
+			switch {
+			case h.Type == 0 || h.Type == mqttwire.AUTH && v != mqttwire.V50:
+			case h.Type == mqttwire.PUBLISH:
+				ok = h.QoS() != 3 && (h.QoS() != 0 || !h.Dup() || v == mqttwire.V31)
+			case withQoS1[h.Type]:
+				ok = h.Flags == 2 || v == mqttwire.V31 && h.QoS() == 1
+			default:
+				ok = h.Flags == 0 || v == mqttwire.V31
+			}
+			if err := h.CheckFirst(v, mqttwire.Either); (err == nil) != ok {
+				t.Errorf("%v: first byte %#02x: %v, want allowed %v", v, first, err, ok)
+			}
+			for _, from := range []mqttwire.Role{mqttwire.Client, mqttwire.Server} {
+				if err := h.CheckFirst(v, from); (err == nil) != (ok && h.Type.SentBy(from, v)) {
+					t.Errorf("%v: first byte %#02x from a %v: %v", v, first, from, err)
+				}
+			}
+		}
+	}
+}
+
+func TestNoAllocs(t *testing.T) {
+	dst := make([]byte, 0, 8)
+	if n := testing.AllocsPerRun(100, func() {
+		for first := range 256 {
+			h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 15), Length: 300}
+			_ = h.CheckFirst(mqttwire.V50, mqttwire.Client)
+			b, _ := h.Append(dst)
+			_, _, _ = fixedheader.Consume(b)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
