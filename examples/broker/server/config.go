@@ -10,9 +10,9 @@ type Config struct {
 	// MaxPacketSize is the most bytes a packet from a client may take
 	// (5.0 §3.2.2.3.6). Default 1 MiB.
 	MaxPacketSize int
-	// MaxQueue is how many bytes may wait for a client. Messages beyond it are
-	// dropped and counted; as many more may be on their way to the socket. A
-	// message that finds the queue empty always fits. Default 1 MiB.
+	// MaxQueue is how many bytes may wait for a client: messages that find so
+	// many or more are dropped and counted. As many may be on their way to the
+	// socket besides. Default 1 MiB.
 	MaxQueue int
 	// ConnectTimeout is how long a connection may take to send its CONNECT.
 	// Default 10 s.

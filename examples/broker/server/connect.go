@@ -68,7 +68,7 @@ func (c *client) refuse(v mqttwire.Version, code connack.Code, text string) *end
 	if v == mqttwire.V50 {
 		p.Properties = c.reasonString(text)
 		if p.Size(v) > c.out.maxPacket {
-			p.Properties = nil // 5.0 [MQTT-3.2.2-19]
+			p.Properties = codec.Properties{} // 5.0 [MQTT-3.2.2-19]
 		}
 	}
 	return &ending{last: p, text: "CONNECT refused: " + text}
@@ -110,7 +110,7 @@ func (c *client) announce(assigned bool) codec.Properties {
 	p = codec.AppendMaximumQoS(p, uint8(qos.AtMostOnce))
 	p = codec.AppendMaximumPacketSize(p, uint32(c.server.config.MaxPacketSize))
 	if assigned {
-		p, _ = codec.AppendAssignedClientIdentifier(p, c.id)
+		p = codec.AppendAssignedClientIdentifier(p, c.id)
 	}
 	return codec.AppendSharedSubscriptionAvailable(p, 0)
 }

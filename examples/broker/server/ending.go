@@ -22,7 +22,7 @@ func (c *client) disconnect(code mqttwire.Reason, text string) *ending {
 		p := &codec.Disconnect{Code: code}
 		p.Properties = c.reasonString(text)
 		if p.Size(c.version) > c.out.maxPacket {
-			p.Properties = nil // 5.0 [MQTT-3.14.2-3]
+			p.Properties = codec.Properties{} // 5.0 [MQTT-3.14.2-3]
 		}
 		e.last = p
 	}
@@ -55,8 +55,7 @@ func (c *client) stopped() *ending {
 // reasonString returns a block of a Reason String for a client that wants it.
 func (c *client) reasonString(text string) codec.Properties {
 	if c.noProblems || text == "" {
-		return nil
+		return codec.Properties{}
 	}
-	p, _ := codec.AppendReasonString(nil, text)
-	return p
+	return codec.AppendReasonString(codec.Properties{}, text)
 }

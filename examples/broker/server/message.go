@@ -2,7 +2,7 @@ package server
 
 import (
 	"bytes"
-	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
@@ -16,18 +16,11 @@ type message struct {
 	retain     bool
 	from       string    // the Client Identifier of the publisher
 	at         time.Time // when it came
-	expiryAt   int       // where in properties the Message Expiry Interval is, 0 for none
 	number     uint64    // of a retained message
 }
 
 func newMessage(from string, p *codec.Publish) *message {
-	m := &message{topic: p.Topic, payload: p.Payload, properties: p.Properties, retain: p.Retain, from: from, at: time.Now()}
-	for x, rest, ok := m.properties.Next(); ok; x, rest, ok = rest.Next() {
-		if x.ID == codec.MessageExpiryInterval {
-			m.expiryAt = len(m.properties) - len(rest) - 4
-		}
-	}
-	return m
+	return &message{topic: p.Topic, payload: p.Payload, properties: p.Properties, retain: p.Retain, from: from, at: time.Now()}
 }
 
 // newWill returns the message that a CONNECT leaves with the server, a copy.
@@ -35,7 +28,7 @@ func newWill(from string, w *codec.Will) *message {
 	p := codec.Publish{Topic: bytes.Clone(w.Topic), Payload: bytes.Clone(w.Payload), Retain: w.Retain}
 	for x := range w.Properties.All() {
 		if x.ID != codec.WillDelayInterval { // for the server, not for the PUBLISH
-			p.Properties, _ = codec.AppendProperty(p.Properties, x)
+			p.Properties = codec.AppendProperty(p.Properties, x)
 		}
 	}
 	return newMessage(from, &p)
@@ -44,35 +37,42 @@ func newWill(from string, w *codec.Will) *message {
 // clone returns a copy that outlives the packet the message came in.
 func (m *message) clone() *message {
 	c := *m
-	c.topic, c.payload, c.properties = bytes.Clone(m.topic), bytes.Clone(m.payload), bytes.Clone(m.properties)
+	c.topic, c.payload, c.properties = bytes.Clone(m.topic), bytes.Clone(m.payload), m.properties.Clone()
 	return &c
 }
 
 // waited returns for how many whole seconds the server has had the message,
-// and whether that is more than its publisher allows (5.0 §3.3.2.3.3).
+// where that matters, and whether it is as long as the publisher allows
+// (5.0 §3.3.2.3.3).
 func (m *message) waited() (seconds uint32, expired bool) {
-	if m.expiryAt == 0 {
+	limit, ok := m.properties.MessageExpiryInterval()
+	if !ok {
 		return 0, false
 	}
 	seconds = uint32(time.Since(m.at) / time.Second)
-	return seconds, seconds >= m.expiry()
+	return seconds, seconds >= limit
 }
 
-func (m *message) expiry() uint32 { return binary.BigEndian.Uint32(m.properties[m.expiryAt:]) }
-
-// appendProperties appends the properties for a client: the publisher's, in
-// their order, less the seconds waited, and the client's own Subscription
-// Identifiers.
-func (m *message) appendProperties(dst codec.Properties, routes []route, waited uint32) codec.Properties {
-	start := len(dst)
-	dst = append(dst, m.properties...)
-	if waited > 0 {
-		binary.BigEndian.PutUint32(dst[start+m.expiryAt:], m.expiry()-waited)
+// propertiesFor returns the properties for a client: the publisher's, in their
+// order, less the seconds waited, and the client's own Subscription
+// Identifiers. It may use the memory of scratch, or m's.
+func (m *message) propertiesFor(routes []route, waited uint32, scratch *codec.Properties) codec.Properties {
+	hasID := func(r route) bool { return r.sub.id != 0 }
+	if waited == 0 && !slices.ContainsFunc(routes, hasID) {
+		return m.properties
+	}
+	p := scratch.Reset()
+	for x := range m.properties.All() {
+		if x.ID == codec.MessageExpiryInterval {
+			x.Number -= waited
+		}
+		p = codec.AppendProperty(p, x)
 	}
 	for _, r := range routes {
-		if r.sub.id != 0 {
-			dst, _ = codec.AppendSubscriptionIdentifier(dst, r.sub.id)
+		if hasID(r) {
+			p = codec.AppendSubscriptionIdentifier(p, r.sub.id)
 		}
 	}
-	return dst
+	*scratch = p
+	return p
 }

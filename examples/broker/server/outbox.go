@@ -76,11 +76,9 @@ func (o *outbox) publish(m *message, retain bool, routes []route, waited uint32)
 	}
 	p := codec.Publish{Topic: m.topic, Payload: m.payload, Retain: retain}
 	if o.rules.Version == mqttwire.V50 {
-		o.scratch = m.appendProperties(o.scratch[:0], routes, waited)
-		p.Properties = o.scratch
+		p.Properties = m.propertiesFor(routes, waited, &o.scratch)
 	}
-	size := p.Size(o.rules.Version)
-	if size > o.maxPacket || len(o.buf) > 0 && len(o.buf)+size > o.config.MaxQueue {
+	if len(o.buf) >= o.config.MaxQueue || p.Size(o.rules.Version) > o.maxPacket {
 		o.dropped++
 		return false
 	}
