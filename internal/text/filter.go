@@ -81,7 +81,7 @@ func CheckFilter[T Bytes](s T) mqttwire.Error {
 	}
 	for i := 0; ; i += 8 {
 		i = min(i, len(s)-8) // the last word overlaps the one before it
-		x := load(s, i)
+		x := Load(s, i)
 		if plain(x) != highs {
 			return checkFilterSlow(s)
 		}

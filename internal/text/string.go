@@ -31,8 +31,8 @@ func plain(x uint64) uint64 { return (x + lows) &^ x & highs }
 // provided that all of x is ASCII.
 func notWild(x uint64) uint64 { return ((x | wildcardBit) ^ wildcards + lows) & highs }
 
-// load returns the 8 bytes of s from i on, the first in the lowest bits.
-func load[T Bytes](s T, i int) uint64 {
+// Load returns the 8 bytes of s from i on, the first in the lowest bits.
+func Load[T Bytes](s T, i int) uint64 {
 	_ = s[i+7]
 	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
 		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
@@ -65,11 +65,11 @@ func CheckString[T Bytes](s T) mqttwire.Error {
 		return checkSlow(s, false)
 	}
 	for i := 0; i < len(s)-8; i += 8 {
-		if plain(load(s, i)) != highs {
+		if plain(Load(s, i)) != highs {
 			return checkSlow(s, false)
 		}
 	}
-	if plain(load(s, len(s)-8)) != highs {
+	if plain(Load(s, len(s)-8)) != highs {
 		return checkSlow(s, false)
 	}
 	return 0
@@ -87,12 +87,12 @@ func CheckName[T Bytes](s T) mqttwire.Error {
 		return checkSlow(s, true)
 	}
 	for i := 0; i < len(s)-8; i += 8 {
-		x := load(s, i)
+		x := Load(s, i)
 		if plain(x)&notWild(x) != highs {
 			return checkSlow(s, true)
 		}
 	}
-	x := load(s, len(s)-8)
+	x := Load(s, len(s)-8)
 	if plain(x)&notWild(x) != highs {
 		return checkSlow(s, true)
 	}
@@ -106,7 +106,7 @@ func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
 	for i := 0; i < len(s); {
 		// Long runs of ASCII stand between the other characters.
 		if i+8 <= len(s) {
-			if x := load(s, i); plain(x)&notWild(x) == highs {
+			if x := Load(s, i); plain(x)&notWild(x) == highs {
 				i += 8
 				continue
 			}
