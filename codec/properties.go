@@ -163,6 +163,9 @@ func (p Properties) Check(in mqttwire.PacketType) error {
 	return nil
 }
 
+// isEmpty reports whether there is nothing to append, and nothing wrong.
+func (p *Properties) isEmpty() bool { return len(p.b) == 0 && p.bad == 0 }
+
 // check is Check, and says which properties there are.
 func (p *Properties) check(in mqttwire.PacketType) (propertySet, mqttwire.Error) {
 	switch {

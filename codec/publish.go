@@ -170,61 +170,53 @@ func cut(final bool) mqttwire.Error {
 
 // Append appends p to dst.
 func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
-	out, e := p.appendHead(dst, r, len(p.Payload), len(p.Payload))
-	if e != 0 {
-		return dst, e
-	}
-	return append(out, p.Payload...), nil
+	return p.append(dst, r, len(p.Payload), true)
 }
 
 // AppendHead appends p but for its payload, of which it only takes the length,
 // in bytes: the caller writes the payload itself, from wherever it is, right
 // after what is appended. p.Payload is ignored.
 func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
-	out, e := p.appendHead(dst, r, payloadLength, 0)
+	return p.append(dst, r, payloadLength, false)
+}
+
+// append appends p, with or without its payload of payloadLength bytes.
+func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload bool) ([]byte, error) {
+	var e mqttwire.Error
+	if p.isPlain(r) {
+		e = text.CheckName(p.Topic) // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	} else {
+		e = p.check(r)
+	}
 	if e != 0 {
 		return dst, e
 	}
-	return out, nil
-}
-
-// appendHead appends all but the payload and leaves room for so many bytes
-// after it.
-func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]byte, mqttwire.Error) {
-	if e := p.check(r); e != 0 {
-		return dst, e
-	}
-	head := 2 + len(p.Topic)
-	if p.QoS > 0 {
-		head += 2
-	}
-	if r.Version == mqttwire.V50 {
-		head += propertiesSize(&p.Properties, r.Version)
-	}
-	length := head + payloadLength
+	length := p.headSize(r.Version) + payloadLength
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	start := len(dst)
-	dst = slices.Grow(dst, fixedheader.MaxSize+head+room)
-	b := dst[start : start+fixedheader.MaxSize+head]
-	b[0] = p.firstByte()
-	b[1] = byte(length)
-	n := 2
-	if length >= 0x80 {
-		n = 1 + len(appendVarint(b[1:1], length))
+	room := length
+	if !withPayload {
+		room -= payloadLength
 	}
-	b[n], b[n+1] = byte(len(p.Topic)>>8), byte(len(p.Topic))
-	n += 2 + copy(b[n+2:], p.Topic)
+	dst = slices.Grow(dst, fixedheader.MaxSize+room)
+	if length < 0x80 {
+		dst = append(dst, p.firstByte(), byte(length), 0, byte(len(p.Topic)))
+	} else {
+		dst, _ = varint.Append(append(dst, p.firstByte()), uint32(length))
+		dst = append(dst, byte(len(p.Topic)>>8), byte(len(p.Topic)))
+	}
+	dst = append(dst, p.Topic...)
 	if p.QoS > 0 {
-		b[n], b[n+1] = byte(p.ID>>8), byte(p.ID)
-		n += 2
+		dst = append(dst, byte(p.ID>>8), byte(p.ID))
 	}
-	dst = dst[:start+n]
 	if r.Version == mqttwire.V50 {
 		dst = appendProperties(dst, &p.Properties, r.Version)
 	}
-	return dst, 0
+	if withPayload {
+		dst = append(dst, p.Payload...)
+	}
+	return dst, nil
 }
 
 func (p *Publish) firstByte() byte {
@@ -238,27 +230,15 @@ func (p *Publish) firstByte() byte {
 	return b
 }
 
-// check refuses what Decode would, and what would be lost. What most packets
-// are passes at the first look.
+// isPlain reports whether p is what most packets are: nothing that check looks
+// at can be wrong but the characters of the topic.
+func (p *Publish) isPlain(r Rules) bool {
+	return uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) && !p.Dup && !r.Unchecked &&
+		r.Version.Valid() && p.Properties.isEmpty()
+}
+
+// check refuses what Decode would, and what would be lost.
 func (p *Publish) check(r Rules) mqttwire.Error {
-	if r.Version.Valid() && uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) &&
-		!p.Dup && p.Properties.bad == 0 && (len(p.Properties.b) == 0 || r.From != mqttwire.Client && p.hasPlainProperties(r)) {
-		e := text.CheckName(p.Topic)
-		if e == 0 || r.Unchecked {
-			return 0
-		}
-		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
-	}
-	return p.checkAll(r)
-}
-
-// hasPlainProperties reports whether the properties need no second look.
-func (p *Publish) hasPlainProperties(r Rules) bool {
-	return r.Version == mqttwire.V50 && !p.Properties.raw && p.Properties.seen&^allowedProperties[mqttwire.PUBLISH] == 0
-}
-
-// checkAll is check, rule by rule.
-func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	switch {
 	case !r.Version.Valid():
 		return mqttwire.ErrVersion
