@@ -3,8 +3,6 @@ package interop
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/url"
 	"strings"
@@ -77,7 +75,6 @@ func (p *paho3) expect(topic, payload string, retained bool) {
 }
 
 func eachPaho3(t *testing.T, test func(t *testing.T, version uint)) {
-	mqtt.ERROR = log.New(io.Discard, "", 0)
 	t.Run("3.1", func(t *testing.T) { test(t, 3) })
 	t.Run("3.1.1", func(t *testing.T) { test(t, 4) })
 }

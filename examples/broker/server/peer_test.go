@@ -175,12 +175,6 @@ func (p *peer) subscribeWith(s codec.Subscription, properties codec.Properties) 
 	p.expect(&codec.Suback{ID: 7, Codes: codec.ReasonCodesOf([]byte{0})})
 }
 
-func (p *peer) disconnect() {
-	p.t.Helper()
-	p.send(&codec.Disconnect{})
-	p.expectClosed()
-}
-
 func publication(topic, payload string) *codec.Publish {
 	return &codec.Publish{Topic: []byte(topic), Payload: []byte(payload)}
 }
