@@ -17,8 +17,8 @@ type Config struct {
 	// ConnectTimeout is how long a connection may take to send its CONNECT.
 	// Default 10 s.
 	ConnectTimeout time.Duration
-	// WriteTimeout is how long one write to a client may take before the
-	// connection counts as lost. Default 20 s.
+	// WriteTimeout is how long a write to a client, of at most 64 KiB, may take
+	// before the connection counts as lost. Default 20 s.
 	WriteTimeout time.Duration
 	// Linger is how long a connection that the server ends is kept to deliver
 	// its last packet. Default 1 s.

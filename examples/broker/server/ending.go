@@ -42,13 +42,16 @@ func (c *client) malformed(t mqttwire.PacketType, err error) *ending {
 // stopped ends a connection that another goroutine has asked to end.
 func (c *client) stopped() *ending {
 	c.out.mu.Lock()
-	code := c.out.stopped
+	code, begun := c.out.stopped, c.out.begun
 	c.out.mu.Unlock()
 	if code == 0 {
 		return &ending{text: "connection lost while writing"}
 	}
 	e := c.disconnect(code, code.String())
 	e.noWill = code == mqttwire.ServerShuttingDown
+	if !begun {
+		e.last = nil // no DISCONNECT before the CONNACK (5.0 [MQTT-3.14.0-1])
+	}
 	return e
 }
 

@@ -27,22 +27,24 @@ type outbox struct {
 	buf     []byte
 	spare   []byte
 	writing bool
-	timeout time.Duration   // of a write
+	begun   bool            // has had a packet, so the CONNACK
 	closed  bool            // takes no more; finish writes the last packet
 	stopped mqttwire.Reason // why, where another goroutine has closed it
+	until   time.Time       // when finish gives up
 	dropped uint64
 	scratch codec.Properties
 }
 
-// keepBuffer is the largest buffer that is kept for the next write, in bytes.
-const keepBuffer = 16 << 10
+const (
+	keepBuffer = 16 << 10 // the largest buffer that is kept for the next write, in bytes
+	maxWrite   = 64 << 10 // the most that is written within one WriteTimeout
+)
 
 func (o *outbox) init(conn net.Conn, config *Config) {
 	o.conn, o.config = conn, config
 	o.rules.From = mqttwire.Server
 	o.maxPacket = codec.MaxPacketSize
 	o.changed.L = &o.mu
-	o.timeout = config.WriteTimeout
 }
 
 // send appends a packet. It reports false where the client takes no packet of
@@ -61,7 +63,7 @@ func (o *outbox) append(p codec.Packet) bool {
 	if err != nil {
 		panic("server: " + p.Type().String() + ": " + err.Error()) // only this package fills them
 	}
-	o.buf = b
+	o.buf, o.begun = b, true
 	o.startWriting()
 	return true
 }
@@ -141,8 +143,8 @@ func (o *outbox) finish(last codec.Packet) {
 	if last != nil {
 		o.append(last)
 	}
-	o.timeout = o.config.Linger
-	o.conn.SetWriteDeadline(time.Now().Add(o.timeout))
+	o.until = time.Now().Add(o.config.Linger)
+	o.conn.SetWriteDeadline(o.until)
 	for o.writing {
 		o.changed.Wait()
 	}
@@ -162,14 +164,14 @@ func (o *outbox) write() {
 		out := o.buf
 		o.buf, o.spare = o.spare[:0], nil
 		o.changed.Broadcast()
-		o.conn.SetWriteDeadline(time.Now().Add(o.timeout))
-		o.mu.Unlock()
-		_, err := o.conn.Write(out)
-		o.mu.Lock()
-		if err != nil {
-			o.closed, o.buf = true, nil
-			o.conn.Close() // wakes who reads
-			break
+		for rest := out; len(rest) > 0; {
+			n := min(len(rest), maxWrite)
+			if o.writeLocked(rest[:n]) != nil {
+				o.closed, o.buf = true, nil
+				o.conn.Close() // wakes who reads
+				break
+			}
+			rest = rest[n:]
 		}
 		if cap(out) <= keepBuffer {
 			o.spare = out
@@ -177,4 +179,17 @@ func (o *outbox) write() {
 	}
 	o.writing = false
 	o.changed.Broadcast()
+}
+
+// writeLocked writes b, without the lock that it is called with.
+func (o *outbox) writeLocked(b []byte) error {
+	deadline := o.until
+	if deadline.IsZero() {
+		deadline = time.Now().Add(o.config.WriteTimeout)
+	}
+	o.conn.SetWriteDeadline(deadline)
+	o.mu.Unlock()
+	_, err := o.conn.Write(b)
+	o.mu.Lock()
+	return err
 }
