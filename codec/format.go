@@ -186,10 +186,10 @@ func (p *ack) describe(t mqttwire.PacketType) string {
 func (p *Subscribe) String() string {
 	l := describe(mqttwire.SUBSCRIBE).number("id", int(p.ID)).properties(p.Properties)
 	for s := range p.Subscriptions.All() {
-		l = l.text("filter", s.Filter).number("qos", int(s.QoS))
-		l = l.flag("no-local", s.NoLocal).flag("retain-as-published", s.RetainAsPublished)
-		if s.RetainHandling != SendRetained {
-			l = l.number("retain-handling", int(s.RetainHandling))
+		l = l.text("filter", s.Filter).number("qos", int(s.Options.QoS()))
+		l = l.flag("no-local", s.Options.NoLocal()).flag("retain-as-published", s.Options.RetainAsPublished())
+		if h := s.Options.RetainHandling(); h != SendRetained {
+			l = l.number("retain-handling", int(h>>4))
 		}
 	}
 	return string(l)

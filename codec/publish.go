@@ -191,15 +191,17 @@ func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload boo
 	if e != 0 {
 		return dst, e
 	}
-	length := p.headSize(r.Version) + payloadLength
+	length := p.bodySize(r.Version, payloadLength)
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	room := length
+	room := fixedheader.MaxSize + length
 	if !withPayload {
 		room -= payloadLength
 	}
-	dst = slices.Grow(dst, fixedheader.MaxSize+room)
+	if cap(dst)-len(dst) < room {
+		dst = slices.Grow(dst, room)
+	}
 	if length < 0x80 {
 		dst = append(dst, p.firstByte(), byte(length), 0, byte(len(p.Topic)))
 	} else {
@@ -274,18 +276,16 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 	return checkPublishProperties(seen, len(p.Topic), r.From)
 }
 
-// headSize returns the size of the variable header: all between the fixed
-// header and the payload.
-func (p *Publish) headSize(v mqttwire.Version) int {
-	n := fieldSize(p.Topic) + propertiesSize(&p.Properties, v)
+// Size returns how many bytes Append writes in version v.
+func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v, len(p.Payload))) }
+
+func (p *Publish) bodySize(v mqttwire.Version, payloadLength int) int {
+	n := 2 + len(p.Topic) + payloadLength + propertiesSize(&p.Properties, v)
 	if p.QoS > 0 {
 		n += 2
 	}
 	return n
 }
-
-// Size returns how many bytes Append writes in version v.
-func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.headSize(v) + len(p.Payload)) }
 
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.

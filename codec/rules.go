@@ -151,11 +151,8 @@ func fieldSize(v []byte) int { return 2 + len(v) }
 // propertiesSize returns the size of properties with their length before them
 // in version v: 0 where v has none.
 func propertiesSize(p *Properties, v mqttwire.Version) int {
-	switch {
-	case v != mqttwire.V50:
+	if v != mqttwire.V50 {
 		return 0
-	case len(p.b) < 0x80:
-		return 1 + len(p.b)
 	}
 	return varint.Size(uint32(min(len(p.b), varint.Max))) + len(p.b)
 }

@@ -104,7 +104,7 @@ func (l Subscriptions) clearUnused(b []byte) {
 		if n >= len(b) {
 			return
 		}
-		b[n] &^= l.unused
+		b[n] &^= byte(l.unused)
 		b = b[n+1:]
 	}
 }

@@ -64,6 +64,11 @@ func newScan() scan { return scan{some: highs} }
 
 func (s scan) clean() bool { return s.some&^s.high&highs == highs }
 
+// usual reports whether a word has only what most topics are made of, which is
+// quick to tell: ASCII, and no character that comes before the comma, and so no
+// U+0000, '#' or '+'.
+func usual(x uint64) bool { return (x+(0x80-',')*ones)&^x&highs == highs }
+
 // text passes all but U+0000.
 func (s scan) text(x uint64) scan { return scan{s.some & (x + lows), s.high | x} }
 
@@ -72,8 +77,7 @@ func (s scan) name(x uint64) scan {
 	return scan{s.some & (x + lows) & ((x | wildcardBit) ^ wildcards + lows), s.high | x}
 }
 
-// usual passes what most names are made of, which is quicker to tell: no
-// character that comes before the comma, and so no U+0000, '#' or '+'.
+// usual passes what usual does.
 func (s scan) usual(x uint64) scan { return scan{s.some & (x + (0x80-',')*ones), s.high | x} }
 
 // CheckString returns 0, [mqttwire.ErrUTF8] [MQTT-1.5.3-1, MQTT-1.5.4-1] or
