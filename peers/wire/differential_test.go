@@ -33,7 +33,7 @@ func summarise(rules codec.Rules, raw []byte) (s summary, p codec.Packet, err er
 	case *codec.Subscribe:
 		s.id(p.ID)
 		for x := range p.Subscriptions.All() {
-			s.filter(string(x.Filter), byte(x.QoS))
+			s.filter(string(x.Filter), byte(x.Options.QoS()))
 		}
 	case *codec.Unsubscribe:
 		s.id(p.ID)

@@ -12,8 +12,6 @@ type ending struct {
 	noWill bool // the will is dropped
 }
 
-func (e *ending) Error() string { return e.text }
-
 // disconnect ends a connection for a reason that 5.0 has a code for. Before
 // 5.0 a server has no DISCONNECT: it just closes.
 func (c *client) disconnect(code mqttwire.Reason, text string) *ending {

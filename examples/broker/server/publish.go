@@ -84,11 +84,11 @@ func (s *Server) deliver(c *client, m *message, routes []route) {
 	wanted := routes[:0]
 	retain := false
 	for _, r := range routes {
-		if r.sub.noLocal && m.from == c.id {
+		if r.sub.options.NoLocal() && m.from == c.id {
 			continue // 5.0 [MQTT-3.8.3-3]
 		}
 		wanted = append(wanted, r)
-		retain = retain || m.retain && r.sub.retainAsPublished // else 0: 3.1.1 [MQTT-3.3.1-9], 5.0 [MQTT-3.3.1-12]
+		retain = retain || m.retain && r.sub.options.RetainAsPublished() // else 0: 3.1.1 [MQTT-3.3.1-9], 5.0 [MQTT-3.3.1-12]
 	}
 	if len(wanted) > 0 && !c.out.publish(m, retain, wanted, 0) {
 		s.dropped.Add(1)

@@ -70,7 +70,7 @@ func TestHandshakesBefore5(t *testing.T) {
 		t.Run(v.String(), func(t *testing.T) {
 			simulate(t, Config{}, func(t *testing.T, s *Server) {
 				p := connected(t, s, v, "c")
-				list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a"), QoS: qos.ExactlyOnce})
+				list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a"), Options: codec.SubscriptionOptions(qos.ExactlyOnce)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -210,7 +210,7 @@ func identifier(id uint32) codec.Properties {
 func TestNoLocal(t *testing.T) {
 	simulate(t, Config{}, func(t *testing.T, s *Server) {
 		a, b := connected(t, s, mqttwire.V50, "a"), connected(t, s, mqttwire.V50, "b")
-		a.subscribeWith(codec.Subscription{Filter: []byte("x"), NoLocal: true}, codec.Properties{})
+		a.subscribeWith(codec.Subscription{Filter: []byte("x"), Options: codec.NoLocal}, codec.Properties{})
 		a.send(publication("x", "own"))
 		a.expectNothing()
 		b.send(publication("x", "other"))

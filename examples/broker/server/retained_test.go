@@ -42,9 +42,9 @@ func TestRetainHandling(t *testing.T) {
 	simulate(t, Config{}, func(t *testing.T, s *Server) {
 		p := connected(t, s, mqttwire.V50, "c")
 		p.send(retainedPublication("a", "1"))
-		sub := func(h codec.RetainHandling) {
+		sub := func(h codec.SubscriptionOptions) {
 			t.Helper()
-			p.subscribeWith(codec.Subscription{Filter: []byte("a"), RetainHandling: h}, codec.Properties{})
+			p.subscribeWith(codec.Subscription{Filter: []byte("a"), Options: h}, codec.Properties{})
 		}
 		sub(codec.DoNotSendRetained)
 		p.expectNothing()
@@ -52,7 +52,7 @@ func TestRetainHandling(t *testing.T) {
 		p.expectNothing()
 		sub(codec.SendRetained)
 		p.expect(retainedPublication("a", "1"))
-		p.subscribeWith(codec.Subscription{Filter: []byte("+"), RetainHandling: codec.SendRetainedIfNew}, identifier(5))
+		p.subscribeWith(codec.Subscription{Filter: []byte("+"), Options: codec.SendRetainedIfNew}, identifier(5))
 		want := retainedPublication("a", "1")
 		want.Properties = identifier(5)
 		p.expect(want)
@@ -62,7 +62,7 @@ func TestRetainHandling(t *testing.T) {
 func TestRetainAsPublished(t *testing.T) {
 	simulate(t, Config{}, func(t *testing.T, s *Server) {
 		p := connected(t, s, mqttwire.V50, "c")
-		p.subscribeWith(codec.Subscription{Filter: []byte("a"), RetainAsPublished: true}, codec.Properties{})
+		p.subscribeWith(codec.Subscription{Filter: []byte("a"), Options: codec.RetainAsPublished}, codec.Properties{})
 		p.send(retainedPublication("a", "1"), publication("a", "2"))
 		p.expect(retainedPublication("a", "1"), publication("a", "2"))
 	})

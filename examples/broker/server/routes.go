@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // A subscription is what a client asked for with a Topic Filter.
 type subscription struct {
-	id                uint32 // Subscription Identifier, 0 for none
-	noLocal           bool
-	retainAsPublished bool
+	id      uint32 // Subscription Identifier, 0 for none
+	options codec.SubscriptionOptions
 }
 
 // A route is a subscription that matches, and whose it is.

@@ -27,12 +27,16 @@ func (c *client) handleSubscribe(p *codec.Subscribe) *ending {
 			ack.Codes = ack.Codes.Append(mqttwire.SharedSubscriptionsNotSupported)
 			continue
 		}
-		sub := subscription{id: id, noLocal: x.NoLocal || c.bridge, retainAsPublished: x.RetainAsPublished || c.bridge}
+		sub := subscription{id, x.Options}
+		if c.bridge {
+			sub.options |= codec.NoLocal | codec.RetainAsPublished // it wants no echo, and the flag as it was
+		}
 		existed := false
 		if s.clients[c.id] == c {
 			existed = s.routes.add(c, x.Filter, sub)
 		}
-		if x.RetainHandling == codec.SendRetained || x.RetainHandling == codec.SendRetainedIfNew && !existed {
+		handling := x.Options.RetainHandling()
+		if handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed {
 			wants = append(wants, want{x.Filter, [1]route{{c, sub}}})
 		}
 		ack.Codes = ack.Codes.Append(mqttwire.GrantedQoS0)
@@ -69,7 +73,7 @@ func (c *client) sendRetained(filter []byte, to []route, upTo uint64) bool {
 			s.mu.Unlock()
 			continue
 		}
-		if to[0].sub.noLocal && m.from == c.id {
+		if to[0].sub.options.NoLocal() && m.from == c.id {
 			continue
 		}
 		if !c.out.wait() {
