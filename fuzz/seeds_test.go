@@ -80,6 +80,18 @@ func TestTrailingByteIsRefused(t *testing.T) {
 	}
 }
 
+// A packet that a mutation makes shorter has a shorter Remaining Length.
+func TestLengthsStayMinimal(t *testing.T) {
+	r := codec.Rules{Version: mqttwire.V50}
+	p := codec.Connect{Version: mqttwire.V50, ClientID: bytes.Repeat([]byte{'c'}, 200)}
+	long, err := p.Append(nil, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, verdict := mutation(t, "client-id-empty").Apply(new(fuzz.Source), r, long)
+	checkVerdict(t, r, b, verdict, "client-id-empty")
+}
+
 func mutation(t *testing.T, name string) fuzz.Mutation {
 	t.Helper()
 	for _, m := range fuzz.Mutations() {

@@ -67,7 +67,10 @@ func parse(v mqttwire.Version, packet []byte) (*tree, bool) {
 	if err != nil || n == 0 || len(packet)-n != int(h.Length) {
 		return nil, false
 	}
-	t := &tree{first: packet[0], width: int(h.Width)}
+	t := &tree{first: packet[0]}
+	if int(h.Width) > varint.Size(h.Length) {
+		t.width = int(h.Width)
+	}
 	c := &cursor{tree: t, b: slices.Clone(packet[n:]), v5: v == mqttwire.V50}
 	c.packet(h)
 	return t, !c.failed && len(c.b) == 0
