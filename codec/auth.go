@@ -92,6 +92,9 @@ func (p *Auth) Clone() Auth { return Auth{p.Code, p.Properties.Clone()} }
 // Downgrade returns [mqttwire.ErrPacketType] for a version before 5.0: only
 // 5.0 has the packet.
 func (p *Auth) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v != mqttwire.V50 {
 		return mqttwire.ErrPacketType
 	}

@@ -441,8 +441,9 @@ func (p *Connect) Clone() Connect {
 	return c
 }
 
-// Downgrade makes p ask for version v, in place, and removes what v cannot
-// say: the properties. A Session Expiry Interval other than 0 becomes what is
+// Downgrade makes p ask for version v, if it asks for a later one (with the
+// zero Version for 5.0), in place, and removes what v cannot say: the
+// properties. A Session Expiry Interval other than 0 becomes what is
 // closest to it before 5.0, no Clean Session; so p asks for a Clean Session
 // unless it had one. Where 5.0 lets a client start clean and keep its session
 // all the same, before 5.0 it can only do the one: the session is kept.
@@ -451,12 +452,19 @@ func (p *Connect) Clone() Connect {
 // an Authentication Method [mqttwire.ErrNotInVersion], a Client Identifier that
 // v does not allow what Append would say, and leaves p alone.
 func (p *Connect) Downgrade(v mqttwire.Version) error {
-	if v == p.Version || v == mqttwire.V50 {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
+	from := p.Version
+	if from == 0 {
+		from = mqttwire.V50
+	}
+	if v >= from {
 		return nil
 	}
 	d := *p
 	d.Version, d.Properties, d.Will.Properties = v, Properties{}, Properties{}
-	if p.Version == mqttwire.V50 {
+	if from == mqttwire.V50 {
 		if _, ok := p.Properties.AuthenticationMethod(); ok {
 			return mqttwire.ErrNotInVersion // 5.0 §4.12
 		}

@@ -163,3 +163,17 @@ func TestDowngradeDropsDetail(t *testing.T) {
 		t.Errorf("PUBREC: %v, %v", &pubrec, err)
 	}
 }
+
+// TestDowngradeVersion holds that a version that is not valid is an error for
+// every packet.
+func TestDowngradeVersion(t *testing.T) {
+	for _, p := range []codec.Packet{new(codec.Connect), new(codec.Connack), new(codec.Publish), new(codec.Puback), new(codec.Pubrec),
+		new(codec.Pubrel), new(codec.Pubcomp), new(codec.Subscribe), new(codec.Suback), new(codec.Unsubscribe), new(codec.Unsuback),
+		new(codec.Pingreq), new(codec.Pingresp), new(codec.Disconnect), new(codec.Auth)} {
+		for _, v := range []mqttwire.Version{0, 2, 6} {
+			if err := p.Downgrade(v); err != mqttwire.ErrVersion {
+				t.Errorf("%v to version %d: %v", p.Type(), v, err)
+			}
+		}
+	}
+}

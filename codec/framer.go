@@ -33,11 +33,12 @@ type Framer struct {
 	end   int
 	rest  int  // bytes of a streamed payload still to be taken
 	given bool // buf is from Use
+	peak  int  // the most that was there at once since it was last empty
 }
 
 const (
 	minBuffer  = 4 << 10  // what the first Buffer holds, in bytes
-	keepBuffer = 64 << 10 // a larger one is given up when it is empty
+	keepBuffer = 64 << 10 // a larger one is given up when little of it was used
 	minRead    = 512      // the least a Buffer offers
 )
 
@@ -45,10 +46,12 @@ const (
 // and Payload returned before is invalid after it.
 func (f *Framer) Buffer() []byte {
 	if f.start == f.end {
-		f.start, f.end = 0, 0
-		if len(f.buf) > keepBuffer && !f.given {
+		// A stream of large packets keeps its buffer, a large one in between
+		// does not.
+		if len(f.buf) > max(keepBuffer, 4*f.peak) && !f.given {
 			f.buf = nil
 		}
+		f.start, f.end, f.peak = 0, 0, 0
 	}
 	if len(f.buf)-f.end < minRead {
 		f.makeRoom()
@@ -77,6 +80,7 @@ func (f *Framer) Filled(n int) {
 		panic("codec: Filled with more bytes than Buffer had")
 	}
 	f.end += n
+	f.peak = max(f.peak, f.end-f.start)
 }
 
 // Next returns the next packet, which is valid until Buffer is called. ok is

@@ -121,17 +121,29 @@ func TestFramerMemory(t *testing.T) {
 	}
 }
 
+// TestFramerGivesUpALargeBuffer holds that a stream of large packets has one
+// buffer, and that the first small packet after them gives it up.
 func TestFramerGivesUpALargeBuffer(t *testing.T) {
-	large := codec.Publish{Topic: []byte("a"), Payload: make([]byte, 1<<20)}
 	f := codec.Framer{Rules: v311}
-	for rest := encode(t, &large, v311); len(rest) > 0; {
-		rest = feed(&f, rest, len(rest))
+	take := func(payload int) (buffer int) {
+		t.Helper()
+		p := codec.Publish{Topic: []byte("a"), Payload: make([]byte, payload)}
+		for rest := encode(t, &p, v311); len(rest) > 0; {
+			rest = feed(&f, rest, len(rest))
+		}
+		if _, ok := whole(t, &f); !ok {
+			t.Fatal("no packet")
+		}
+		return cap(f.Buffer())
 	}
-	if _, ok := whole(t, &f); !ok {
-		t.Fatal("no packet")
+	first := take(1 << 20)
+	for range 5 {
+		if n := take(1 << 20); n != first {
+			t.Errorf("a second large packet makes a buffer of %d bytes out of one of %d", n, first)
+		}
 	}
-	if n := cap(f.Buffer()); n > 64<<10 {
-		t.Errorf("after a large packet the buffer is %d bytes", n)
+	if n := take(100); n > 64<<10 {
+		t.Errorf("after a small packet the buffer is %d bytes", n)
 	}
 }
 

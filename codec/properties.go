@@ -192,7 +192,7 @@ func (p *Properties) misplaced(in mqttwire.PacketType) mqttwire.Error {
 type propertySet uint64
 
 // severalSubscriptionIDs is the bit of a second Subscription Identifier, which
-// only PUBLISH may have: no property has this identifier.
+// only PUBLISH may have: the propertyTable ends before this identifier.
 const severalSubscriptionIDs propertySet = 1 << 63
 
 func (s propertySet) has(id PropertyID) bool { return s>>(id&63)&1 != 0 }

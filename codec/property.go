@@ -105,7 +105,7 @@ type propertyRow struct {
 	name string
 }
 
-var propertyTable = [64]propertyRow{
+var propertyTable = [63]propertyRow{
 	PayloadFormatIndicator:          {inMessage, Byte, boolean, mqttwire.ErrPropertyBoolean, "Payload Format Indicator"},
 	MessageExpiryInterval:           {inMessage, FourByteInteger, anyValue, 0, "Message Expiry Interval"},
 	ContentType:                     {inMessage, UTF8String, anyValue, 0, "Content Type"},

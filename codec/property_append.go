@@ -245,6 +245,8 @@ func (p Properties) judge(id PropertyID, start int) Properties {
 
 // fail keeps an error that leaves a property out.
 func (p Properties) fail(e mqttwire.Error) Properties {
-	p.bad, p.incomplete = e, true
+	if !p.incomplete {
+		p.bad, p.incomplete = e, true
+	}
 	return p
 }

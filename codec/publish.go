@@ -307,6 +307,9 @@ func (p *Publish) Clone() Publish {
 // [mqttwire.ErrTopicMissing] and leaves p alone: the caller has to fill in the
 // Topic first.
 func (p *Publish) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v == mqttwire.V50 {
 		return nil
 	}

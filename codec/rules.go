@@ -35,7 +35,9 @@ type Packet interface {
 	// Size returns how many bytes Append writes in version v, fixed header
 	// included. For a packet that Append refuses it is some number.
 	Size(v mqttwire.Version) int
-	// Downgrade removes what version v cannot say, in place.
+	// Downgrade removes what version v cannot say, in place. What v cannot do
+	// without is an error, [mqttwire.ErrVersion] where v is not valid, and
+	// leaves the packet alone.
 	Downgrade(v mqttwire.Version) error
 	// String describes the packet in a line. It shows no password and no
 	// authentication data, and of a payload only its beginning.

@@ -160,6 +160,8 @@ func checkOptions(filter []byte, o SubscriptionOptions, v mqttwire.Version) mqtt
 		reserved = optionsReserved
 	}
 	switch {
+	case o&reserved != 0 && v == mqttwire.V31:
+		return mqttwire.ErrNotInVersion // Append only: to Decode these bits are unused (3.1 §3.8)
 	case o&reserved != 0:
 		return mqttwire.ErrSubscribeReserved // 3.1.1 [MQTT-3.8.3-4], 5.0 [MQTT-3.8.3-5]
 	case o&optionsQoS == optionsQoS:

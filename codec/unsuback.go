@@ -95,8 +95,11 @@ func (p *Unsuback) Clone() Unsuback {
 }
 
 // Downgrade removes properties and codes where v is before 5.0, which cannot
-// say how an UNSUBSCRIBE went. It returns nil.
+// say how an UNSUBSCRIBE went.
 func (p *Unsuback) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v != mqttwire.V50 {
 		p.Properties, p.Codes = Properties{}, ReasonCodes{}
 	}
