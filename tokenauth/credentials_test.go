@@ -21,6 +21,7 @@ func TestCredentials(t *testing.T) {
 		{"Token|acme|post-1", "R|123|W|abcd", credentials("acme", "post-1", "123", "abcd", ""), ""},
 		{"Token|acme|post-1", "RW|LzMT+XLFl5s/YWJ==|W|abcd|R|123", credentials("acme", "post-1", "123", "abcd", "LzMT+XLFl5s/YWJ=="),
 			"R|123|W|abcd|RW|LzMT+XLFl5s/YWJ=="},
+		{"Token|acme|post-1", "R|!~", credentials("acme", "post-1", "!~", "", ""), ""},
 		{"Token|acme|post-1", "W|W", credentials("acme", "post-1", "", "W", ""), ""},
 		{"Token|acme|post-1", "RW|R", credentials("acme", "post-1", "", "", "R"), ""},
 		{"Token|Token|Token", `R|{"a":1}`, credentials("Token", "Token", `{"a":1}`, "", ""), ""},
@@ -72,6 +73,7 @@ func TestCredentialsRefused(t *testing.T) {
 		{"Token|acme", "R|1", tokenauth.ErrUserName},
 		{"Token|ac|me|post-1", "R|1", tokenauth.ErrUserName}, // an AccessKeyId with "|"
 		{"Token|acme|post-1|", "R|1", tokenauth.ErrUserName},
+		{"Token|acme||post-1", "R|1", tokenauth.ErrUserName},
 		{"Token||post-1", "R|1", tokenauth.ErrEmpty},
 		{"Token|acme|", "R|1", tokenauth.ErrEmpty},
 		{"Token|ac me|post-1", "R|1", tokenauth.ErrCharacter},
