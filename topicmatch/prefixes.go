@@ -237,51 +237,92 @@ func (t *prefixes) prune(p place) {
 
 // matches is where match leaves what it finds, for reuse.
 type matches struct {
-	front, next []uint32 // nodes of the prefixes that match so far
-	lists       []uint32 // heads of lists of subscriptions
-	groups      []uint32 // nodes of groups
+	front  []uint32 // nodes of the prefixes that match so far
+	probes []probe
+	lists  []uint32 // heads of lists of subscriptions
+	groups []uint32 // nodes of groups
+}
+
+// probe is one search for a child on its way through match.
+type probe struct {
+	hash uint64
+	slot int
+	at   uint32
+	next uint32
 }
 
 // match collects the lists and the groups of the filters that match a name.
-// It goes level by level with all the prefixes that match so far, so that what
-// it waits for in memory it waits for together.
+//
+// A large tree does not fit into the processor's caches, and nearly all the
+// time goes by waiting for memory. So it goes level by level, all the prefixes
+// that match so far abreast, in loops that each touch one thing per prefix and
+// decide nothing before it is there: the waits then overlap.
 func (t *prefixes) match(m *matches, name []byte) {
 	m.lists, m.groups = m.lists[:0], m.groups[:0]
 	if len(t.nodes) == 0 || len(name) == 0 {
 		return
 	}
-	front, next := append(m.front[:0], 0), m.next[:0]
+	nodes, slots := t.nodes, t.table.slots
+	front := append(m.front[:0], 0)
+	probes := m.probes
 	// A wildcard in the first level does not match "$" [MQTT-4.7.2-1].
 	wild := name[0] != '$'
 	for more := true; more && len(front) != 0; {
 		var level []byte
 		level, name, more = nextLevel(name)
 		id := t.levels.find(level)
-		next = next[:0]
+		probes = probes[:0]
+		plus := 0
 		for _, at := range front {
-			n := &t.nodes[at]
+			n := &nodes[at]
 			if wild {
 				if n.below != 0 {
 					m.lists = append(m.lists, n.below)
 				}
-				if n.plus != 0 {
-					next = append(next, n.plus)
+				if n.groups != 0 {
+					t.collectGroups(m, n.groups, groupBelow)
 				}
 			}
-			if n.groups != 0 && wild {
-				t.collectGroups(m, n.groups, groupBelow)
-			}
 			if id != 0 && n.children != 0 {
-				if c := t.child(at, id); c != 0 {
-					next = append(next, c)
+				h := mix(uint64(at), uint64(id))
+				probes = append(probes, probe{hash: h, slot: t.table.home(h), at: at})
+			}
+			if n.plus != 0 && wild {
+				front[plus] = n.plus // never overtakes the loop
+				plus++
+			}
+		}
+		front = front[:plus]
+		if len(slots) != 0 {
+			for i := range probes {
+				probes[i].next = uint32(slots[probes[i].slot] >> 32)
+			}
+			for i := range probes {
+				p := &probes[i]
+				tag := p.hash >> 32
+				for slots[p.slot]>>32 > tag {
+					p.slot++
+				}
+				p.next = 0
+				if s := slots[p.slot]; s>>32 == tag {
+					p.next = uint32(s)
+				}
+			}
+			for i := range probes {
+				p := &probes[i]
+				if n := &nodes[p.next]; n.parent == p.at && n.level == id && p.next != 0 {
+					front = append(front, p.next)
+				} else if p.next != 0 {
+					if c := t.child(p.at, id); c != 0 {
+						front = append(front, c)
+					}
 				}
 			}
 		}
 		wild = true
-		front, next = next, front
 	}
 	for _, at := range front {
-		n := &t.nodes[at]
+		n := &nodes[at]
 		if n.exact != 0 {
 			m.lists = append(m.lists, n.exact)
 		}
@@ -292,7 +333,7 @@ func (t *prefixes) match(m *matches, name []byte) {
 			t.collectGroups(m, n.groups, groupMarks)
 		}
 	}
-	m.front, m.next = front, next
+	m.front, m.probes = front, probes
 }
 
 func (t *prefixes) collectGroups(m *matches, g, marks uint32) {
