@@ -133,11 +133,16 @@ func TestMatchClauses(t *testing.T) {
 }
 
 func TestMatchExhaustive(t *testing.T) {
-	names := paths(4, "", "a", "b", "ab", "$", "$a")
-	for _, filter := range paths(4, "", "a", "b", "ab", "$", "$a", "+", "#") {
-		for _, name := range names {
-			if got, want := topicmatch.Match(filter, name), slowMatch(filter, name); got != want {
-				t.Fatalf("Match(%q, %q) = %v, want %v", filter, name, got, want)
+	for _, tt := range []struct{ names, filters []string }{
+		{paths(4, "", "a", "ab", "$"), paths(4, "", "a", "$", "+", "#")},
+		{paths(3, "", "a", "b", "ab", "$", "$a"), paths(3, "", "a", "b", "ab", "$", "$a", "+", "#")},
+		{paths(2, "a", "abcdefgh", "abcdefghi", "abcdefghijklmnop", "abcdefghijklmnox"), paths(2, "a", "abcdefgh", "abcdefghi", "abcdefghijklmnop", "+", "#")},
+	} {
+		for _, filter := range tt.filters {
+			for _, name := range tt.names {
+				if got, want := topicmatch.Match(filter, name), slowMatch(filter, name); got != want {
+					t.Fatalf("Match(%q, %q) = %v, want %v", filter, name, got, want)
+				}
 			}
 		}
 	}
