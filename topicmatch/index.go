@@ -89,12 +89,15 @@ type Group uint32
 // keySeed keeps peers from choosing keys that collide.
 var keySeed = maphash.MakeSeed()
 
-// split takes a filter apart. group is empty where it is not shared.
-func split(filter []byte) (group, inner []byte) {
-	if group, inner, ok := SplitShared(filter); ok {
-		return group, inner
+// split takes a valid filter apart. group is empty where it is not shared.
+func split(filter []byte) (group, inner []byte, err error) {
+	if err := CheckSubscription(filter); err != nil {
+		return nil, nil, err
 	}
-	return nil, filter
+	if group, inner, ok := SplitShared(filter); ok {
+		return group, inner, nil
+	}
+	return nil, filter, nil
 }
 
 // Subscribe adds a subscription or gives an existing one another value.
@@ -102,10 +105,10 @@ func split(filter []byte) (group, inner []byte) {
 //
 // The error is that of [CheckSubscription], and nothing has changed then.
 func (x *Index[K, V]) Subscribe(key K, filter []byte, value V) (old V, replaced bool, err error) {
-	if err := CheckSubscription(filter); err != nil {
+	group, inner, err := split(filter)
+	if err != nil {
 		return old, false, err
 	}
-	group, inner := split(filter)
 	h := maphash.Comparable(keySeed, key)
 
 	x.lock.lock()

@@ -5,7 +5,10 @@ package topicmatch
 
 // find returns the subscription of a key to a filter, or 0.
 func (x *Index[K, V]) find(h uint64, key K, filter []byte) uint32 {
-	group, inner := split(filter)
+	group, inner, err := split(filter)
+	if err != nil {
+		return 0 // nobody can have subscribed to it
+	}
 	p, ok := x.tree.find(inner)
 	if ok && len(group) != 0 {
 		p, ok = x.tree.findGroup(p, group)

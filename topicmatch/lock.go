@@ -28,12 +28,20 @@ func (l *lock) line() *readers {
 	return &l.lines[l.next.Add(1)%uint32(len(l.lines))]
 }
 
+// Matches and changes take a microsecond or so: whoever has to wait looks
+// again this often, for a few microseconds, before it gives its thread away.
+const spins = 2000
+
 func (l *lock) rlock(r *readers) {
-	r.n.Add(1)
-	if !l.writing.Load() {
-		return
+	for range 2 {
+		r.n.Add(1)
+		if !l.writing.Load() {
+			return
+		}
+		l.runlock(r)
+		for i := 0; i < spins && l.writing.Load(); i++ {
+		}
 	}
-	l.runlock(r)
 	// Who holds the mutex keeps writers out; who counts under it is in.
 	l.writer.Lock()
 	r.n.Add(1)
@@ -60,13 +68,12 @@ func (l *lock) lock() {
 	}
 }
 
-// wait waits until the readers of one line have left: they are quick, as a
-// rule, so before it sleeps it looks again some times.
+// wait waits until the readers of one line have left.
 func (l *lock) wait(r *readers) {
 	for tries := 0; r.n.Load() != 0; tries++ {
 		switch {
-		case tries < 200:
-		case tries < 220:
+		case tries < spins:
+		case tries < spins+10:
 			runtime.Gosched()
 		default:
 			<-l.left

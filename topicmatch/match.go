@@ -3,7 +3,7 @@ package topicmatch
 import (
 	"math/bits"
 
-	"github.com/mqttwire/mqttwire/internal/utf8string"
+	"github.com/mqttwire/mqttwire/internal/text"
 )
 
 // Match reports whether the Topic Filter matches the Topic Name (3.1.1 §4.7,
@@ -29,7 +29,7 @@ func Match[F, N ~string | ~[]byte](filter F, name N) bool {
 		// A valid name has no wildcard, so the first byte that differs is
 		// also where the first wildcard may be.
 		for i+8 <= len(filter) && j+8 <= len(name) {
-			x := utf8string.Load(filter, i) ^ utf8string.Load(name, j)
+			x := text.Load(filter, i) ^ text.Load(name, j)
 			if x != 0 {
 				n := bits.TrailingZeros64(x) >> 3
 				i, j = i+n, j+n
