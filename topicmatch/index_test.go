@@ -1,198 +1,69 @@
 package topicmatch_test
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/gen"
+	"github.com/leanovate/gopter/prop"
 
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/fuzz/topictwin"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
-
-// A slowIndex is the twin of Index: it tries every subscription.
-type slowIndex map[slowSub]int
-
-type slowSub struct {
-	key    int
-	filter string
-}
-
-// found is a subscription in a match, its group told by the filter.
-type found struct {
-	Key, Value int
-	Group      string
-}
-
-func (x slowIndex) match(name string) []found {
-	var all []found
-	for s, v := range x {
-		filter, group := s.filter, ""
-		if topicmatch.IsShared(filter) {
-			_, filter, _ = topicmatch.SplitShared(filter)
-			group = s.filter
-		}
-		if slowMatch(filter, name) {
-			all = append(all, found{s.key, v, group})
-		}
-	}
-	return sorted(all)
-}
-
-func sorted(all []found) []found {
-	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Group, b.Group))
-	})
-	return all
-}
 
 type index = topicmatch.Index[int, int]
 type subscription = topicmatch.Subscription[int, int]
 
-// matches runs all the ways to match, which must agree, and names the groups
-// by their members: values are unique to a subscription in these tests.
-func matches(t *testing.T, x *index, twin slowIndex, name string) []found {
-	t.Helper()
-	filters := make(map[int]string, len(twin))
-	for s, v := range twin {
-		filters[v] = s.filter
-	}
-	all := x.AppendMatches(nil, []byte(name))
-	var visited []subscription
-	x.Visit([]byte(name), func(s subscription) bool {
-		visited = append(visited, s)
-		return true
-	})
-	if d := gocmp.Diff(all, visited); d != "" {
-		t.Fatalf("Visit(%q) differs from AppendMatches:\n%s", name, d)
-	}
-
-	var result []found
-	names := make(map[topicmatch.Group]string)
-	members := make(map[topicmatch.Group][]subscription)
-	var last topicmatch.Group
-	for _, s := range all {
-		f := found{s.Key, s.Value, ""}
-		if s.Group != 0 {
-			f.Group = filters[s.Value]
-			if n, ok := names[s.Group]; ok && (n != f.Group || last != s.Group) {
-				t.Fatalf("match of %q: group %d is %q and %q, or not in one piece", name, s.Group, n, f.Group)
-			}
-			names[s.Group] = f.Group
-			members[s.Group] = append(members[s.Group], s)
-		}
-		last = s.Group
-		result = append(result, f)
-	}
-
-	var plain int
-	for _, s := range x.AppendTurns(nil, []byte(name)) {
-		if s.Group == 0 {
-			plain++
-			continue
-		}
-		if !slices.Contains(members[s.Group], s) {
-			t.Fatalf("turns of %q: %v is no member of the group, or was taken twice", name, s)
-		}
-		delete(members, s.Group)
-	}
-	if len(members) != 0 || plain != len(slices.DeleteFunc(slices.Clone(all), func(s subscription) bool { return s.Group != 0 })) {
-		t.Fatalf("turns of %q: not one of each group and all others", name)
-	}
-	return sorted(result)
-}
-
-var (
-	opLevels  = []string{"", "a", "b", "c", "+", "$", "ü"}
-	opNames   = paths(4, "", "a", "b", "c", "$", "ü", "d")
-	opFilters = func() []string {
-		all := paths(3, append(opLevels, "#")...)
-		for _, f := range all[:len(all):len(all)] {
-			if len(f) < 4 {
-				all = append(all, "$share/a/"+f, "$share/g/"+f)
-			}
-		}
-		return all
-	}()
-)
-
-// step does one random change to both.
-func step(t *testing.T, r *rand.Rand, x *index, twin slowIndex, keys, value int) {
-	t.Helper()
-	key := r.IntN(keys)
-	filter := opFilters[r.IntN(len(opFilters))]
-	if r.IntN(3) > 0 {
-		filter = opFilters[r.IntN(40)]
-	}
-	s := slowSub{key, filter}
-	want, had := twin[s]
-	switch op := r.IntN(100); {
-	case op < 60:
-		old, replaced, err := x.Subscribe(key, []byte(filter), value)
-		if err != nil || replaced != had || old != want {
-			t.Fatalf("Subscribe(%d, %q) = %v, %v, %v, want %v, %v", key, filter, old, replaced, err, want, had)
-		}
-		twin[s] = value
-	case op < 98:
-		if v, ok := x.Get(key, []byte(filter)); ok != had || v != want {
-			t.Fatalf("Get(%d, %q) = %v, %v, want %v, %v", key, filter, v, ok, want, had)
-		}
-		if old, removed := x.Unsubscribe(key, []byte(filter)); removed != had || old != want {
-			t.Fatalf("Unsubscribe(%d, %q) = %v, %v, want %v, %v", key, filter, old, removed, want, had)
-		}
-		delete(twin, s)
-	default:
-		n := 0
-		for s := range twin {
-			if s.key == key {
-				delete(twin, s)
-				n++
-			}
-		}
-		if got := x.UnsubscribeAll(key); got != n {
-			t.Fatalf("UnsubscribeAll(%d) = %d, want %d", key, got, n)
-		}
-	}
-	if x.Len() != len(twin) {
-		t.Fatalf("Len() = %d, want %d", x.Len(), len(twin))
-	}
-}
-
+// Operations in any order leave an index and its twin with the same answers.
 func TestIndexOperations(t *testing.T) {
-	for seed := range uint64(20) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		var x index
-		twin := slowIndex{}
-		for i := range 2000 {
-			step(t, r, &x, twin, 1+int(seed), i+1)
-			if i%20 == 0 {
-				name := opNames[r.IntN(len(opNames))]
-				if d := gocmp.Diff(twin.match(name), matches(t, &x, twin, name)); d != "" {
-					t.Fatalf("seed %d, step %d, match of %q (-want +got):\n%s", seed, i, name, d)
-				}
-			}
+	testOperations(t, topictwin.RunIndex)
+}
+
+func TestNamesOperations(t *testing.T) {
+	testOperations(t, topictwin.RunNames)
+}
+
+func testOperations(t *testing.T, run func([]byte) error) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 30 {
+		ops := make([]byte, 4000)
+		for i := range ops {
+			ops[i] = byte(r.Uint32())
+		}
+		if err := run(ops); err != nil {
+			t.Fatal(err)
 		}
 	}
+	// Short ones, which shrink to what fails.
+	properties := gopter.NewProperties(nil)
+	properties.Property("agrees with its twin", prop.ForAll(func(ops []byte) (string, error) {
+		return "", run(ops)
+	}, gen.SliceOf(gen.UInt8())))
+	properties.TestingRun(t)
 }
 
 // Growing and shrinking pass through every way of packing.
 func TestIndexGrowAndShrink(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var x index
-	twin := slowIndex{}
-	var subs []slowSub
+	p := topictwin.Pair{Twin: topictwin.Index{}}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	check := func() {
 		t.Helper()
 		for range 10 {
-			name := fmt.Sprintf("%d/%d/x%d", r.IntN(3), r.IntN(20), r.IntN(200))
-			if d := gocmp.Diff(twin.match(name), matches(t, &x, twin, name)); d != "" {
-				t.Fatalf("%d subscriptions, match of %q (-want +got):\n%s", len(twin), name, d)
-			}
+			must(p.Check(fmt.Sprintf("%d/%d/x%d", r.IntN(3), r.IntN(20), r.IntN(200))))
 		}
 	}
+	var subs []topictwin.Subscription
 	for round := range 3 {
 		for i := range 3000 {
 			levels := []string{fmt.Sprint(r.IntN(3)), fmt.Sprint(r.IntN(20)), fmt.Sprintf("x%d", r.IntN(200))}
@@ -206,25 +77,113 @@ func TestIndexGrowAndShrink(t *testing.T) {
 			if r.IntN(10) == 0 {
 				filter = "$share/g" + fmt.Sprint(r.IntN(3)) + "/" + filter
 			}
-			s := slowSub{r.IntN(500), filter}
-			if _, had := twin[s]; !had {
+			s := topictwin.Subscription{Key: r.IntN(500), Filter: filter}
+			if _, had := p.Twin[s]; !had {
 				subs = append(subs, s)
 			}
-			twin[s] = round*3000 + i + 1
-			x.Subscribe(s.key, []byte(s.filter), twin[s])
+			must(p.Subscribe(s.Key, s.Filter, round*3000+i+1))
 		}
 		check()
 		r.Shuffle(len(subs), func(i, j int) { subs[i], subs[j] = subs[j], subs[i] })
 		for len(subs) > round*10 {
 			s := subs[len(subs)-1]
 			subs = subs[:len(subs)-1]
-			if old, removed := x.Unsubscribe(s.key, []byte(s.filter)); !removed || old != twin[s] {
-				t.Fatalf("Unsubscribe(%v) = %v, %v, want %v, true", s, old, removed, twin[s])
-			}
-			delete(twin, s)
+			must(p.Unsubscribe(s.Key, s.Filter))
 			if len(subs)%300 == 0 {
 				check()
 			}
 		}
+	}
+}
+
+// Many subscribers of one filter, and many filters of one key: neither makes
+// the other's changes slow enough to notice here.
+func TestIndexCrowds(t *testing.T) {
+	const n = 20000
+	var x index
+	for i := range n {
+		x.Subscribe(i, []byte("all/#"), i)
+		x.Subscribe(-1, fmt.Appendf(nil, "one/%d", i), i)
+	}
+	if got := len(x.AppendMatches(nil, []byte("all/now"))); got != n {
+		t.Errorf("%d matches, want %d", got, n)
+	}
+	for i := range n {
+		if old, removed := x.Unsubscribe(i, []byte("all/#")); !removed || old != i {
+			t.Fatalf("Unsubscribe(%d) = %v, %v", i, old, removed)
+		}
+	}
+	if got := x.UnsubscribeAll(-1); got != n {
+		t.Errorf("UnsubscribeAll = %d, want %d", got, n)
+	}
+}
+
+// Each member of a group has its turn, also while members come and go, and
+// only those that match a name are asked.
+func TestIndexTurns(t *testing.T) {
+	var x index
+	turns := func(n int) (keys []int) {
+		t.Helper()
+		for range n {
+			found := x.AppendTurns(nil, []byte("job/1"))
+			if len(found) != 1 || found[0].Group == 0 {
+				t.Fatalf("turn of %v, want one of the group", found)
+			}
+			keys = append(keys, found[0].Key)
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	for key := range 3 {
+		x.Subscribe(key, []byte("$share/g/job/+"), key)
+		x.Subscribe(key, []byte("$share/g/other"), key)
+	}
+	for range 5 {
+		if keys := turns(3); !slices.Equal(keys, []int{0, 1, 2}) {
+			t.Errorf("turns of %v, want each once", keys)
+		}
+	}
+	for gone := range 2 {
+		turns(gone + 1)
+		x.Unsubscribe(gone, []byte("$share/g/job/+"))
+		want := []int{1, 2}
+		if gone == 1 {
+			want = []int{2, 2}
+		}
+		if keys := turns(2); !slices.Equal(keys, want) {
+			t.Errorf("turns of %v, want %v", keys, want)
+		}
+	}
+	x.UnsubscribeAll(2)
+	if found := x.AppendTurns(nil, []byte("job/1")); len(found) != 0 {
+		t.Errorf("an empty group has turns: %v", found)
+	}
+}
+
+// What is no filter is refused and changes nothing.
+func TestIndexRefuses(t *testing.T) {
+	var x index
+	for filter, want := range map[string]error{
+		"":                          mqttwire.ErrTopicEmpty,
+		"a#":                        mqttwire.ErrMultiLevelWildcard,
+		"a/b+":                      mqttwire.ErrSingleWildcard,
+		"a\xff":                     mqttwire.ErrUTF8,
+		"$share/g":                  mqttwire.ErrShareFilter,
+		"$share//a":                 mqttwire.ErrShareName,
+		strings.Repeat("a/", 32768): mqttwire.ErrTopicTooLong,
+	} {
+		if _, _, err := x.Subscribe(1, []byte(filter), 1); err != want {
+			t.Errorf("Subscribe(%.10q) = %v, want %v", filter, err, want)
+		}
+		if _, removed := x.Unsubscribe(1, []byte(filter)); removed {
+			t.Errorf("Unsubscribe(%.10q) removed something", filter)
+		}
+	}
+	var names topicmatch.Names[int]
+	if _, _, err := names.Set([]byte("a/+"), 1); err != mqttwire.ErrTopicWildcard {
+		t.Errorf("Set of a filter = %v, want %v", err, mqttwire.ErrTopicWildcard)
+	}
+	if x.Len() != 0 || names.Len() != 0 {
+		t.Error("what was refused is there")
 	}
 }
