@@ -59,3 +59,18 @@ func New(n int) Load {
 	}
 	return l
 }
+
+// Names returns n distinct names of five levels, at most 1<<20, scattered over
+// as many branches of each level.
+func Names(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		var levels [5]string
+		scattered := uint32(i) * 0x9e3779b1 // odd, so the lower 20 bits are distinct
+		for j := range levels {
+			levels[j] = kinds[j] + strconv.Itoa(int(scattered>>(4*j)&15))
+		}
+		names[i] = strings.Join(levels[:], "/")
+	}
+	return names
+}

@@ -19,6 +19,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 func main() {
@@ -37,8 +39,39 @@ func main() {
 		compare(w, n, *rounds)
 		w.Flush()
 	}
-	retained(w, *names, *rounds)
+	worst(w, *rounds)
 	w.Flush()
+	compareRetained(w, *names, *rounds)
+	w.Flush()
+}
+
+// worst shows what a filter set costs that branches at every level: each level
+// is in it as itself and as "+", in all combinations, and only the level after
+// these does not match. So every prefix matches and nothing is found.
+func worst(w *tabwriter.Writer, rounds int) {
+	fmt.Fprintf(w, "worst case\tfilters\tmatching prefixes\tmatch us\tns a prefix\t\n")
+	for _, depth := range []int{2, 6, 10, 14} {
+		var x topicmatch.Index[uint64, uint64]
+		levels := strings.Split(strings.Repeat("level/", depth), "/")[:depth]
+		for set := range 1 << depth {
+			f := slices.Clone(levels)
+			for i := range f {
+				if set>>i&1 != 0 {
+					f[i] = "+"
+				}
+			}
+			x.Subscribe(uint64(set), []byte(strings.Join(f, "/")+"/no"), 0)
+		}
+		name := []byte(strings.Join(levels, "/") + "/yes")
+		prefixes := float64(int(2)<<depth - 1)
+		var times []float64
+		for range rounds {
+			times = append(times, perOp(1+1<<20>>depth, func(int) { x.AppendMatches(nil, name) }))
+		}
+		m := medianOf(times)
+		fmt.Fprintf(w, "%d levels\t%d\t%.0f\t%.2f\t%.1f\t\n", depth+1, 1<<depth, prefixes, m/1000, m/prefixes)
+	}
+	fmt.Fprintln(w)
 }
 
 // result is what one round gives: times in ns, memory in bytes.
@@ -176,5 +209,3 @@ func throughput(c contender, in *input, goroutines, writeEvery int) float64 {
 	done.Wait()
 	return float64(goroutines*ops) / float64(time.Since(start).Nanoseconds())
 }
-
-func retained(w *tabwriter.Writer, n, rounds int) {}
