@@ -81,6 +81,9 @@ func (t *prefixes) pack() (ids []uint32) {
 			nodes = append(nodes, *n)
 		}
 	}
+	for i := range nodes {
+		nodes[i].literals = 0
+	}
 	t.table = table{}
 	t.table.reserve(t.used)
 	for i := range nodes {
@@ -89,6 +92,7 @@ func (t *prefixes) pack() (ids []uint32) {
 		if i != 0 && n.level != plusLevel {
 			n.level = names[n.level&^groupMarks] | n.level&groupMarks
 			t.table.insert(mix(uint64(n.parent), uint64(n.level)), uint32(i))
+			nodes[n.parent].literals |= levelBit(n.level)
 		}
 	}
 	t.nodes, t.free = nodes, 0

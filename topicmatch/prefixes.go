@@ -26,6 +26,7 @@ type node struct {
 	exact, below  uint32 // heads of the lists of the filter and of the filter/#, or 0
 	groups        uint32 // the first group, or 0
 	children      uint32 // all of them, "+" and groups included
+	literals      uint32 // a bit for each level that may have a child here
 
 	// In the node of a group: level is the ShareName with one of the marks
 	// below, plus and groups are the neighbours in the list of groups, exact
@@ -143,6 +144,7 @@ func (t *prefixes) insertLevel(at uint32, level []byte, mark uint32) uint32 {
 	id = t.levels.intern(level) | mark
 	next := t.add(at, id)
 	t.table.insert(mix(uint64(at), uint64(id)), next)
+	t.nodes[at].literals |= levelBit(id)
 	return next
 }
 
@@ -158,6 +160,15 @@ func (t *prefixes) add(parent, level uint32) uint32 {
 	t.nodes[parent].children++
 	t.used++
 	return id
+}
+
+// levelBit is the bit of a level in literals: most nodes have few children, and
+// most searches that would find none end here.
+func levelBit(id uint32) uint32 {
+	if id == 0 {
+		return 0
+	}
+	return 1 << (id * 0x9e3779b1 >> 27)
 }
 
 // The mark of the groups at a place.
@@ -271,6 +282,7 @@ func (t *prefixes) match(m *matches, name []byte) {
 		var level []byte
 		level, name, more = nextLevel(name)
 		id := t.levels.find(level)
+		bit := levelBit(id)
 		probes = probes[:0]
 		plus := 0
 		for _, at := range front {
@@ -283,7 +295,7 @@ func (t *prefixes) match(m *matches, name []byte) {
 					t.collectGroups(m, n.groups, groupBelow)
 				}
 			}
-			if id != 0 && n.children != 0 {
+			if n.literals&bit != 0 {
 				h := mix(uint64(at), uint64(id))
 				probes = append(probes, probe{hash: h, slot: t.table.home(h), at: at})
 			}

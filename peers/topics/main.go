@@ -2,7 +2,7 @@
 // other projects, on the same subscriptions, and prints a table of medians and
 // ratios:
 //
-//	go run . [-sizes 1000,100000,1000000] [-rounds 5] [-retained 1000000]
+//	go run . [-sizes 1000,100000,1000000] [-rounds 5] [-retained 1000000] [-scaling=false]
 //
 // Every round builds, measures and drops each index in turn, so that whatever
 // else the machine does falls on all of them. Times are of the thread that
@@ -29,6 +29,7 @@ func main() {
 	sizes := flag.String("sizes", "1000,100000,1000000", "subscriptions, comma separated")
 	rounds := flag.Int("rounds", 5, "rounds; the table has the medians")
 	names := flag.Int("retained", 1000000, "retained names")
+	flag.BoolVar(&scaling, "scaling", true, "measure two cores against one")
 	flag.Parse()
 
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -148,7 +149,9 @@ func mallocs() float64 {
 	return float64(m.Mallocs)
 }
 
-const matchesARound = 400_000
+var scaling bool
+
+const matchesARound = 200_000
 
 func measure(in *input, make func(*input) contender) (r result) {
 	before := heap()
@@ -165,8 +168,10 @@ func measure(in *input, make func(*input) contender) (r result) {
 	r.allocs = (mallocs() - m) / matchesARound
 	r.found = float64(found) / matchesARound
 
-	r.scaling = throughput(c, in, 2, 0) / throughput(c, in, 1, 0)
-	r.scalingWrites = throughput(c, in, 2, 100) / throughput(c, in, 1, 100)
+	if scaling {
+		r.scaling = throughput(c, in, 2, 0) / throughput(c, in, 1, 0)
+		r.scalingWrites = throughput(c, in, 2, 100) / throughput(c, in, 1, 100)
+	}
 
 	for i := range in.n {
 		c.unsubscribe(i, in.keyOf(i))
@@ -189,7 +194,7 @@ func perOp(n int, op func(i int)) float64 {
 // throughput is operations a nanosecond of some goroutines, each of which
 // matches, and subscribes or unsubscribes every so many operations.
 func throughput(c contender, in *input, goroutines, writeEvery int) float64 {
-	const ops = matchesARound / 2
+	const ops = matchesARound
 	var done sync.WaitGroup
 	start := time.Now()
 	for g := range goroutines {
