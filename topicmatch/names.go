@@ -21,10 +21,9 @@ import "sync"
 // one for a level that the filter spells out, all there are on a level for
 // "+", and all names below for "#". Its worst case is a filter such as
 // "+/+/+/x", which looks at all prefixes of three levels even if no name goes on
-// with x: the caller bounds it with the number of calls, and VisitLimit with
-// the work.
+// with x: VisitLimit bounds that.
 //
-// A name takes the size of V and about 50 bytes for each prefix that it is the
+// A name takes about 45 bytes and the size of V for each prefix that it is the
 // first to have; a level is stored once, however many names have it. All of it
 // is given back by deleting. None of it holds pointers, save what V holds.
 type Names[V any] struct {

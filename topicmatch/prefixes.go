@@ -33,8 +33,8 @@ type node struct {
 	// is the first member and below the member whose turn it is.
 }
 
-// A node's level number is one of these, or that of levels, which stays below
-// the marks for want of memory to count so far.
+// A node's level is plusLevel or a number of levels, which stays below the
+// marks: there is no memory for so many levels.
 const (
 	plusLevel  = math.MaxUint32
 	groupExact = 1 << 30 // the group of a filter
