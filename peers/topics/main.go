@@ -103,9 +103,14 @@ func compare(w *tabwriter.Writer, n, rounds int) {
 	fmt.Fprintf(w, "%d subscriptions\tmatch ns\tallocs\tfound\tsubscribe ns\theap B\tafter B\t2 cores\tand 1%% writes\t\n", n)
 	for i, c := range contenders {
 		m := func(f func(result) float64) float64 { return median(all[i], f) }
-		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.0f\t%.0f\t%.1f\t%.2fx\t%.2fx\t\n", c.name,
+		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.2f\t%.0f\t%.0f\t%.1f\t", c.name,
 			m(result.getMatch), m(result.getAllocs), m(result.getFound), m(result.getSubscribe),
-			m(result.getHeap), m(result.getAfter), m(result.getScaling), m(result.getScalingWrites))
+			m(result.getHeap), m(result.getAfter))
+		if scaling {
+			fmt.Fprintf(w, "%.2fx\t%.2fx\t\n", m(result.getScaling), m(result.getScalingWrites))
+		} else {
+			fmt.Fprintf(w, "-\t-\t\n")
+		}
 	}
 	fmt.Fprintf(w, "best peer / mqttwire\t%.1fx\t\t\t%.1fx\t%.1fx\t\t\t\t\n\n",
 		best(result.getMatch)/median(all[0], result.getMatch),
