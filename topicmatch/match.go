@@ -1,5 +1,11 @@
 package topicmatch
 
+import (
+	"math/bits"
+
+	"github.com/mqttwire/mqttwire/internal/text"
+)
+
 // Match reports whether the Topic Filter matches the Topic Name (3.1.1 §4.7,
 // 5.0 §4.7): levels are compared byte by byte and nothing is normalised
 // [MQTT-4.7.3-4], an empty level is a level like any other, "+" takes exactly
@@ -22,6 +28,15 @@ func Match[F, N ~string | ~[]byte](filter F, name N) bool {
 	for {
 		// A valid name has no wildcard, so the first byte that differs is
 		// also where the first wildcard may be.
+		for i+8 <= len(filter) && j+8 <= len(name) {
+			x := text.Load(filter, i) ^ text.Load(name, j)
+			if x != 0 {
+				n := bits.TrailingZeros64(x) >> 3
+				i, j = i+n, j+n
+				break
+			}
+			i, j = i+8, j+8
+		}
 		for i < len(filter) && j < len(name) && filter[i] == name[j] {
 			i, j = i+1, j+1
 		}
