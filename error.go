@@ -104,6 +104,20 @@ const (
 	ErrVersion      // the Version of the Rules is not valid for the call
 	ErrNotInVersion // a field is set that the version does not have
 	ErrWrongPacket  // the header is of another packet type than the one being decoded
+
+	// Delivery. What a peer can do wrong with packets that are each well-formed.
+	ErrPacketIDInUse  // a PUBLISH with the Packet Identifier of another that is not finished
+	ErrReceiveMaximum // more unfinished PUBLISH packets than the Receive Maximum
+	ErrInFlightLimit  // more unfinished messages than this end is set to keep
+	ErrAckMismatch    // an acknowledgement of another kind than its packet wants
+
+	// Delivery, calls. The first three are worth waiting on.
+	ErrSendQuota          // no PUBLISH may be sent until one is acknowledged
+	ErrResuming           // what the session has to send again comes first
+	ErrPacketIDsExhausted // no Packet Identifier is free
+	ErrNotConnected       // the machine has no network connection
+	ErrStaleTicket        // the delivery is decided already, or gone with its connection or session
+	ErrSnapshot           // the snapshot is cut, altered, or of something else
 )
 
 // Error returns one line: what is wrong, without a prefix.
@@ -238,4 +252,16 @@ var errorTable = [...]struct {
 	ErrVersion:      {"protocol version not valid here", ImplementationSpecificError, "§3.1", "§3.1.2.2", "§3.1.2.2"},
 	ErrNotInVersion: {"field does not exist in this protocol version", ImplementationSpecificError, "§3", "§3", "§3"},
 	ErrWrongPacket:  {"header is of another packet type", ImplementationSpecificError, "§2.1", "§2.2.1", "§2.1.2"},
+
+	ErrPacketIDInUse:  {"packet identifier is in use", PacketIdentifierInUse, "§2.4", "MQTT-2.3.1-2", "MQTT-2.2.1-3"},
+	ErrReceiveMaximum: {"more PUBLISH packets in flight than the receive maximum", ReceiveMaximumExceeded, "", "", "§3.3.4"},
+	ErrInFlightLimit:  {"more messages in flight than this end keeps", QuotaExceeded, "", "", "§3.14.2.1"},
+	ErrAckMismatch:    {"acknowledgement does not fit the packet it acknowledges", ProtocolError, "§4.1", "MQTT-2.3.1-6", "MQTT-2.2.1-5"},
+
+	ErrSendQuota:          {"send quota is used up", ImplementationSpecificError, "", "", "MQTT-4.9.0-2"},
+	ErrResuming:           {"messages of the session have to be sent again first", ImplementationSpecificError, "§4.2", "MQTT-4.6.0-1", "MQTT-4.6.0-1"},
+	ErrPacketIDsExhausted: {"no packet identifier is free", ImplementationSpecificError, "§2.4", "MQTT-2.3.1-2", "MQTT-2.2.1-3"},
+	ErrNotConnected:       {"no network connection", ImplementationSpecificError, "§3", "§4.2", "§4.2"},
+	ErrStaleTicket:        {"delivery is no longer open", ImplementationSpecificError, "§4.1", "§4.3", "§4.3"},
+	ErrSnapshot:           {"snapshot is cut, altered, or of something else", ImplementationSpecificError, "§4.2", "§4.1", "§4.1"},
 }

@@ -1,4 +1,3 @@
-// Package qos holds the Quality of Service levels (3.1.1 §4.3, 5.0 §4.3).
 package qos
 
 // Level is a Quality of Service level. 3 is not one: packets that say so are

@@ -1,0 +1,42 @@
+package qos
+
+import (
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+)
+
+// Connection is what a machine has to know of the network connection it is put
+// on.
+type Connection struct {
+	// Version is the connection's, V31, V311 or V50. It need not be that of
+	// the session's earlier connections.
+	Version mqttwire.Version
+	// Resumed is Session Present: both ends go on with the session they have.
+	// Where it is false what the machine holds belongs to no session any more:
+	// an Outbound hands it out through NextDropped, an Inbound forgets it.
+	Resumed bool
+	// ReceiveMaximum is that of the end that receives: for an Outbound what
+	// the peer announced, for an Inbound what this end did (5.0 §3.1.2.11.3,
+	// §3.2.2.3.3). 0 stands for 65,535, as if it was absent. Not used before 5.0.
+	ReceiveMaximum uint16
+	// Window is the most messages that this end keeps in flight, whatever the
+	// Receive Maximum and whichever connection they came on; 0 stands for
+	// 65,535. It bounds the memory: 16 bytes a message in an Outbound, 12 in an
+	// Inbound, rounded up to a power of two of messages. Before 5.0 it is an
+	// Outbound's only limit; 1 gives strict order.
+	Window uint16
+	// Retry is after how long without an acknowledgement a PUBLISH or PUBREL is
+	// due again on the same connection; see [Outbound.Poll]. 0 or less is never. Only for
+	// an Outbound before 5.0 (3.1 §4.2; 3.1.1 §4.4 leaves it open); 5.0 forbids
+	// it [MQTT-4.4.0-1], and there it is ignored.
+	Retry time.Duration
+}
+
+// orMax reads a limit of which 0 stands for none.
+func orMax(n uint16) uint16 {
+	if n == 0 {
+		return 65535
+	}
+	return n
+}

@@ -1,0 +1,276 @@
+package qos
+
+import "github.com/mqttwire/mqttwire"
+
+// Inbound is the receiving end of a session: it tells a QoS 2 message that is
+// new from one sent again, puts the acknowledgements into the order of their
+// PUBLISHes however the caller finishes them, and watches the Receive Maximum
+// (5.0 §4.3, §4.6, §4.9). It keeps ids, no payloads.
+//
+// A message is delivered by [Inbound.Publish], once, with a [Ticket]. With that
+// the caller says, at once or as late as it likes, that it has taken the
+// message over or will not: [Inbound.Finish]. Then [Inbound.NextAck] hands out
+// the PUBACK or PUBREC, and after it those that waited for it.
+//
+// The zero Inbound is a new session without a connection. It must not be
+// copied once used. It has no lock: one owner at a time.
+type Inbound struct {
+	index   index
+	order   list   // what is to be acknowledged, in the order of the PUBLISHes
+	epoch   uint32 // the connection, counted from 1
+	born    uint32 // the last connection of the session before
+	counted uint16 // PUBLISHes of this connection that are not finished
+	maximum uint16 // the most of them
+	limit   uint16 // the most entries
+	version mqttwire.Version
+	up      bool
+}
+
+// Connect puts the machine on a network connection: at a client when a CONNACK
+// accepts, at a server when it sends one. On one already there it does what
+// Disconnect does first. Where not c.Resumed the ids of the session before are
+// forgotten, and its tickets are stale. c.Retry is not used. The only error is
+// [mqttwire.ErrVersion], and then nothing has changed.
+func (in *Inbound) Connect(c Connection) error {
+	if !c.Version.Valid() {
+		return mqttwire.ErrVersion
+	}
+	in.Disconnect()
+	if !c.Resumed {
+		in.index = index{}
+		in.born = in.epoch
+	}
+	in.epoch++
+	in.limit = orMax(c.Window)
+	in.maximum = 65535
+	if c.Version == mqttwire.V50 {
+		in.maximum = orMax(c.ReceiveMaximum)
+	}
+	in.version, in.up = c.Version, true
+	return nil
+}
+
+// Disconnect takes the machine off its connection, once that is gone. No
+// acknowledgement that was not handed out ever is: its PUBLISH will come again,
+// at QoS 1 as a new delivery, so the open tickets of QoS 1 are stale. Those of
+// QoS 2 stay good [MQTT-4.3.3-10]. Without a connection it does nothing.
+func (in *Inbound) Disconnect() {
+	if !in.up {
+		return
+	}
+	in.up = false
+	for p := in.order.head; p != 0; {
+		e := &in.index.entries[p]
+		if e.state&twice == 0 {
+			in.index.remove(p)
+		}
+		p = e.next
+	}
+	in.order = list{}
+	in.counted = 0
+	for i := range in.index.entries {
+		in.index.entries[i].state &^= queued | counted
+	}
+	in.Compact()
+}
+
+// Publish takes a PUBLISH of QoS 1 or 2; another level is [mqttwire.ErrQoS], id
+// 0 [mqttwire.ErrPacketID], and without a connection it is
+// [mqttwire.ErrNotConnected]. The event is
+//
+//   - Deliver for a new message, with its Ticket;
+//   - Duplicate for one that is known: at QoS 2 by its id, whatever DUP says
+//     [MQTT-4.3.3-10], until the PUBREL or a PUBREC of 0x80 or greater; at QoS 1
+//     by its id and DUP, until the PUBACK. There is one acknowledgement for
+//     both, but for a QoS 2 message whose PUBREC has been handed out: that
+//     leaves again.
+//
+// There is no reply at once: pull NextAck.
+//
+// The other errors are the peer's doing: answer them as [mqttwire.Error.Answer]
+// says and close. The machine has not changed. They are
+// [mqttwire.ErrPacketIDInUse] for an id that is held at the other QoS, or by an
+// unfinished QoS 1 message without DUP set; [mqttwire.ErrReceiveMaximum] for
+// more unfinished PUBLISHes on this connection than announced, of which one sent
+// twice counts once (5.0 §3.3.4); [mqttwire.ErrInFlightLimit] for more on all
+// connections than Connection.Window.
+func (in *Inbound) Publish(id uint16, level Level, dup bool) (Action, error) {
+	switch {
+	case level != AtLeastOnce && level != ExactlyOnce:
+		return Action{}, mqttwire.ErrQoS
+	case id == 0:
+		return Action{}, mqttwire.ErrPacketID
+	case !in.up:
+		return Action{}, mqttwire.ErrNotConnected
+	}
+	if p := in.index.find(id); p != 0 {
+		return in.publishAgain(p, level, dup)
+	}
+	if in.counted >= in.maximum {
+		return Action{}, mqttwire.ErrReceiveMaximum
+	}
+	if in.index.n >= in.limit {
+		return Action{}, mqttwire.ErrInFlightLimit
+	}
+	p := in.index.insert(id)
+	in.index.entries[p].state = uint8(level)>>1 | counted // twice is 1
+	in.counted++
+	in.push(p)
+	return Action{Token: uint64(newTicket(id, level, in.epoch)), ID: id, Outcome: Outcome{Event: Deliver}}, nil
+}
+
+func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error) {
+	e := &in.index.entries[p]
+	switch {
+	case e.state&twice != uint8(level)>>1:
+		return Action{}, mqttwire.ErrPacketIDInUse
+	case level == AtLeastOnce && !dup:
+		return Action{}, mqttwire.ErrPacketIDInUse
+	}
+	if e.state&counted == 0 {
+		if in.counted >= in.maximum {
+			return Action{}, mqttwire.ErrReceiveMaximum
+		}
+		in.counted++
+		e.state |= counted
+	}
+	if e.state&queued == 0 {
+		in.push(p)
+	}
+	return Action{ID: e.id, Outcome: Outcome{Event: Duplicate}}, nil
+}
+
+// Finish decides a delivery: with a reason below 0x80 the caller has taken the
+// message over, from 0x80 it has not. Only 5.0 can tell the sender so; before,
+// every reason is Success on the wire, and the id is kept as for one.
+//
+// A ticket of an earlier connection of the session decides a QoS 2 message
+// still, but the PUBREC leaves only when the PUBLISH comes on this connection.
+// [mqttwire.ErrStaleTicket] says that there is nothing to decide: the delivery
+// is finished already, its session is over, or it is of QoS 1 and its
+// connection is gone. Then the sender will send the message again, or has
+// given it up.
+func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) error {
+	p := in.index.find(t.ID())
+	if p == 0 {
+		return mqttwire.ErrStaleTicket
+	}
+	e := &in.index.entries[p]
+	switch {
+	case e.state&decided != 0,
+		e.state&twice != uint8(t.Level())>>1,
+		t.epoch() <= in.born || t.epoch() > in.epoch,
+		e.state&twice == 0 && t.epoch() != in.epoch:
+		return mqttwire.ErrStaleTicket
+	}
+	e.state |= decided
+	e.reason = uint8(reason)
+	return nil
+}
+
+// NextAck hands out the next PUBACK or PUBREC, in the order of the PUBLISHes
+// [MQTT-4.6.0-2, MQTT-4.6.0-3], with the journal line Accept where the message
+// was taken over. ok is false when there is none, or none before the caller
+// finishes an earlier delivery.
+func (in *Inbound) NextAck() (a Action, ok bool) {
+	p := in.order.head
+	if p == 0 {
+		return Action{}, false
+	}
+	e := &in.index.entries[p]
+	if e.state&decided == 0 {
+		return Action{}, false
+	}
+	if in.version != mqttwire.V50 {
+		e.reason = uint8(mqttwire.Success)
+	}
+	a = Action{ID: e.id, Packet: Packet{Reply: mqttwire.PUBACK, Reason: mqttwire.Reason(e.reason)}, Outcome: Outcome{Journal: Accept}}
+	if a.Reason.IsError() {
+		a.Journal = Nothing
+	}
+	in.remove(e)
+	if e.state&twice != 0 {
+		a.Reply = mqttwire.PUBREC
+		if !a.Reason.IsError() {
+			return a, true // held until the PUBREL
+		}
+	}
+	in.forget(p)
+	return a, true
+}
+
+// Pubrel takes a PUBREL (5.0 §3.6), whatever its reason. The reply is PUBCOMP,
+// always [MQTT-4.3.3-11]. If the id is held, and the caller has taken its
+// message over, the event is Completed and the journal line Forget. Else it is
+// Unsolicited, nothing changes, and in 5.0 the reply says 0x92: the PUBCOMP
+// before this one may have been lost. The only error is
+// [mqttwire.ErrNotConnected].
+func (in *Inbound) Pubrel(id uint16, _ mqttwire.Reason) (Action, error) {
+	if !in.up {
+		return Action{}, mqttwire.ErrNotConnected
+	}
+	a := Action{ID: id, Packet: Packet{Reply: mqttwire.PUBCOMP}, Outcome: Outcome{Event: Unsolicited}}
+	p := in.index.find(id)
+	if p == 0 || !in.index.entries[p].held() {
+		if in.version == mqttwire.V50 {
+			a.Reason = mqttwire.PacketIdentifierNotFound
+		}
+		return a, nil
+	}
+	// A PUBREC that waits to be sent again would now be for an id that the
+	// sender may use for something else.
+	if e := &in.index.entries[p]; e.state&queued != 0 {
+		in.remove(e)
+	}
+	in.forget(p)
+	a.Event, a.Journal = Completed, Forget
+	return a, nil
+}
+
+// forget ends the exchange of an entry that is not in the order.
+func (in *Inbound) forget(p uint16) {
+	if in.index.entries[p].state&counted != 0 {
+		in.counted--
+	}
+	in.index.remove(p)
+}
+
+// push appends an entry to the order.
+func (in *Inbound) push(p uint16) {
+	e := &in.index.entries[p]
+	e.state |= queued
+	e.next, e.prev = 0, in.order.tail
+	if in.order.tail == 0 {
+		in.order.head = p
+	} else {
+		in.index.entries[in.order.tail].next = p
+	}
+	in.order.tail = p
+}
+
+// remove takes an entry out of the order.
+func (in *Inbound) remove(e *entry) {
+	e.state &^= queued
+	if e.prev == 0 {
+		in.order.head = e.next
+	} else {
+		in.index.entries[e.prev].next = e.next
+	}
+	if e.next == 0 {
+		in.order.tail = e.prev
+	} else {
+		in.index.entries[e.next].prev = e.prev
+	}
+}
+
+// InFlight returns how many ids are held, 0 to 65,535: of deliveries that are
+// not acknowledged, and of QoS 2 messages that wait for their PUBREL.
+func (in *Inbound) InFlight() int { return int(in.index.n) }
+
+// Compact gives the memory back if no id is held. Disconnect does so too; a
+// server may want it for a connection that has gone quiet.
+func (in *Inbound) Compact() {
+	if in.index.n == 0 {
+		in.index = index{}
+	}
+}

@@ -1,0 +1,343 @@
+package qos_test
+
+import (
+	"slices"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// The twins are the machines the slow, obvious way: slices and maps. They know
+// a message by its token; which id it has is the machine's business.
+
+// answer is what a step says, without the id.
+type answer struct {
+	Reply  mqttwire.PacketType
+	Dup    bool
+	Reason mqttwire.Reason
+	Event  qos.Event
+	Op     qos.Op
+	Err    error
+}
+
+func answerOf(a qos.Action, err error) answer {
+	return answer{a.Reply, a.Reply == mqttwire.PUBLISH && a.Dup(), a.Reason, a.Event, a.Journal, err}
+}
+
+func failed(err mqttwire.Error) answer { return answer{Err: err} }
+
+type exchange struct {
+	token   uint64
+	phase   qos.Phase
+	carried bool // this connection carried the PUBLISH
+	owed    bool // to be resumed
+}
+
+type twinOut struct {
+	up, five       bool
+	publish        []exchange // in the order of their PUBLISHes
+	release        []exchange // in the order of their PUBRECs
+	requests, gone []exchange
+	quota, window  int
+}
+
+func (o *twinOut) clone() *twinOut {
+	c := *o
+	c.publish, c.release = slices.Clone(o.publish), slices.Clone(o.release)
+	c.requests, c.gone = slices.Clone(o.requests), slices.Clone(o.gone)
+	return &c
+}
+
+// inFlight returns all there is to acknowledge.
+func (o *twinOut) inFlight() []exchange { return slices.Concat(o.publish, o.release, o.requests) }
+
+func (o *twinOut) find(token uint64) (*[]exchange, int) {
+	for _, l := range []*[]exchange{&o.publish, &o.release, &o.requests} {
+		if i := slices.IndexFunc(*l, func(x exchange) bool { return x.token == token }); i >= 0 {
+			return l, i
+		}
+	}
+	return nil, 0
+}
+
+func (o *twinOut) resuming() bool {
+	owed := func(x exchange) bool { return x.owed }
+	return slices.ContainsFunc(o.publish, owed) || slices.ContainsFunc(o.release, owed)
+}
+
+func (o *twinOut) disconnect() {
+	if !o.up {
+		return
+	}
+	o.up = false
+	o.gone = append(o.gone, o.requests...)
+	o.requests = nil
+	for _, l := range [][]exchange{o.publish, o.release} {
+		for i := range l {
+			l[i].owed, l[i].carried = false, false
+		}
+	}
+}
+
+func (o *twinOut) connect(c qos.Connection) {
+	o.disconnect()
+	if !c.Resumed {
+		o.gone = slices.Concat(o.gone, o.release, o.publish)
+		o.release, o.publish = nil, nil
+	}
+	for _, l := range [][]exchange{o.publish, o.release} {
+		for i := range l {
+			l[i].owed = true
+		}
+	}
+	o.up, o.five = true, c.Version == mqttwire.V50
+	if o.window = int(c.Window); o.window == 0 {
+		o.window = 65535
+	}
+	o.quota = o.window
+	if o.five && c.ReceiveMaximum != 0 {
+		o.quota = min(o.quota, int(c.ReceiveMaximum))
+	}
+}
+
+func (o *twinOut) send(level qos.Level, token uint64) answer {
+	switch {
+	case !o.up:
+		return failed(mqttwire.ErrNotConnected)
+	case o.resuming():
+		return failed(mqttwire.ErrResuming)
+	case o.quota == 0 || len(o.publish)+len(o.release) >= o.window:
+		return failed(mqttwire.ErrSendQuota)
+	}
+	o.quota--
+	phase := qos.AwaitPuback
+	if level == q2 {
+		phase = qos.AwaitPubrec
+	}
+	o.publish = append(o.publish, exchange{token: token, phase: phase, carried: true})
+	return answer{Reply: mqttwire.PUBLISH, Op: qos.Store}
+}
+
+func (o *twinOut) request(p qos.Phase, token uint64) answer {
+	if !o.up {
+		return failed(mqttwire.ErrNotConnected)
+	}
+	o.requests = append(o.requests, exchange{token: token, phase: p})
+	if p == qos.AwaitSuback {
+		return answer{Reply: mqttwire.SUBSCRIBE}
+	}
+	return answer{Reply: mqttwire.UNSUBSCRIBE}
+}
+
+// acknowledge takes an acknowledgement of a message, or of none if the token is
+// not in flight.
+func (o *twinOut) acknowledge(t mqttwire.PacketType, token uint64, reason mqttwire.Reason) answer {
+	if !o.up {
+		return failed(mqttwire.ErrNotConnected)
+	}
+	stray := answer{Event: qos.Unsolicited}
+	l, i := o.find(token)
+	if l == nil {
+		if t == mqttwire.PUBREC && reason < 0x80 {
+			stray.Reply = mqttwire.PUBREL
+			if o.five {
+				stray.Reason = mqttwire.PacketIdentifierNotFound
+			}
+		}
+		return stray
+	}
+	x := (*l)[i]
+	finish := func(event qos.Event, op qos.Op) answer {
+		if x.carried {
+			o.quota++
+		}
+		*l = slices.Delete(*l, i, i+1)
+		return answer{Event: event, Op: op}
+	}
+	over := qos.Completed
+	if reason >= 0x80 {
+		over = qos.Rejected
+	}
+	switch {
+	case t == mqttwire.PUBACK && x.phase == qos.AwaitPuback:
+		return finish(over, qos.Forget)
+	case t == mqttwire.PUBREC && x.phase == qos.AwaitPubrec && reason < 0x80:
+		now := !slices.ContainsFunc(o.release, func(x exchange) bool { return x.owed })
+		*l = slices.Delete(*l, i, i+1)
+		o.release = append(o.release, exchange{token, qos.AwaitPubcomp, x.carried, !now})
+		a := answer{Event: qos.Released, Op: qos.Release}
+		if now {
+			a.Reply = mqttwire.PUBREL
+		}
+		return a
+	case t == mqttwire.PUBREC && reason >= 0x80 && (x.phase == qos.AwaitPubrec || x.phase == qos.AwaitPubcomp):
+		return finish(qos.Rejected, qos.Forget)
+	case t == mqttwire.PUBREC && x.phase == qos.AwaitPubcomp:
+		a := answer{Event: qos.Duplicate}
+		if !x.owed {
+			a.Reply = mqttwire.PUBREL
+		}
+		return a
+	case t == mqttwire.PUBCOMP && x.phase == qos.AwaitPubcomp:
+		return finish(qos.Completed, qos.Forget)
+	case t == mqttwire.PUBCOMP:
+		return stray
+	case t == mqttwire.SUBACK && x.phase == qos.AwaitSuback, t == mqttwire.UNSUBACK && x.phase == qos.AwaitUnsuback:
+		return finish(qos.Completed, qos.Nothing)
+	}
+	return failed(mqttwire.ErrAckMismatch)
+}
+
+// resend returns the packet and its message; no packet if there is none now.
+func (o *twinOut) resend() (answer, uint64) {
+	if !o.up {
+		return answer{}, 0
+	}
+	for i := range o.release {
+		if x := &o.release[i]; x.owed {
+			x.owed = false
+			return answer{Reply: mqttwire.PUBREL}, x.token
+		}
+	}
+	for i := range o.publish {
+		if x := &o.publish[i]; x.owed && o.quota > 0 {
+			x.owed, x.carried = false, true
+			o.quota--
+			return answer{Reply: mqttwire.PUBLISH, Dup: true}, x.token
+		}
+	}
+	return answer{}, 0
+}
+
+// received is an id at the receiver.
+type received struct {
+	level                    qos.Level
+	decided, queued, counted bool
+	reason                   mqttwire.Reason
+}
+
+type twinIn struct {
+	up, five    bool
+	ids         map[uint16]*received
+	order       []uint16
+	maximum     int
+	epoch, born int // connections, counted
+}
+
+func (in *twinIn) counted() (n int) {
+	for _, r := range in.ids {
+		if r.counted {
+			n++
+		}
+	}
+	return n
+}
+
+func (in *twinIn) disconnect() {
+	for id, r := range in.ids {
+		if r.queued = false; r.level == q1 {
+			delete(in.ids, id)
+		}
+		r.counted = false
+	}
+	in.order = nil
+	in.up = false
+}
+
+func (in *twinIn) connect(c qos.Connection) {
+	in.disconnect()
+	if !c.Resumed {
+		in.ids = map[uint16]*received{}
+		in.born = in.epoch
+	}
+	in.epoch++
+	in.up, in.five = true, c.Version == mqttwire.V50
+	if in.maximum = 65535; in.five && c.ReceiveMaximum != 0 {
+		in.maximum = int(c.ReceiveMaximum)
+	}
+}
+
+func (in *twinIn) publish(id uint16, level qos.Level, dup bool) answer {
+	if !in.up {
+		return failed(mqttwire.ErrNotConnected)
+	}
+	r, known := in.ids[id]
+	if known && (r.level != level || level == q1 && !dup) {
+		return failed(mqttwire.ErrPacketIDInUse)
+	}
+	if (!known || !r.counted) && in.counted() >= in.maximum {
+		return failed(mqttwire.ErrReceiveMaximum)
+	}
+	a := answer{Event: qos.Duplicate}
+	if !known {
+		r = &received{level: level}
+		in.ids[id] = r
+		a.Event = qos.Deliver
+	}
+	r.counted = true
+	if !r.queued {
+		r.queued = true
+		in.order = append(in.order, id)
+	}
+	return a
+}
+
+func (in *twinIn) finish(id uint16, level qos.Level, epoch int, reason mqttwire.Reason) answer {
+	r := in.ids[id]
+	if r == nil || r.decided || r.level != level || epoch <= in.born || level == q1 && epoch != in.epoch {
+		return failed(mqttwire.ErrStaleTicket)
+	}
+	r.decided, r.reason = true, reason
+	return answer{}
+}
+
+func (in *twinIn) ack() (answer, uint16) {
+	if len(in.order) == 0 || !in.ids[in.order[0]].decided {
+		return answer{}, 0
+	}
+	id := in.order[0]
+	in.order = in.order[1:]
+	r := in.ids[id]
+	r.queued = false
+	if !in.five {
+		r.reason = 0
+	}
+	a := answer{Reply: mqttwire.PUBACK, Reason: r.reason, Op: qos.Accept}
+	if r.reason >= 0x80 {
+		a.Op = qos.Nothing
+	}
+	if r.level == q2 {
+		a.Reply = mqttwire.PUBREC
+	}
+	if r.level == q1 || r.reason >= 0x80 {
+		delete(in.ids, id)
+	}
+	return a, id
+}
+
+func (in *twinIn) pubrel(id uint16) answer {
+	if !in.up {
+		return failed(mqttwire.ErrNotConnected)
+	}
+	if r := in.ids[id]; r != nil && r.level == q2 && r.decided && r.reason < 0x80 {
+		delete(in.ids, id)
+		in.order = slices.DeleteFunc(in.order, func(o uint16) bool { return o == id })
+		return answer{Reply: mqttwire.PUBCOMP, Event: qos.Completed, Op: qos.Forget}
+	}
+	a := answer{Reply: mqttwire.PUBCOMP, Event: qos.Unsolicited}
+	if in.five {
+		a.Reason = mqttwire.PacketIdentifierNotFound
+	}
+	return a
+}
+
+// restart is a snapshot and its restoration.
+func (in *twinIn) restart() {
+	in.disconnect()
+	for id, r := range in.ids {
+		if !r.decided || r.reason >= 0x80 {
+			delete(in.ids, id)
+		}
+	}
+	in.born = in.epoch
+}
