@@ -2,6 +2,7 @@ package topicmatch_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -139,6 +140,8 @@ func TestMemoryUnderChurn(t *testing.T) {
 	if grown := int64(heap() - before); grown > 300_000 {
 		t.Errorf("1,000 subscriptions and names grew by %d bytes", grown)
 	}
+	runtime.KeepAlive(x)
+	runtime.KeepAlive(names)
 }
 
 // The longest topics with the most levels are one pass over the bytes, and
