@@ -39,6 +39,10 @@ const (
 //     either version reads its code in the same place.
 //   - A Protocol Name that is not MQTT's earns nothing: its sender does not
 //     speak MQTT.
+//
+// It takes a CONNECT for the first on its connection. A second one is a
+// Protocol Error whatever it says [MQTT-3.1.0-2], which the caller has to see
+// before it is decoded.
 func (e Error) Answer(v Version, t PacketType) Answer {
 	if t == CONNECT && e != ErrDirection { // else it came to a client
 		return e.answerConnect(v)

@@ -59,11 +59,11 @@ func (p *Auth) check(r Rules) mqttwire.Error {
 	if r.Version != mqttwire.V50 {
 		return mqttwire.ErrNotInVersion // 5.0 §3.15
 	}
-	if r.Unchecked {
-		return 0
-	}
 	if _, e := r.checkAppendProperties(&p.Properties, mqttwire.AUTH); e != 0 {
 		return e
+	}
+	if r.Unchecked {
+		return 0
 	}
 	return p.checkContent(r)
 }
@@ -92,6 +92,9 @@ func (p *Auth) Clone() Auth { return Auth{p.Code, p.Properties.Clone()} }
 // Downgrade returns [mqttwire.ErrPacketType] for a version before 5.0: only
 // 5.0 has the packet.
 func (p *Auth) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v != mqttwire.V50 {
 		return mqttwire.ErrPacketType
 	}

@@ -271,7 +271,7 @@ func BenchmarkSubscribe8(b *testing.B) {
 	for _, r := range []codec.Rules{v311, v50} {
 		p := codec.Subscribe{ID: 7}
 		for _, f := range filters {
-			p.Subscriptions = must(p.Subscriptions.Append(codec.Subscription{Filter: []byte(f), QoS: 1}))(b)
+			p.Subscriptions = must(p.Subscriptions.Append(codec.Subscription{Filter: []byte(f), Options: 1}))(b)
 		}
 		h, body := split(b, encode(b, &p, r), r)
 		b.Run(r.Version.String()+"/decode+walk", func(b *testing.B) {

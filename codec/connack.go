@@ -120,6 +120,9 @@ func (p *Connack) Clone() Connack {
 // the connection without a CONNACK (3.1.1 [MQTT-3.2.2-6]), it returns
 // [mqttwire.ErrNotInVersion] and leaves p alone.
 func (p *Connack) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	code, ok := p.Code.In(v)
 	if !ok {
 		return mqttwire.ErrNotInVersion

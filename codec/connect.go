@@ -2,7 +2,6 @@ package codec
 
 import (
 	"slices"
-	"unicode/utf8"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
@@ -244,10 +243,21 @@ func (p *Connect) checkClientID() mqttwire.Error {
 		if p.Version == mqttwire.V31 || p.Version == mqttwire.V311 && !p.CleanStart {
 			return mqttwire.ErrClientIDEmpty // 3.1 §3.1, 3.1.1 [MQTT-3.1.3-7]
 		}
-	case p.Version == mqttwire.V31 && len(p.ClientID) > maxClientID31 && utf8.RuneCount(p.ClientID) > maxClientID31:
+	case p.Version == mqttwire.V31 && len(p.ClientID) > maxClientID31 && characters(p.ClientID) > maxClientID31:
 		return mqttwire.ErrClientIDTooLong // 3.1 §3.1
 	}
 	return 0
+}
+
+// characters counts those of well-formed UTF-8. utf8.RuneCount can allocate.
+func characters(s []byte) int {
+	n := 0
+	for _, b := range s {
+		if b&0xc0 != 0x80 {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *Will) decode(v mqttwire.Version, b []byte) (rest []byte, e mqttwire.Error) {
@@ -312,6 +322,8 @@ func (p *Connect) check(r Rules) mqttwire.Error {
 		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
 	case p.Bridge && p.Version == mqttwire.V50:
 		return mqttwire.ErrNotInVersion
+	case p.Will.QoS > 3: // which no bits can hold
+		return mqttwire.ErrWillQoS
 	case !p.UserNameFlag && len(p.UserName) > 0 || !p.PasswordFlag && len(p.Password) > 0 || !p.WillFlag && p.Will.hasContent():
 		return mqttwire.ErrFieldWithoutFlag // 3.1.1 [MQTT-3.1.2-18], 5.0 [MQTT-3.1.2-16] and the like
 	}
@@ -429,8 +441,9 @@ func (p *Connect) Clone() Connect {
 	return c
 }
 
-// Downgrade makes p ask for version v, in place, and removes what v cannot
-// say: the properties. A Session Expiry Interval other than 0 becomes what is
+// Downgrade makes p ask for version v, if it asks for a later one (with the
+// zero Version for 5.0), in place, and removes what v cannot say: the
+// properties. A Session Expiry Interval other than 0 becomes what is
 // closest to it before 5.0, no Clean Session; so p asks for a Clean Session
 // unless it had one. Where 5.0 lets a client start clean and keep its session
 // all the same, before 5.0 it can only do the one: the session is kept.
@@ -439,12 +452,19 @@ func (p *Connect) Clone() Connect {
 // an Authentication Method [mqttwire.ErrNotInVersion], a Client Identifier that
 // v does not allow what Append would say, and leaves p alone.
 func (p *Connect) Downgrade(v mqttwire.Version) error {
-	if v == p.Version || v == mqttwire.V50 {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
+	from := p.Version
+	if from == 0 {
+		from = mqttwire.V50
+	}
+	if v >= from {
 		return nil
 	}
 	d := *p
 	d.Version, d.Properties, d.Will.Properties = v, Properties{}, Properties{}
-	if p.Version == mqttwire.V50 {
+	if from == mqttwire.V50 {
 		if _, ok := p.Properties.AuthenticationMethod(); ok {
 			return mqttwire.ErrNotInVersion // 5.0 §4.12
 		}

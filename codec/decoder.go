@@ -38,6 +38,13 @@ func (d *Decoder) Decode(r Rules, h fixedheader.Header, body []byte) (Packet, er
 	return p, p.Decode(r, h, body)
 }
 
+// String returns "Decoder": its fields may hold a password. It has a value
+// receiver, so that printing a Decoder by value is as safe.
+func (Decoder) String() string { return "Decoder" }
+
+// GoString is String.
+func (d Decoder) GoString() string { return d.String() }
+
 func (d *Decoder) packet(t mqttwire.PacketType) Packet {
 	switch t {
 	case mqttwire.CONNECT:

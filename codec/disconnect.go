@@ -112,6 +112,9 @@ func (p *Disconnect) Clone() Disconnect {
 // DISCONNECT (3.1.1 §3.14.4), and a server has none to send. For these it
 // returns [mqttwire.ErrNotInVersion] and leaves p alone.
 func (p *Disconnect) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v == mqttwire.V50 {
 		return nil
 	}

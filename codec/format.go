@@ -51,10 +51,9 @@ func (l line) binary(name string, v []byte) line {
 	if utf8.Valid(shown) {
 		l = strconv.AppendQuote(l, string(shown))
 	} else {
-		const digits = "0123456789abcdef"
 		l = append(l, "0x"...)
 		for _, b := range v[:min(len(v), shownBytes)] {
-			l = append(l, digits[b>>4], digits[b&15])
+			l = append(l, hexDigits[b>>4], hexDigits[b&15])
 		}
 	}
 	if len(v) > shownBytes {
@@ -66,14 +65,17 @@ func (l line) binary(name string, v []byte) line {
 // secret shows that there is a field, and nothing of it.
 func (l line) secret(name string) line { return append(l.name(name), "***"...) }
 
-func (l line) code(t mqttwire.PacketType, c mqttwire.Reason) line {
+func (l line) code(c uint8, name string) line {
 	l = append(l.name("code"), "0x"...)
-	if c < 0x10 {
-		l = append(l, '0')
-	}
-	l = strconv.AppendUint(l, uint64(c), 16)
-	return strconv.AppendQuote(append(l, ' '), c.Name(t))
+	l = append(l, hexDigits[c>>4], hexDigits[c&15], ' ')
+	return strconv.AppendQuote(l, name)
 }
+
+func (l line) reason(t mqttwire.PacketType, c mqttwire.Reason) line {
+	return l.code(uint8(c), c.Name(t))
+}
+
+const hexDigits = "0123456789abcdef"
 
 func (l line) properties(p Properties) line {
 	if len(p.b) == 0 {
@@ -106,6 +108,12 @@ func (p Properties) String() string {
 
 // GoString is String, so that %#v shows no Authentication Data either.
 func (p Properties) GoString() string { return p.String() }
+
+// String describes the property: name: value. It shows no Authentication Data.
+func (x Property) String() string { return string(line(nil).property(x)) }
+
+// GoString is String, so that %#v shows no Authentication Data either.
+func (x Property) GoString() string { return x.String() }
 
 func (l line) property(x Property) line {
 	l = append(append(l, x.ID.String()...), ": "...)
@@ -152,8 +160,7 @@ func (p Connect) GoString() string { return p.String() }
 // String describes p in a line.
 func (p *Connack) String() string {
 	l := describe(mqttwire.CONNACK).flag("session-present", p.SessionPresent)
-	l = strconv.AppendQuote(append(strconv.AppendUint(append(l.name("code"), "0x"...), uint64(p.Code), 16), ' '), p.Code.String())
-	return string(l.properties(p.Properties))
+	return string(l.code(uint8(p.Code), p.Code.String()).properties(p.Properties))
 }
 
 // String describes p in a line, with the beginning of the payload.
@@ -179,17 +186,17 @@ func (p *Pubrel) String() string { return (*ack)(p).describe(mqttwire.PUBREL) }
 func (p *Pubcomp) String() string { return (*ack)(p).describe(mqttwire.PUBCOMP) }
 
 func (p *ack) describe(t mqttwire.PacketType) string {
-	return string(describe(t).number("id", int(p.ID)).code(t, p.Code).properties(p.Properties))
+	return string(describe(t).number("id", int(p.ID)).reason(t, p.Code).properties(p.Properties))
 }
 
 // String describes p in a line.
 func (p *Subscribe) String() string {
 	l := describe(mqttwire.SUBSCRIBE).number("id", int(p.ID)).properties(p.Properties)
 	for s := range p.Subscriptions.All() {
-		l = l.text("filter", s.Filter).number("qos", int(s.QoS))
-		l = l.flag("no-local", s.NoLocal).flag("retain-as-published", s.RetainAsPublished)
-		if s.RetainHandling != SendRetained {
-			l = l.number("retain-handling", int(s.RetainHandling))
+		l = l.text("filter", s.Filter).number("qos", int(s.Options.QoS()))
+		l = l.flag("no-local", s.Options.NoLocal()).flag("retain-as-published", s.Options.RetainAsPublished())
+		if h := s.Options.RetainHandling(); h != SendRetained {
+			l = l.number("retain-handling", int(h>>4))
 		}
 	}
 	return string(l)
@@ -207,7 +214,7 @@ func (p *Unsuback) String() string {
 
 func (l ReasonCodes) describe(t mqttwire.PacketType, to line) line {
 	for i := range l.Len() {
-		to = to.code(t, l.At(i))
+		to = to.reason(t, l.At(i))
 	}
 	return to
 }
@@ -229,10 +236,10 @@ func (*Pingresp) String() string { return mqttwire.PINGRESP.String() }
 
 // String describes p in a line.
 func (p *Disconnect) String() string {
-	return string(describe(mqttwire.DISCONNECT).code(mqttwire.DISCONNECT, p.Code).properties(p.Properties))
+	return string(describe(mqttwire.DISCONNECT).reason(mqttwire.DISCONNECT, p.Code).properties(p.Properties))
 }
 
 // String describes p in a line, without the authentication data.
 func (p *Auth) String() string {
-	return string(describe(mqttwire.AUTH).code(mqttwire.AUTH, p.Code).properties(p.Properties))
+	return string(describe(mqttwire.AUTH).reason(mqttwire.AUTH, p.Code).properties(p.Properties))
 }

@@ -31,12 +31,14 @@ type Framer struct {
 	buf   []byte // its length is its capacity
 	start int    // buf[start:end] has come and is not consumed
 	end   int
-	rest  int // bytes of a streamed payload still to be taken
+	rest  int  // bytes of a streamed payload still to be taken
+	given bool // buf is from Use
+	peak  int  // the most that was there at once since it was last empty
 }
 
 const (
 	minBuffer  = 4 << 10  // what the first Buffer holds, in bytes
-	keepBuffer = 64 << 10 // a larger one is given up when it is empty
+	keepBuffer = 64 << 10 // a larger one is given up when little of it was used
 	minRead    = 512      // the least a Buffer offers
 )
 
@@ -44,10 +46,12 @@ const (
 // and Payload returned before is invalid after it.
 func (f *Framer) Buffer() []byte {
 	if f.start == f.end {
-		f.start, f.end = 0, 0
-		if len(f.buf) > keepBuffer {
+		// A stream of large packets keeps its buffer, a large one in between
+		// does not.
+		if len(f.buf) > max(keepBuffer, 4*f.peak) && !f.given {
 			f.buf = nil
 		}
+		f.start, f.end, f.peak = 0, 0, 0
 	}
 	if len(f.buf)-f.end < minRead {
 		f.makeRoom()
@@ -63,6 +67,7 @@ func (f *Framer) makeRoom() {
 	if size := max(minBuffer, 2*len(pending)); size > len(buf) {
 		buf = slices.Grow([]byte(nil), size)
 		buf = buf[:cap(buf)]
+		f.given = false
 	}
 	f.end = copy(buf, pending)
 	f.start, f.buf = 0, buf
@@ -75,6 +80,7 @@ func (f *Framer) Filled(n int) {
 		panic("codec: Filled with more bytes than Buffer had")
 	}
 	f.end += n
+	f.peak = max(f.peak, f.end-f.start)
 }
 
 // Next returns the next packet, which is valid until Buffer is called. ok is
@@ -139,23 +145,25 @@ func (f *Framer) Payload() (chunk []byte, rest int) {
 func (f *Framer) Buffered() int { return f.end - f.start }
 
 // Release gives up the buffer if nothing is in it, and returns it for reuse,
-// so that an idle connection holds none; else it returns nil. The next Buffer
-// allocates a new one unless Use gives it one first.
+// so that an idle connection holds none; else it returns nil. What Next, Peek
+// and Payload returned before lies in it. The next Buffer allocates a new one
+// unless Use gives it one first.
 func (f *Framer) Release() []byte {
 	if f.start != f.end {
 		return nil
 	}
 	b := f.buf
-	f.buf, f.start, f.end = nil, 0, 0
+	f.buf, f.start, f.end, f.given = nil, 0, 0, false
 	return b
 }
 
-// Use gives a framer without a buffer one to use, all of its capacity. A
-// framer that has one keeps that; Use reports whether it took b.
+// Use gives a framer without a buffer one to use, all of its capacity, until
+// Release or until a packet needs a larger one. A framer that has a buffer
+// keeps that; Use reports whether it took b.
 func (f *Framer) Use(b []byte) bool {
 	if f.buf != nil || cap(b) == 0 {
 		return false
 	}
-	f.buf = b[:cap(b)]
+	f.buf, f.given = b[:cap(b)], true
 	return true
 }

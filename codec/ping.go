@@ -43,11 +43,18 @@ func (*Pingreq) Size(mqttwire.Version) int { return packetSize(0) }
 // Size returns 2.
 func (*Pingresp) Size(mqttwire.Version) int { return packetSize(0) }
 
-// Downgrade returns nil: all versions have the packet.
-func (*Pingreq) Downgrade(mqttwire.Version) error { return nil }
+// Downgrade removes nothing: all versions have the packet.
+func (*Pingreq) Downgrade(v mqttwire.Version) error { return checkVersion(v) }
 
-// Downgrade returns nil: all versions have the packet.
-func (*Pingresp) Downgrade(mqttwire.Version) error { return nil }
+// Downgrade removes nothing: all versions have the packet.
+func (*Pingresp) Downgrade(v mqttwire.Version) error { return checkVersion(v) }
+
+func checkVersion(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
+	return nil
+}
 
 func (r Rules) checkEmpty(t mqttwire.PacketType, h fixedheader.Header, body []byte) error {
 	if err := r.checkHeader(t, h, body); err != nil {

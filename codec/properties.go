@@ -163,6 +163,9 @@ func (p Properties) Check(in mqttwire.PacketType) error {
 	return nil
 }
 
+// isEmpty reports whether there is nothing to append, and nothing wrong.
+func (p *Properties) isEmpty() bool { return len(p.b) == 0 && p.bad == 0 }
+
 // check is Check, and says which properties there are.
 func (p *Properties) check(in mqttwire.PacketType) (propertySet, mqttwire.Error) {
 	switch {
@@ -189,7 +192,7 @@ func (p *Properties) misplaced(in mqttwire.PacketType) mqttwire.Error {
 type propertySet uint64
 
 // severalSubscriptionIDs is the bit of a second Subscription Identifier, which
-// only PUBLISH may have: no property has this identifier.
+// only PUBLISH may have: the propertyTable ends before this identifier.
 const severalSubscriptionIDs propertySet = 1 << 63
 
 func (s propertySet) has(id PropertyID) bool { return s>>(id&63)&1 != 0 }

@@ -55,11 +55,17 @@ const (
 	UTF8StringPair                      // 5.0 §1.5.7
 )
 
-// String returns the standard's name of the wire type.
+// String returns the standard's name of the wire type, "none" for NoType and
+// for what is no wire type.
 func (t WireType) String() string {
-	return [...]string{"none", "Byte", "Two Byte Integer", "Four Byte Integer", "Variable Byte Integer",
-		"UTF-8 Encoded String", "Binary Data", "UTF-8 String Pair"}[min(t, UTF8StringPair)%(UTF8StringPair+1)]
+	if int(t) >= len(wireTypeNames) {
+		t = NoType
+	}
+	return wireTypeNames[t]
 }
+
+var wireTypeNames = [...]string{"none", "Byte", "Two Byte Integer", "Four Byte Integer", "Variable Byte Integer",
+	"UTF-8 Encoded String", "Binary Data", "UTF-8 String Pair"}
 
 // The places a property may stand in: a bit each, by packet type.
 const (
@@ -99,7 +105,7 @@ type propertyRow struct {
 	name string
 }
 
-var propertyTable = [64]propertyRow{
+var propertyTable = [63]propertyRow{
 	PayloadFormatIndicator:          {inMessage, Byte, boolean, mqttwire.ErrPropertyBoolean, "Payload Format Indicator"},
 	MessageExpiryInterval:           {inMessage, FourByteInteger, anyValue, 0, "Message Expiry Interval"},
 	ContentType:                     {inMessage, UTF8String, anyValue, 0, "Content Type"},

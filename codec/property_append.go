@@ -216,8 +216,10 @@ func (p Properties) appendNumber(id PropertyID, v uint32) Properties {
 		b = binary.BigEndian.AppendUint32(b, v)
 	case wire == VariableByteInteger && v <= varint.Max:
 		b, _ = varint.Append(b, v)
+	case wire == VariableByteInteger:
+		return p.fail(mqttwire.ErrVarintTooLong) // 5.0 §1.5.5
 	default:
-		return p.fail(mqttwire.ErrFieldTooLong) // 5.0 §1.5.1, §1.5.2, §1.5.5
+		return p.fail(mqttwire.ErrFieldTooLong) // 5.0 §1.5.1, §1.5.2
 	}
 	p.b = b
 	return p.judge(id, start)
@@ -243,6 +245,8 @@ func (p Properties) judge(id PropertyID, start int) Properties {
 
 // fail keeps an error that leaves a property out.
 func (p Properties) fail(e mqttwire.Error) Properties {
-	p.bad, p.incomplete = e, true
+	if !p.incomplete {
+		p.bad, p.incomplete = e, true
+	}
 	return p
 }

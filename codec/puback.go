@@ -135,18 +135,18 @@ func (p *Pubrel) Clone() Pubrel { return Pubrel((*ack)(p).clone()) }
 func (p *Pubcomp) Clone() Pubcomp { return Pubcomp((*ack)(p).clone()) }
 
 // Downgrade removes code and properties where v is before 5.0: 3.1 and 3.1.1
-// can only acknowledge. It returns nil.
+// can only acknowledge.
 func (p *Puback) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrade(v) }
 
 // Downgrade removes code and properties where v is before 5.0: 3.1 and 3.1.1
 // can only acknowledge, so that a refusal becomes the promise to deliver; the
-// peer then sends a PUBREL. It returns nil.
+// peer then sends a PUBREL.
 func (p *Pubrec) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrade(v) }
 
-// Downgrade removes code and properties where v is before 5.0. It returns nil.
+// Downgrade removes code and properties where v is before 5.0.
 func (p *Pubrel) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrade(v) }
 
-// Downgrade removes code and properties where v is before 5.0. It returns nil.
+// Downgrade removes code and properties where v is before 5.0.
 func (p *Pubcomp) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrade(v) }
 
 func (p *ack) decode(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) error {
@@ -271,6 +271,9 @@ func (p *ack) clone() ack {
 }
 
 func (p *ack) downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v != mqttwire.V50 {
 		p.Code, p.Properties = 0, Properties{}
 	}

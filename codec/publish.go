@@ -23,7 +23,8 @@ type Publish struct {
 	ID uint16
 	// QoS is the level of delivery.
 	QoS qos.Level
-	// Dup says that this may be a re-delivery. It is false for QoS 0.
+	// Dup says that this may be a re-delivery. It is false for QoS 0, but 3.1
+	// does not forbid it there.
 	Dup bool
 	// Retain says, from a client, that the server is to keep the message;
 	// from a server, that it has been kept (3.1.1 §3.3.1.3, 5.0 §3.3.1.3).
@@ -170,61 +171,59 @@ func cut(final bool) mqttwire.Error {
 
 // Append appends p to dst.
 func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
-	out, e := p.appendHead(dst, r, len(p.Payload), len(p.Payload))
-	if e != 0 {
-		return dst, e
-	}
-	return append(out, p.Payload...), nil
+	return p.append(dst, r, len(p.Payload), true)
 }
 
 // AppendHead appends p but for its payload, of which it only takes the length,
 // in bytes: the caller writes the payload itself, from wherever it is, right
-// after what is appended. p.Payload is ignored.
+// after what is appended. p.Payload is ignored. It panics where payloadLength
+// is negative.
 func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
-	out, e := p.appendHead(dst, r, payloadLength, 0)
+	if payloadLength < 0 {
+		panic("codec: AppendHead of a payload of negative length")
+	}
+	return p.append(dst, r, payloadLength, false)
+}
+
+// append appends p, with or without its payload of payloadLength bytes.
+func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload bool) ([]byte, error) {
+	var e mqttwire.Error
+	if p.isPlain(r) {
+		e = text.CheckName(p.Topic) // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
+	} else {
+		e = p.check(r)
+	}
 	if e != 0 {
 		return dst, e
 	}
-	return out, nil
-}
-
-// appendHead appends all but the payload and leaves room for so many bytes
-// after it.
-func (p *Publish) appendHead(dst []byte, r Rules, payloadLength, room int) ([]byte, mqttwire.Error) {
-	if e := p.check(r); e != 0 {
-		return dst, e
-	}
-	head := 2 + len(p.Topic)
-	if p.QoS > 0 {
-		head += 2
-	}
-	if r.Version == mqttwire.V50 {
-		head += propertiesSize(&p.Properties, r.Version)
-	}
-	length := head + payloadLength
+	length := p.bodySize(r.Version, payloadLength)
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	start := len(dst)
-	dst = slices.Grow(dst, fixedheader.MaxSize+head+room)
-	b := dst[start : start+fixedheader.MaxSize+head]
-	b[0] = p.firstByte()
-	b[1] = byte(length)
-	n := 2
-	if length >= 0x80 {
-		n = 1 + len(appendVarint(b[1:1], length))
+	room := packetSize(length)
+	if !withPayload {
+		room -= payloadLength
 	}
-	b[n], b[n+1] = byte(len(p.Topic)>>8), byte(len(p.Topic))
-	n += 2 + copy(b[n+2:], p.Topic)
+	if cap(dst)-len(dst) < room {
+		dst = slices.Grow(dst, room)
+	}
+	if length < 0x80 {
+		dst = append(dst, p.firstByte(), byte(length), 0, byte(len(p.Topic)))
+	} else {
+		dst, _ = varint.Append(append(dst, p.firstByte()), uint32(length))
+		dst = append(dst, byte(len(p.Topic)>>8), byte(len(p.Topic)))
+	}
+	dst = append(dst, p.Topic...)
 	if p.QoS > 0 {
-		b[n], b[n+1] = byte(p.ID>>8), byte(p.ID)
-		n += 2
+		dst = append(dst, byte(p.ID>>8), byte(p.ID))
 	}
-	dst = dst[:start+n]
 	if r.Version == mqttwire.V50 {
 		dst = appendProperties(dst, &p.Properties, r.Version)
 	}
-	return dst, 0
+	if withPayload {
+		dst = append(dst, p.Payload...)
+	}
+	return dst, nil
 }
 
 func (p *Publish) firstByte() byte {
@@ -238,27 +237,15 @@ func (p *Publish) firstByte() byte {
 	return b
 }
 
-// check refuses what Decode would, and what would be lost. What most packets
-// are passes at the first look.
+// isPlain reports whether p is what most packets are: nothing that check looks
+// at can be wrong but the characters of the topic.
+func (p *Publish) isPlain(r Rules) bool {
+	return uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) && !p.Dup && !r.Unchecked &&
+		r.Version.Valid() && p.Properties.isEmpty()
+}
+
+// check refuses what Decode would, and what would be lost.
 func (p *Publish) check(r Rules) mqttwire.Error {
-	if r.Version.Valid() && uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) &&
-		!p.Dup && p.Properties.bad == 0 && (len(p.Properties.b) == 0 || r.From != mqttwire.Client && p.hasPlainProperties(r)) {
-		e := text.CheckName(p.Topic)
-		if e == 0 || r.Unchecked {
-			return 0
-		}
-		return e // [MQTT-3.3.2-1], [MQTT-3.3.2-2]
-	}
-	return p.checkAll(r)
-}
-
-// hasPlainProperties reports whether the properties need no second look.
-func (p *Publish) hasPlainProperties(r Rules) bool {
-	return r.Version == mqttwire.V50 && !p.Properties.raw && p.Properties.seen&^allowedProperties[mqttwire.PUBLISH] == 0
-}
-
-// checkAll is check, rule by rule.
-func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	switch {
 	case !r.Version.Valid():
 		return mqttwire.ErrVersion
@@ -268,14 +255,16 @@ func (p *Publish) checkAll(r Rules) mqttwire.Error {
 		return p.Properties.bad
 	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
+	case p.QoS > 3: // which no bits can hold
+		return mqttwire.ErrQoS
+	case p.QoS == 0 && p.ID != 0: // for which there is no place
+		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case r.Unchecked:
 		return 0
 	case p.QoS > qos.ExactlyOnce:
 		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
 	case p.QoS == 0 && p.Dup && r.Version != mqttwire.V31:
 		return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
-	case p.QoS == 0 && p.ID != 0:
-		return mqttwire.ErrPacketIDQoS0 // 3.1.1 [MQTT-2.3.1-5], 5.0 [MQTT-2.2.1-2]
 	case p.QoS != 0 && p.ID == 0:
 		return mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
 	case len(p.Topic) == 0 && r.Version != mqttwire.V50:
@@ -294,18 +283,16 @@ func (p *Publish) checkAll(r Rules) mqttwire.Error {
 	return checkPublishProperties(seen, len(p.Topic), r.From)
 }
 
-// headSize returns the size of the variable header: all between the fixed
-// header and the payload.
-func (p *Publish) headSize(v mqttwire.Version) int {
-	n := fieldSize(p.Topic) + propertiesSize(&p.Properties, v)
+// Size returns how many bytes Append writes in version v.
+func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v, len(p.Payload))) }
+
+func (p *Publish) bodySize(v mqttwire.Version, payloadLength int) int {
+	n := 2 + len(p.Topic) + payloadLength + propertiesSize(&p.Properties, v)
 	if p.QoS > 0 {
 		n += 2
 	}
 	return n
 }
-
-// Size returns how many bytes Append writes in version v.
-func (p *Publish) Size(v mqttwire.Version) int { return packetSize(p.headSize(v) + len(p.Payload)) }
 
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
@@ -320,6 +307,9 @@ func (p *Publish) Clone() Publish {
 // [mqttwire.ErrTopicMissing] and leaves p alone: the caller has to fill in the
 // Topic first.
 func (p *Publish) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v == mqttwire.V50 {
 		return nil
 	}

@@ -35,7 +35,9 @@ type Packet interface {
 	// Size returns how many bytes Append writes in version v, fixed header
 	// included. For a packet that Append refuses it is some number.
 	Size(v mqttwire.Version) int
-	// Downgrade removes what version v cannot say, in place.
+	// Downgrade removes what version v cannot say, in place. What v cannot do
+	// without is an error, [mqttwire.ErrVersion] where v is not valid, and
+	// leaves the packet alone.
 	Downgrade(v mqttwire.Version) error
 	// String describes the packet in a line. It shows no password and no
 	// authentication data, and of a payload only its beginning.
@@ -121,7 +123,7 @@ func appendHeader(dst []byte, t mqttwire.PacketType, length int) ([]byte, mqttwi
 	if length > varint.Max {
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	dst = slices.Grow(dst, fixedheader.MaxSize+length)
+	dst = slices.Grow(dst, packetSize(length))
 	dst = append(dst, byte(t)<<4|fixedheader.ReservedFlags(t))
 	return appendVarint(dst, length), 0
 }

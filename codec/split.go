@@ -25,16 +25,11 @@ const MaxPacketSize = fixedheader.MaxSize + varint.Max
 // [mqttwire.ErrPacketTooLarge]. On an error h holds what is known of the
 // header, at least its type, so that the caller can look up what to answer.
 func Split(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
-	if len(b) >= 2 && b[1] < 0x80 && b[0]>>4 == byte(mqttwire.PUBLISH) {
-		// Most packets of most streams, without a call: a short PUBLISH. The
-		// flags are looked up, since there is little else to do.
-		if flags := b[0] & 0x0f; publishFlags>>flags&1 != 0 && (maxSize <= 0 || 2+int(b[1]) <= maxSize) {
-			h = fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags, Width: 1, Length: uint32(b[1])}
-			end := 2 + int(b[1])
-			if end > len(b) {
-				return h, nil, 0, nil
-			}
-			return h, b[2:end:end], end, nil
+	// Most packets of most streams, without a call: a short PUBLISH.
+	if len(b) >= 2 && b[1] < 0x80 {
+		flags, end := b[0]^byte(mqttwire.PUBLISH)<<4, 2+int(b[1])
+		if uint64(publishFlags)>>flags&1 != 0 && end <= len(b) && uint(end-1) <= uint(maxSize-1) {
+			return fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags, Width: 1, Length: uint32(b[1])}, b[2:end:end], end, nil
 		}
 	}
 	return splitAny(r, b, maxSize)

@@ -98,6 +98,9 @@ func (p *Suback) Clone() Suback {
 // that a subscription failed: for a failure it returns
 // [mqttwire.ErrNotInVersion] and leaves p alone.
 func (p *Suback) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	switch v {
 	case mqttwire.V50:
 		return nil

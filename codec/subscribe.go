@@ -104,7 +104,7 @@ func (l Subscriptions) clearUnused(b []byte) {
 		if n >= len(b) {
 			return
 		}
-		b[n] &^= l.unused
+		b[n] &^= byte(l.unused)
 		b = b[n+1:]
 	}
 }
@@ -129,6 +129,9 @@ func (p *Subscribe) Clone() Subscribe {
 // be an ordinary one that matches other topics. For one it returns
 // [mqttwire.ErrNotInVersion] and leaves p alone.
 func (p *Subscribe) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v == mqttwire.V50 {
 		return nil
 	}

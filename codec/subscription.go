@@ -9,52 +9,50 @@ import (
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
-// RetainHandling says whether a subscription wants retained messages
-// (5.0 §3.8.3.1).
-type RetainHandling uint8
-
-// The retain handlings. 3 is a Protocol Error.
-const (
-	SendRetained      RetainHandling = 0 // when the subscription is made
-	SendRetainedIfNew RetainHandling = 1 // only if it did not exist before
-	DoNotSendRetained RetainHandling = 2
-)
-
-// Subscription is a Topic Filter of a SUBSCRIBE with its Subscription Options
-// (3.1.1 §3.8.3, 5.0 §3.8.3.1).
+// Subscription is a Topic Filter of a SUBSCRIBE with its options
+// (3.1.1 §3.8.3, 5.0 §3.8.3).
 type Subscription struct {
 	// Filter is the Topic Filter, 1 to 65,535 bytes.
 	Filter []byte
-	// QoS is the Maximum QoS, in 3.1 and 3.1.1 the Requested QoS.
-	QoS qos.Level
-	// NoLocal, RetainAsPublished and RetainHandling are of 5.0, else zero.
-	NoLocal           bool
-	RetainAsPublished bool
-	RetainHandling    RetainHandling
+	// Options are the Subscription Options, before 5.0 the Requested QoS alone.
+	Options SubscriptionOptions
 }
 
-// Bits of the Subscription Options (5.0 §3.8.3.1). Before 5.0 all but the QoS
-// are reserved.
+// SubscriptionOptions is the options byte of a subscription (5.0 §3.8.3.1).
+// Convert a QoS level and add what else there is:
+//
+//	codec.SubscriptionOptions(qos.AtLeastOnce) | codec.NoLocal
+//
+// Before 5.0 all but the QoS is reserved (3.1.1 §3.8.3).
+type SubscriptionOptions uint8
+
+// The options besides the QoS. Of the last three one can be chosen.
 const (
+	NoLocal           SubscriptionOptions = 1 << 2 // not what the subscriber itself publishes
+	RetainAsPublished SubscriptionOptions = 1 << 3 // forward with the RETAIN flag of the publisher
+	SendRetained      SubscriptionOptions = 0 << 4 // send retained messages when the subscription is made
+	SendRetainedIfNew SubscriptionOptions = 1 << 4 // send them only if it did not exist before
+	DoNotSendRetained SubscriptionOptions = 2 << 4 // do not send them
+
 	optionsQoS             = 0x03
-	optionNoLocal          = 1 << 2
-	optionRetainPublished  = 1 << 3
 	optionsRetainHandling  = 0x30
-	shiftRetainHandling    = 4
 	optionsReserved        = 0xc0
 	optionsReservedBefore5 = 0xff &^ optionsQoS
 )
 
-func (s Subscription) options() byte {
-	b := byte(s.QoS)&optionsQoS | byte(s.RetainHandling)<<shiftRetainHandling&optionsRetainHandling
-	if s.NoLocal {
-		b |= optionNoLocal
-	}
-	if s.RetainAsPublished {
-		b |= optionRetainPublished
-	}
-	return b
-}
+// QoS returns the Maximum QoS, in 3.1 and 3.1.1 the Requested QoS. 3 is a
+// Protocol Error.
+func (o SubscriptionOptions) QoS() qos.Level { return qos.Level(o & optionsQoS) }
+
+// NoLocal reports whether the option is set.
+func (o SubscriptionOptions) NoLocal() bool { return o&NoLocal != 0 }
+
+// RetainAsPublished reports whether the option is set.
+func (o SubscriptionOptions) RetainAsPublished() bool { return o&RetainAsPublished != 0 }
+
+// RetainHandling returns SendRetained, SendRetainedIfNew or DoNotSendRetained,
+// or what is a Protocol Error, both bits set.
+func (o SubscriptionOptions) RetainHandling() SubscriptionOptions { return o & optionsRetainHandling }
 
 // Subscriptions is the list of a SUBSCRIBE: a view of bytes in wire format, a
 // Topic Filter and an options byte each. The zero value is an empty list, to
@@ -66,24 +64,17 @@ type Subscriptions struct {
 	b []byte
 	// unused are the bits of the options that do not count: those that 3.1
 	// does not use, or that a Downgrade has dropped.
-	unused byte
+	unused SubscriptionOptions
 }
 
 // Append appends a subscription and returns the list. It only encodes: Append
 // of the packet judges. A Filter over 65,535 bytes is
-// [mqttwire.ErrTopicTooLong], a QoS or RetainHandling over 3, which no bits
-// can hold, is [mqttwire.ErrSubscribeQoS] or [mqttwire.ErrRetainHandling], and
-// the list is returned as it was.
+// [mqttwire.ErrTopicTooLong], and the list is returned as it was.
 func (l Subscriptions) Append(s Subscription) (Subscriptions, error) {
-	switch {
-	case len(s.Filter) > maxField:
+	if len(s.Filter) > maxField {
 		return l, mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
-	case s.QoS > 3:
-		return l, mqttwire.ErrSubscribeQoS // 3.1.1 [MQTT-3.8.3-4], 5.0 §3.8.3.1
-	case s.RetainHandling > 3:
-		return l, mqttwire.ErrRetainHandling // 5.0 §3.8.3.1
 	}
-	l.b = append(appendField(l.b, s.Filter), s.options()&^l.unused)
+	l.b = append(appendField(l.b, s.Filter), byte(s.Options&^l.unused))
 	return l, nil
 }
 
@@ -111,12 +102,15 @@ func (l Subscriptions) Len() int {
 // over directly.
 func (l Subscriptions) All() iter.Seq[Subscription] {
 	return func(yield func(Subscription) bool) {
-		for b := l.b; ; {
-			s, n := cutSubscription(b, l.unused)
-			if n == 0 || !yield(s) {
+		for b := l.b; len(b) > 2; {
+			n := 2 + (int(b[0])<<8 | int(b[1]))
+			if n >= len(b) {
 				return
 			}
-			b = b[n:]
+			if !yield(Subscription{b[2:n:n], SubscriptionOptions(b[n]) &^ l.unused}) {
+				return
+			}
+			b = b[n+1:]
 		}
 	}
 }
@@ -125,28 +119,10 @@ func (l Subscriptions) All() iter.Seq[Subscription] {
 // list after it: a cursor for callers that cannot range over All. ok is false
 // where the list is empty or its bytes are cut.
 func (l Subscriptions) Next() (s Subscription, rest Subscriptions, ok bool) {
-	s, n := cutSubscription(l.b, l.unused)
-	return s, Subscriptions{l.b[n:], l.unused}, n > 0
-}
-
-// cutSubscription returns the first subscription of b and its size, 0 where
-// there is none.
-func cutSubscription(b []byte, unused byte) (s Subscription, n int) {
-	if len(b) < 3 {
-		return Subscription{}, 0
+	for s := range l.All() {
+		return s, Subscriptions{l.b[fieldSize(s.Filter)+1:], l.unused}, true
 	}
-	n = 2 + (int(b[0])<<8 | int(b[1]))
-	if len(b) <= n {
-		return Subscription{}, 0
-	}
-	o := b[n] &^ unused
-	return Subscription{
-		Filter:            b[2:n:n],
-		QoS:               qos.Level(o & optionsQoS),
-		NoLocal:           o&optionNoLocal != 0,
-		RetainAsPublished: o&optionRetainPublished != 0,
-		RetainHandling:    RetainHandling(o & optionsRetainHandling >> shiftRetainHandling),
-	}, n + 1
+	return Subscription{}, Subscriptions{}, false
 }
 
 // check validates the list by the rules of version v.
@@ -160,15 +136,15 @@ func (l Subscriptions) check(v mqttwire.Version) mqttwire.Error {
 			return mqttwire.ErrTruncated
 		}
 		n := 2 + (int(b[0])<<8 | int(b[1]))
-		if len(b) <= n {
+		if n >= len(b) {
 			return mqttwire.ErrTruncated
 		}
-		filter, o := b[2:n], b[n]&^l.unused
+		filter, o := b[2:n], SubscriptionOptions(b[n])&^l.unused
 		b = b[n+1:]
 		if e := checkSubscribed(filter, v); e != 0 {
 			return e // [MQTT-3.8.3-1]
 		}
-		if o > optionsQoS || o == optionsQoS {
+		if o >= optionsQoS {
 			if e := checkOptions(filter, o, v); e != 0 {
 				return e
 			}
@@ -178,19 +154,21 @@ func (l Subscriptions) check(v mqttwire.Version) mqttwire.Error {
 }
 
 // checkOptions validates Subscription Options other than a plain QoS.
-func checkOptions(filter []byte, o byte, v mqttwire.Version) mqttwire.Error {
-	reserved := byte(optionsReservedBefore5)
+func checkOptions(filter []byte, o SubscriptionOptions, v mqttwire.Version) mqttwire.Error {
+	reserved := SubscriptionOptions(optionsReservedBefore5)
 	if v == mqttwire.V50 {
 		reserved = optionsReserved
 	}
 	switch {
+	case o&reserved != 0 && v == mqttwire.V31:
+		return mqttwire.ErrNotInVersion // Append only: to Decode these bits are unused (3.1 §3.8)
 	case o&reserved != 0:
 		return mqttwire.ErrSubscribeReserved // 3.1.1 [MQTT-3.8.3-4], 5.0 [MQTT-3.8.3-5]
 	case o&optionsQoS == optionsQoS:
 		return mqttwire.ErrSubscribeQoS // 3.1.1 [MQTT-3.8.3-4], 5.0 §3.8.3.1
 	case o&optionsRetainHandling == optionsRetainHandling:
 		return mqttwire.ErrRetainHandling // 5.0 §3.8.3.1
-	case o&optionNoLocal != 0 && topicmatch.IsShared(filter):
+	case o.NoLocal() && topicmatch.IsShared(filter):
 		return mqttwire.ErrNoLocalShared // 5.0 [MQTT-3.8.3-4]
 	}
 	return 0
@@ -199,8 +177,8 @@ func checkOptions(filter []byte, o byte, v mqttwire.Version) mqttwire.Error {
 // checkSubscribed validates a Topic Filter of a SUBSCRIBE or UNSUBSCRIBE:
 // Shared Subscriptions came with 5.0.
 func checkSubscribed(filter []byte, v mqttwire.Version) mqttwire.Error {
-	if v == mqttwire.V50 {
-		return text.CheckSubscription(filter)
+	if v == mqttwire.V50 && len(filter) > 0 && filter[0] == '$' {
+		return text.CheckSubscription(filter) // 5.0 §4.8.2
 	}
 	return text.CheckFilter(filter)
 }

@@ -46,7 +46,7 @@ func (p *Unsuback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 
 func (l ReasonCodes) checkUnsuback() mqttwire.Error {
 	if len(l.b) == 0 {
-		return mqttwire.ErrUnsubackEmpty // 5.0 [MQTT-3.11.3-1]
+		return mqttwire.ErrUnsubackEmpty // 5.0 [MQTT-3.11.3-2]
 	}
 	for _, b := range l.b {
 		if !mqttwire.Reason(b).AllowedIn(mqttwire.UNSUBACK) {
@@ -95,8 +95,11 @@ func (p *Unsuback) Clone() Unsuback {
 }
 
 // Downgrade removes properties and codes where v is before 5.0, which cannot
-// say how an UNSUBSCRIBE went. It returns nil.
+// say how an UNSUBSCRIBE went.
 func (p *Unsuback) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v != mqttwire.V50 {
 		p.Properties, p.Codes = Properties{}, ReasonCodes{}
 	}

@@ -132,6 +132,9 @@ func (p *Unsubscribe) Clone() Unsubscribe {
 // [Subscribe.Downgrade], a Shared Subscription is [mqttwire.ErrNotInVersion]
 // and leaves p alone.
 func (p *Unsubscribe) Downgrade(v mqttwire.Version) error {
+	if !v.Valid() {
+		return mqttwire.ErrVersion
+	}
 	if v == mqttwire.V50 {
 		return nil
 	}

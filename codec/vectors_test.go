@@ -199,8 +199,8 @@ func fields(h fixedheader.Header, p codec.Packet) testdata.Packet {
 	case *codec.Subscribe:
 		f.PacketID, f.Properties = p.ID, properties(p.Properties)
 		for s := range p.Subscriptions.All() {
-			f.Subscriptions = append(f.Subscriptions, testdata.Subscription{Filter: string(s.Filter), QoS: uint8(s.QoS),
-				NoLocal: s.NoLocal, RetainAsPublished: s.RetainAsPublished, RetainHandling: uint8(s.RetainHandling)})
+			f.Subscriptions = append(f.Subscriptions, testdata.Subscription{Filter: string(s.Filter), QoS: uint8(s.Options.QoS()),
+				NoLocal: s.Options.NoLocal(), RetainAsPublished: s.Options.RetainAsPublished(), RetainHandling: uint8(s.Options.RetainHandling() >> 4)})
 		}
 	case *codec.Suback:
 		f.PacketID, f.Properties = p.ID, properties(p.Properties)

@@ -81,11 +81,19 @@ func Consume(b []byte) (h Header, n int, err error) {
 // bits 2-1 of PUBREL, SUBSCRIBE and UNSUBSCRIBE are a QoS there, which is 1
 // (3.1 §3.6, §3.8, §3.10).
 func (h Header) CheckFirst(v mqttwire.Version, from mqttwire.Role) error {
+	if v == 0 {
+		// 3.1 allows what 3.1.1 does and more; codec.Connect judges the flags
+		// again once it has read the version.
+		if h.CheckFirst(mqttwire.V31, from) == nil {
+			return nil
+		}
+		v = mqttwire.V50
+	}
 	if h.Type == mqttwire.PUBLISH {
 		switch {
 		case h.Flags&FlagQoS == FlagQoS:
 			return mqttwire.ErrQoS // [MQTT-3.3.1-4]
-		case h.Flags&(FlagDup|FlagQoS) == FlagDup && v != mqttwire.V31 && v != 0:
+		case h.Flags&(FlagDup|FlagQoS) == FlagDup && v != mqttwire.V31:
 			return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
 		}
 		return nil
@@ -113,14 +121,11 @@ func ReservedFlags(t mqttwire.PacketType) uint8 {
 }
 
 // flagMask returns which flags of a packet that is not PUBLISH are judged.
-// Before the version is known (v == 0), a packet can only be a CONNECT, whose
-// flags 3.1 ignores: codec.Connect judges them once it has read the version.
 func flagMask(t mqttwire.PacketType, v mqttwire.Version) uint8 {
-	switch v {
-	case mqttwire.V311, mqttwire.V50:
+	switch {
+	case v != mqttwire.V31:
 		return 0x0f
-	}
-	if ReservedFlags(t) != 0 {
+	case ReservedFlags(t) != 0:
 		return FlagQoS
 	}
 	return 0

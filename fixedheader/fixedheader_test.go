@@ -88,6 +88,23 @@ func TestCheckFirst(t *testing.T) {
 	}
 }
 
+// TestCheckFirstUnknownVersion holds that before the version is known a first
+// byte passes that some version allows, and no other.
+func TestCheckFirstUnknownVersion(t *testing.T) {
+	for first := range 256 {
+		h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 15)}
+		for _, from := range []mqttwire.Role{mqttwire.Either, mqttwire.Client, mqttwire.Server} {
+			ok := false
+			for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
+				ok = ok || h.CheckFirst(v, from) == nil
+			}
+			if err := h.CheckFirst(0, from); (err == nil) != ok {
+				t.Errorf("first byte %#02x from %v: %v, want allowed %v", first, from, err, ok)
+			}
+		}
+	}
+}
+
 func TestNoAllocs(t *testing.T) {
 	dst := make([]byte, 0, 8)
 	if n := testing.AllocsPerRun(100, func() {

@@ -693,7 +693,7 @@ func testAliasesReceived(t *testing.T) {
 func testFeatures(t *testing.T) {
 	subscribe := func(filter string, id uint32) *codec.Subscribe {
 		p := &codec.Subscribe{ID: 1}
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), QoS: 2})
+		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(2)})
 		if id != 0 {
 			p.Properties = codec.AppendSubscriptionIdentifier(p.Properties, id)
 		}
@@ -747,7 +747,7 @@ func testFeatures(t *testing.T) {
 	}
 	o := session.ServerOptions{NoQoS2: true, NoWildcard: true, NoShared: true}
 	for filter, want := range map[string]mqttwire.Reason{"a": 1, "a/+": 0xa2, "#": 0xa2, "$share/g/a": 0x9e} {
-		if got := o.Grant(codec.Subscription{Filter: []byte(filter), QoS: 2}); got != want {
+		if got := o.Grant(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(2)}); got != want {
 			t.Errorf("%s: %v", filter, got)
 		}
 	}
@@ -848,7 +848,7 @@ func testPing(t *testing.T) {
 func testSubscribe(t *testing.T) {
 	var p codec.Subscribe
 	for _, f := range []string{"a", "b/#", "c"} {
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(f), QoS: 1})
+		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(f), Options: codec.SubscriptionOptions(1)})
 	}
 	var u codec.Unsubscribe
 	u.Filters, _ = codec.AppendFilter(u.Filters, "a")

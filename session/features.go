@@ -90,5 +90,5 @@ func (o *ServerOptions) Grant(s codec.Subscription) mqttwire.Reason {
 	if err, ok := f.filter(s.Filter).(mqttwire.Error); ok {
 		return err.Reason()
 	}
-	return mqttwire.Reason(min(s.QoS, f.maximumQoS()))
+	return mqttwire.Reason(min(s.Options.QoS(), f.maximumQoS()))
 }

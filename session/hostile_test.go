@@ -84,7 +84,7 @@ func (s *script) packet(v mqttwire.Version) codec.Packet {
 		return &codec.Pubcomp{ID: id, Code: code, Properties: props}
 	case mqttwire.SUBSCRIBE:
 		p := &codec.Subscribe{ID: id, Properties: props}
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), QoS: qos.Level(s.under(4))})
+		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(s.under(4))})
 		return p
 	case mqttwire.SUBACK:
 		return &codec.Suback{ID: id, Properties: props, Codes: codec.ReasonCodes{}.Append(code)}

@@ -449,3 +449,35 @@ func TestCallers(t *testing.T) {
 	}
 	is(t, "DISCONNECT", out, "e000")
 }
+
+// A message that could not be sent for want of an identifier has taught the
+// server no alias.
+func TestAliasOfMessageNotSent(t *testing.T) {
+	c := &client{t: t, options: session.ClientOptions{Limits: session.Limits{TopicAliases: 1}}}
+	c.dial(connect(mqttwire.V50))
+	if _, err := c.send(&codec.Connack{Properties: topicAliasMaximum(1)(codec.Properties{})}); err != nil {
+		t.Fatal(err)
+	}
+	var p codec.Subscribe
+	p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte("a")})
+	var dst []byte
+	for range 65535 {
+		if _, _, err := c.Subscribe(dst[:0], &p, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, _, err := c.Publish(nil, publish(1, 0), 0, 0); err != mqttwire.ErrPacketIDsExhausted || len(out) != 0 {
+		t.Fatalf("% x, %v", out, err)
+	}
+	if _, err := c.send(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0)}); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := c.Publish(nil, publish(1, 0), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(t, "PUBLISH", out, "320a 000174 0001 03230001 70")
+	if c.Quota() != 65534 {
+		t.Errorf("quota %d", c.Quota())
+	}
+}

@@ -43,15 +43,23 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 		}
 		q.ID = 1 // until the message is known to be sent
 	}
-	out, id, err := e.appendPublish(dst, &q)
-	if err != nil || q.QoS == qos.AtMostOnce {
-		return out, qos.Action{}, err
-	}
-	a, err := e.session.out.Publish(q.QoS, token, now)
+	out, id, alias, err := e.appendPublish(dst, &q)
 	if err != nil {
-		return dst, a, err
+		return dst, qos.Action{}, err
 	}
-	binary.BigEndian.PutUint16(out[id:], a.ID)
+	var a qos.Action
+	if q.QoS != qos.AtMostOnce {
+		if a, err = e.session.out.Publish(q.QoS, token, now); err != nil {
+			return dst, a, err
+		}
+		binary.BigEndian.PutUint16(out[id:], a.ID)
+	}
+	if alias != 0 {
+		if e.given == nil {
+			e.given = given{}
+		}
+		e.given[string(q.Topic)] = alias
+	}
 	return out, a, nil
 }
 
@@ -80,17 +88,17 @@ func (e *end) mayPublish(level qos.Level, retain bool, size int) error {
 }
 
 // appendPublish appends a PUBLISH, with an alias if it may have one. id is
-// where its Packet Identifier stands.
-func (e *end) appendPublish(dst []byte, p *codec.Publish) (out []byte, id int, err error) {
+// where its Packet Identifier stands, fresh an alias that the peer learns by it.
+func (e *end) appendPublish(dst []byte, p *codec.Publish) (out []byte, id int, fresh uint16, err error) {
 	head, err := p.AppendHead(dst, e.own(), len(p.Payload))
 	if err != nil {
-		return dst, 0, err
+		return dst, 0, 0, err
 	}
 	alias, known := uint16(0), false
 	if e.version == mqttwire.V50 {
 		if own, ok := p.Properties.TopicAlias(); ok {
 			if own > e.aliasPeer {
-				return dst, 0, mqttwire.ErrTopicAliasRange // [MQTT-3.3.2-9, MQTT-3.3.2-11]
+				return dst, 0, 0, mqttwire.ErrTopicAliasRange // [MQTT-3.3.2-9, MQTT-3.3.2-11]
 			}
 		} else if maximum := min(e.aliasPeer, e.limits.TopicAliases); maximum != 0 {
 			alias, known = e.given.alias(p.Topic, maximum)
@@ -98,23 +106,20 @@ func (e *end) appendPublish(dst []byte, p *codec.Publish) (out []byte, id int, e
 	}
 	if alias != 0 {
 		if out, id = appendAliased(dst, p, alias, known); out != nil && e.fits(len(out)-len(dst)) {
-			if !known {
-				if e.given == nil {
-					e.given = given{}
-				}
-				e.given[string(p.Topic)] = alias
+			if known {
+				alias = 0
 			}
-			return out, id, nil
+			return out, id, alias, nil
 		}
 		// Larger than without; what dst has room for may have been written.
 		head, _ = p.AppendHead(dst, e.own(), len(p.Payload))
 	}
 	if !e.fits(len(head) - len(dst) + len(p.Payload)) {
-		return dst, 0, mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
+		return dst, 0, 0, mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
 	}
 	for id = len(dst) + 1; head[id] >= 0x80; id++ {
 	}
-	return append(head, p.Payload...), id + 1 + 2 + len(p.Topic), nil
+	return append(head, p.Payload...), id + 1 + 2 + len(p.Topic), 0, nil
 }
 
 // appendAliased appends a PUBLISH that is known to be right, with an alias

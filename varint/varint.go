@@ -3,7 +3,11 @@
 // byte, low group first, at most four bytes.
 package varint
 
-import "github.com/mqttwire/mqttwire"
+import (
+	"math/bits"
+
+	"github.com/mqttwire/mqttwire"
+)
 
 // Max is the largest value, 268,435,455.
 const Max = 1<<28 - 1
@@ -14,17 +18,10 @@ const MaxSize = 4
 // Size returns how many bytes Append writes for v: 1 to 4, or 0 where v is
 // over Max.
 func Size(v uint32) int {
-	switch {
-	case v < 1<<7:
-		return 1
-	case v < 1<<14:
-		return 2
-	case v < 1<<21:
-		return 3
-	case v <= Max:
-		return 4
+	if v > Max {
+		return 0
 	}
-	return 0
+	return (bits.Len32(v|1) + 6) / 7
 }
 
 // Append appends v in its shortest form to dst and returns the result. Where v

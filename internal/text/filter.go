@@ -64,38 +64,46 @@ func SplitShared[T Bytes](filter T) (group, inner T, ok bool) {
 // CheckFilter returns 0 or what is wrong with a Topic Filter (3.1.1 §4.7,
 // 5.0 §4.7).
 func CheckFilter[T Bytes](s T) mqttwire.Error {
+	n := len(s)
 	switch {
-	case len(s) == 0:
+	case n == 0:
 		return mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
-	case len(s) > maxSize:
+	case n > maxSize:
 		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
-	case len(s) < 8:
-		x := short(s)
-		if plain(x) != highs {
-			return checkFilterSlow(s)
-		}
-		if notWild(x) == highs {
+	case n < 8:
+		if usual(short(s)) {
 			return 0
 		}
-		return checkWildcards(s)
+		return checkFilterSlow(s)
 	}
-	for i := 0; ; i += 8 {
-		i = min(i, len(s)-8) // the last word overlaps the one before it
-		x := load(s, i)
-		if plain(x) != highs {
+	// Word by word, the last one overlapping the one before it.
+	for i := 0; i < n-8; i += 8 {
+		if x := Load(s, i); !usual(x) && !filterWord(s, i, x) {
 			return checkFilterSlow(s)
 		}
-		for w := notWild(x) ^ highs; w != 0; w &= w - 1 {
-			if checkWildcard(s, i+bits.TrailingZeros64(w)>>3) != 0 {
-				return checkFilterSlow(s) // what is not UTF-8 further on is the worse error
-			}
-		}
-		if i == len(s)-8 {
-			return 0
-		}
 	}
+	if x := Load(s, n-8); !usual(x) && !filterWord(s, n-8, x) {
+		return checkFilterSlow(s)
+	}
+	return 0
 }
 
+// filterWord reports whether the word x at s[i] is ASCII without U+0000 in
+// which every wildcard character stands where it may.
+func filterWord[T Bytes](s T, i int, x uint64) bool {
+	if plain(x) != highs {
+		return false
+	}
+	for w := notWild(x) ^ highs; w != 0; w &= w - 1 {
+		if checkWildcard(s, i+bits.TrailingZeros64(w)>>3) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// checkFilterSlow says what is wrong, if anything is. What is not UTF-8 is
+// worse than a wildcard in the wrong place.
 func checkFilterSlow[T Bytes](s T) mqttwire.Error {
 	if e := CheckString(s); e != 0 {
 		return e

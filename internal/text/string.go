@@ -31,8 +31,8 @@ func plain(x uint64) uint64 { return (x + lows) &^ x & highs }
 // provided that all of x is ASCII.
 func notWild(x uint64) uint64 { return ((x | wildcardBit) ^ wildcards + lows) & highs }
 
-// load returns the 8 bytes of s from i on, the first in the lowest bits.
-func load[T Bytes](s T, i int) uint64 {
+// Load returns the 8 bytes of s from i on, the first in the lowest bits.
+func Load[T Bytes](s T, i int) uint64 {
 	_ = s[i+7]
 	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
 		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
@@ -55,48 +55,89 @@ func short[T Bytes](s T) uint64 {
 	return filler
 }
 
+// A scan gathers what words have in common. Bit 7 of each byte of some is set
+// where the bytes of all words passed, provided that they are ASCII; of high,
+// where one was not, which also spoils the additions of its word.
+type scan struct{ some, high uint64 }
+
+func newScan() scan { return scan{some: highs} }
+
+func (s scan) clean() bool { return s.some&^s.high&highs == highs }
+
+// usual reports whether a word has only what most topics are made of, which is
+// quick to tell: ASCII, and no character that comes before the comma, and so no
+// U+0000, '#' or '+'.
+func usual(x uint64) bool { return (x+(0x80-',')*ones)&^x&highs == highs }
+
+// text passes all but U+0000.
+func (s scan) text(x uint64) scan { return scan{s.some & (x + lows), s.high | x} }
+
+// name passes all but U+0000 and wildcard characters.
+func (s scan) name(x uint64) scan {
+	return scan{s.some & (x + lows) & ((x | wildcardBit) ^ wildcards + lows), s.high | x}
+}
+
+// usual passes what usual does.
+func (s scan) usual(x uint64) scan { return scan{s.some & (x + (0x80-',')*ones), s.high | x} }
+
 // CheckString returns 0, [mqttwire.ErrUTF8] [MQTT-1.5.3-1, MQTT-1.5.4-1] or
 // [mqttwire.ErrNUL] [MQTT-1.5.3-2, MQTT-1.5.4-2].
 func CheckString[T Bytes](s T) mqttwire.Error {
-	if len(s) < 8 {
-		if plain(short(s)) == highs {
-			return 0
+	c, n := newScan(), len(s)
+	switch {
+	case n < 8:
+		c = c.text(short(s))
+	case n <= 16:
+		c = c.text(Load(s, 0)).text(Load(s, n-8))
+	default:
+		for i := 0; i < n-16; i += 16 {
+			c = c.text(Load(s, i)).text(Load(s, i+8))
 		}
-		return checkSlow(s, false)
+		c = c.text(Load(s, n-16)).text(Load(s, n-8))
 	}
-	for i := 0; i < len(s)-8; i += 8 {
-		if plain(load(s, i)) != highs {
-			return checkSlow(s, false)
-		}
+	if c.clean() {
+		return 0
 	}
-	if plain(load(s, len(s)-8)) != highs {
-		return checkSlow(s, false)
-	}
-	return 0
+	return checkSlow(s, false)
 }
 
 // CheckName is CheckString, and returns [mqttwire.ErrTopicWildcard] where s
 // has a '+' or a '#' [3.1.1 MQTT-4.7.1-1, 5.0 MQTT-4.7.0-1]. Length is the
 // caller's matter: an empty name passes.
 func CheckName[T Bytes](s T) mqttwire.Error {
-	if len(s) < 8 {
-		x := short(s)
-		if plain(x)&notWild(x) == highs {
-			return 0
+	c, n := newScan(), len(s)
+	switch {
+	case n < 8:
+		c = c.usual(short(s))
+	case n <= 16:
+		c = c.usual(Load(s, 0)).usual(Load(s, n-8))
+	default:
+		for i := 0; i < n-16; i += 16 {
+			c = c.usual(Load(s, i)).usual(Load(s, i+8))
 		}
-		return checkSlow(s, true)
+		c = c.usual(Load(s, n-16)).usual(Load(s, n-8))
 	}
-	for i := 0; i < len(s)-8; i += 8 {
-		x := load(s, i)
-		if plain(x)&notWild(x) != highs {
-			return checkSlow(s, true)
+	if c.clean() {
+		return 0
+	}
+	return checkUnusual(s)
+}
+
+// checkUnusual is CheckName for a name with a space, a '$' ...
+func checkUnusual[T Bytes](s T) mqttwire.Error {
+	c, n := newScan(), len(s)
+	if n < 8 {
+		c = c.name(short(s))
+	} else {
+		for i := 0; i < n-8; i += 8 {
+			c = c.name(Load(s, i))
 		}
+		c = c.name(Load(s, n-8))
 	}
-	x := load(s, len(s)-8)
-	if plain(x)&notWild(x) != highs {
-		return checkSlow(s, true)
+	if c.clean() {
+		return 0
 	}
-	return 0
+	return checkSlow(s, true)
 }
 
 // checkSlow goes through s character by character. What is well-formed is
@@ -106,7 +147,7 @@ func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
 	for i := 0; i < len(s); {
 		// Long runs of ASCII stand between the other characters.
 		if i+8 <= len(s) {
-			if x := load(s, i); plain(x)&notWild(x) == highs {
+			if x := Load(s, i); plain(x)&notWild(x) == highs {
 				i += 8
 				continue
 			}

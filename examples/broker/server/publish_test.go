@@ -1,0 +1,249 @@
+package server
+
+import (
+	"testing"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// Every version talks to every other.
+func TestVersions(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		var peers []*peer
+		for _, v := range versions {
+			p := connected(t, s, v, "c"+v.String())
+			p.subscribe("a/+/#")
+			peers = append(peers, p)
+		}
+		for _, from := range peers {
+			text := "from " + from.rules.Version.String()
+			from.send(publication("a/b/c", text), publication("a", "not wanted"), publication("a/b", text))
+			for _, to := range peers {
+				to.expect(publication("a/b/c", text), publication("a/b", text))
+			}
+		}
+	})
+}
+
+func TestUnsubscribe(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+		simulate(t, Config{}, func(t *testing.T, s *Server) {
+			p := connected(t, s, v, "c")
+			p.subscribe("a")
+			p.subscribe("b")
+			var filters codec.Filters
+			for _, f := range []string{"a", "x"} {
+				var err error
+				if filters, err = codec.AppendFilter(filters, f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.send(&codec.Unsubscribe{ID: 9, Filters: filters}, publication("a", ""), publication("b", ""))
+			ack := &codec.Unsuback{ID: 9}
+			if v == mqttwire.V50 {
+				ack.Codes = ack.Codes.Append(mqttwire.Success, mqttwire.NoSubscriptionExisted)
+			}
+			p.expect(ack, publication("b", ""))
+		})
+	})
+}
+
+// A topic that starts with $ is not matched by a wildcard (5.0 [MQTT-4.7.2-1]).
+func TestDollar(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V311, "c")
+		p.subscribe("#")
+		p.subscribe("+/x")
+		p.send(publication("$a/x", "1"))
+		p.expectNothing()
+		p.subscribe("$a/#")
+		p.send(publication("$a/x", "2"))
+		p.expect(publication("$a/x", "2"))
+	})
+}
+
+// Before 5.0 QoS 1 and 2 are acknowledged, and forwarded at QoS 0, once.
+func TestHandshakesBefore5(t *testing.T) {
+	for _, v := range versions[:2] {
+		t.Run(v.String(), func(t *testing.T) {
+			simulate(t, Config{}, func(t *testing.T, s *Server) {
+				p := connected(t, s, v, "c")
+				list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a"), Options: codec.SubscriptionOptions(qos.ExactlyOnce)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
+				p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodesOf([]byte{0})})
+
+				p.send(publicationAt("a", "1", qos.AtLeastOnce, 5))
+				p.expect(publication("a", "1"), &codec.Puback{ID: 5})
+
+				first := publicationAt("a", "2", qos.ExactlyOnce, 6)
+				again := *first
+				again.Dup = true
+				p.send(first, &again, first)
+				p.expect(publication("a", "2"), &codec.Pubrec{ID: 6}, &codec.Pubrec{ID: 6}, &codec.Pubrec{ID: 6})
+				p.send(&codec.Pubrel{ID: 6}, &codec.Pubrel{ID: 6})
+				p.expect(&codec.Pubcomp{ID: 6}, &codec.Pubcomp{ID: 6})
+
+				p.send(publicationAt("a", "3", qos.ExactlyOnce, 6)) // a new message
+				p.expect(publication("a", "3"), &codec.Pubrec{ID: 6})
+
+				p.send(publicationAt("a", "4", qos.AtLeastOnce, 6)) // whose id is in use
+				p.expectEnd(0)
+			})
+		})
+	}
+}
+
+// Acknowledgements of what the server has not sent.
+func TestStrayAcks(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V50, "c")
+		p.send(&codec.Puback{ID: 1}, &codec.Pubcomp{ID: 1}, &codec.Pubrec{ID: 1, Code: mqttwire.UnspecifiedError})
+		p.expectNothing()
+		p.send(&codec.Pubrec{ID: 1}, &codec.Pubrel{ID: 2})
+		p.expect(&codec.Pubrel{ID: 1, Code: mqttwire.PacketIdentifierNotFound},
+			&codec.Pubcomp{ID: 2, Code: mqttwire.PacketIdentifierNotFound})
+	})
+}
+
+// What ends a connection of 5.0 with a reason, and of 3.1.1 without.
+func TestViolations(t *testing.T) {
+	alias := publication("", "")
+	alias.Properties = codec.AppendTopicAlias(codec.Properties{}, 1)
+	method := codec.AppendAuthenticationMethod(codec.Properties{}, "X")
+	tests := []struct {
+		name   string
+		packet []byte
+		code   mqttwire.Reason
+	}{
+		{"QoS 1", encode(t, mqttwire.V50, publicationAt("a", "", qos.AtLeastOnce, 1)), mqttwire.QoSNotSupported},
+		{"QoS 2", encode(t, mqttwire.V50, publicationAt("a", "", qos.ExactlyOnce, 1)), mqttwire.QoSNotSupported},
+		{"topic alias", encode(t, mqttwire.V50, alias), mqttwire.TopicAliasInvalid},
+		{"second CONNECT", encode(t, mqttwire.V50, &codec.Connect{}), mqttwire.ProtocolError},
+		{"AUTH", encode(t, mqttwire.V50, &codec.Auth{Code: mqttwire.ReAuthenticate, Properties: method}), mqttwire.ProtocolError},
+		{"session expiry after none", encode(t, mqttwire.V50, &codec.Disconnect{Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, 1)}), mqttwire.ProtocolError},
+		{"from a server", []byte{0xd0, 0}, mqttwire.ProtocolError},
+		{"wildcard in a topic name", []byte{0x30, 5, 0, 2, 'a', '+', 0}, mqttwire.MalformedPacket},
+		{"bad filter", []byte{0x82, 8, 0, 1, 0, 0, 2, 'a', '#', 0}, mqttwire.MalformedPacket},
+		{"no filter", []byte{0x82, 3, 0, 1, 0}, mqttwire.ProtocolError},
+		{"flags", []byte{0xc1, 0}, mqttwire.MalformedPacket},
+		{"too large", []byte{0x30, 0xff, 0xff, 0x7f}, mqttwire.PacketTooLarge},
+		{"length of five bytes", []byte{0x30, 0x80, 0x80, 0x80, 0x80, 1}, mqttwire.MalformedPacket},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			simulate(t, Config{}, func(t *testing.T, s *Server) {
+				p := connected(t, s, mqttwire.V50, "c")
+				p.write(tt.packet)
+				p.expectEnd(tt.code)
+			})
+		})
+	}
+	t.Run("3.1.1", func(t *testing.T) {
+		simulate(t, Config{}, func(t *testing.T, s *Server) {
+			p := connected(t, s, mqttwire.V311, "c")
+			p.write([]byte{0xc1, 0})
+			p.expectClosed()
+		})
+	})
+}
+
+func TestSharedSubscriptionRefused(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("$share/g/a")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := connected(t, s, mqttwire.V50, "five")
+		p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
+		p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(mqttwire.SharedSubscriptionsNotSupported)})
+		// Before 5.0 it is a filter like any other.
+		p = connected(t, s, mqttwire.V311, "three")
+		p.subscribe("$share/g/a")
+		p.send(publication("a", ""), publication("$share/g/a", "x"))
+		p.expect(publication("$share/g/a", "x"))
+	})
+}
+
+// A publisher's properties are forwarded as they are, in their order, and
+// then the subscriber's identifiers; before 5.0 there are none.
+func TestProperties(t *testing.T) {
+	var sent codec.Properties
+	for _, x := range []codec.Property{
+		{ID: codec.UserProperty, Key: []byte("k"), Value: []byte("1")},
+		{ID: codec.ContentType, Value: []byte("text/plain")},
+		{ID: codec.MessageExpiryInterval, Number: 60},
+		{ID: codec.UserProperty, Key: []byte("k"), Value: []byte("2")},
+		{ID: codec.ResponseTopic, Value: []byte("r")},
+		{ID: codec.PayloadFormatIndicator, Number: 1},
+		{ID: codec.CorrelationData, Value: []byte{0, 1}},
+		{ID: codec.UserProperty, Key: []byte("a"), Value: []byte("")},
+	} {
+		sent = codec.AppendProperty(sent, x)
+	}
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V50, "c")
+		three := connected(t, s, mqttwire.V311, "three")
+		three.subscribe("#")
+		p.subscribeWith(codec.Subscription{Filter: []byte("a")}, identifier(300))
+		p.subscribeWith(codec.Subscription{Filter: []byte("#")}, identifier(2))
+		p.subscribe("+")
+		m := publication("a", "x")
+		m.Properties = sent
+		p.send(m)
+		for _, id := range []uint32{2, 300} {
+			m.Properties = codec.AppendSubscriptionIdentifier(m.Properties, id)
+		}
+		p.expect(m)
+		three.expect(publication("a", "x"))
+	})
+}
+
+func identifier(id uint32) codec.Properties {
+	return codec.AppendSubscriptionIdentifier(codec.Properties{}, id)
+}
+
+func TestNoLocal(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		a, b := connected(t, s, mqttwire.V50, "a"), connected(t, s, mqttwire.V50, "b")
+		a.subscribeWith(codec.Subscription{Filter: []byte("x"), Options: codec.NoLocal}, codec.Properties{})
+		a.send(publication("x", "own"))
+		a.expectNothing()
+		b.send(publication("x", "other"))
+		a.expect(publication("x", "other"))
+		a.subscribe("+") // another subscription that wants its own
+		a.send(publication("x", "own"))
+		a.expect(publication("x", "own"))
+	})
+}
+
+// The bridges of other brokers want no echo and the RETAIN flag as it was.
+func TestBridge(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		bridge := join(t, s, &codec.Connect{Version: mqttwire.V311, Bridge: true, ClientID: []byte("bridge")})
+		bridge.subscribe("#")
+		bridge.send(publication("x", "own"))
+		bridge.expectNothing()
+		c := connected(t, s, mqttwire.V311, "c")
+		c.send(retainedPublication("x", "1"))
+		bridge.expect(retainedPublication("x", "1"))
+	})
+}
+
+// A message over the client's Maximum Packet Size is not sent
+// (5.0 [MQTT-3.1.2-24]).
+func TestClientMaximumPacketSize(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := join(t, s, &codec.Connect{Version: mqttwire.V50, ClientID: []byte("c"), Properties: codec.AppendMaximumPacketSize(codec.Properties{}, 40)})
+		p.subscribe("#")
+		p.send(publication("a", "0123456789012345678901234567890123456789"), publication("a", "0123"))
+		p.expect(publication("a", "0123"))
+		if n := s.Dropped(); n != 1 {
+			t.Error("Dropped", n)
+		}
+	})
+}

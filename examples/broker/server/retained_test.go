@@ -1,0 +1,111 @@
+package server
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+)
+
+func TestRetained(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+		simulate(t, Config{}, func(t *testing.T, s *Server) {
+			p := connected(t, s, v, "c")
+			p.subscribe("live")
+			p.send(retainedPublication("live", "1"))
+			p.expect(publication("live", "1")) // it was there before
+			p.send(retainedPublication("kept", "1"), retainedPublication("kept", "2"), publication("kept", "3"),
+				retainedPublication("$kept", "1"), retainedPublication("removed", "1"), retainedPublication("removed", ""))
+			for range 2 { // again whenever it subscribes
+				p.subscribe("+") // expects the SUBACK before what it brings
+				got := map[string]bool{}
+				for range 2 {
+					m := p.receive().(*codec.Publish)
+					got[fmt.Sprintf("%s %s %v", m.Topic, m.Payload, m.Retain)] = true
+				}
+				if len(got) != 2 || !got["kept 2 true"] || !got["live 1 true"] {
+					t.Error("retained:", got)
+				}
+				p.expectNothing()
+			}
+			p.subscribe("$kept")
+			p.expect(retainedPublication("$kept", "1"))
+			p.send(retainedPublication("live", "")) // is sent on like any other
+			p.expect(publication("live", ""))
+		})
+	})
+}
+
+func TestRetainHandling(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V50, "c")
+		p.send(retainedPublication("a", "1"))
+		sub := func(h codec.SubscriptionOptions) {
+			t.Helper()
+			p.subscribeWith(codec.Subscription{Filter: []byte("a"), Options: h}, codec.Properties{})
+		}
+		sub(codec.DoNotSendRetained)
+		p.expectNothing()
+		sub(codec.SendRetainedIfNew) // it is there already
+		p.expectNothing()
+		sub(codec.SendRetained)
+		p.expect(retainedPublication("a", "1"))
+		p.subscribeWith(codec.Subscription{Filter: []byte("+"), Options: codec.SendRetainedIfNew}, identifier(5))
+		want := retainedPublication("a", "1")
+		want.Properties = identifier(5)
+		p.expect(want)
+	})
+}
+
+func TestRetainAsPublished(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V50, "c")
+		p.subscribeWith(codec.Subscription{Filter: []byte("a"), Options: codec.RetainAsPublished}, codec.Properties{})
+		p.send(retainedPublication("a", "1"), publication("a", "2"))
+		p.expect(retainedPublication("a", "1"), publication("a", "2"))
+	})
+}
+
+// A retained message is sent with what is left of its Message Expiry Interval,
+// and then no more (5.0 [MQTT-3.3.2-5], [MQTT-3.3.2-6]).
+func TestRetainedExpiry(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V50, "c")
+		m := retainedPublication("a", "1")
+		m.Properties = codec.AppendMessageExpiryInterval(codec.AppendPayloadFormatIndicator(codec.Properties{}, 1), 100)
+		p.send(m)
+		time.Sleep(30 * time.Second)
+		m.Properties = codec.AppendMessageExpiryInterval(codec.AppendPayloadFormatIndicator(codec.Properties{}, 1), 70)
+		p.subscribe("a")
+		p.expect(m)
+		time.Sleep(70 * time.Second)
+		p.subscribe("a")
+		p.expectNothing()
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		if len(s.retained.messages) != 0 {
+			t.Error("the message is still there")
+		}
+	})
+}
+
+// Retained messages wait for a client that is slow to read them: none is
+// dropped.
+func TestRetainedForSlowReader(t *testing.T) {
+	simulate(t, Config{MaxQueue: 1000}, func(t *testing.T, s *Server) {
+		const n = 500
+		p := connected(t, s, mqttwire.V50, "p")
+		for i := range n {
+			p.send(retainedPublication(fmt.Sprint("a/", i), "0123456789"))
+		}
+		p.subscribe("a/#")
+		for range n {
+			if m := p.receive().(*codec.Publish); !m.Retain {
+				t.Fatal(m)
+			}
+		}
+		p.expectNothing()
+	})
+}

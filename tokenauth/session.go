@@ -1,0 +1,302 @@
+package tokenauth
+
+import (
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/topicmatch"
+)
+
+// DefaultAhead is how long before a token expires the server says so.
+const DefaultAhead = 5 * time.Minute
+
+// Session is the server's side of one client: it judges its CONNECT, what it
+// publishes and subscribes to, takes its updates, and says when a token's time
+// comes. It keeps what tokens allow, never the tokens.
+//
+// The zero Session allows nothing until Connect accepts. It belongs to one
+// owner: it has no lock. Now is the wall clock, as expiry is.
+type Session struct {
+	// Ahead is how long before a token expires its notice is due. 0 means
+	// [DefaultAhead], less means no notice.
+	Ahead time.Duration
+
+	verifier                Verifier
+	accessKeyID, instanceID string
+	grants                  [3]*Grant // by type
+	version                 mqttwire.Version
+	noticed                 uint8 // types, a bit each, whose expiry was announced
+}
+
+// A Connect is what of a CONNECT concerns a Session. It is read during the
+// call only.
+type Connect struct {
+	Version            mqttwire.Version
+	UserName, Password []byte
+	WillTopic          []byte // nil without a will
+}
+
+// Verdict is the answer to a request: allowed, which is the zero Verdict, or
+// what is wrong with the token of which type. A server that turns clients out
+// for what they may not do sends them its Notice first; one that only refuses
+// answers with Code.Reason.
+type Verdict struct {
+	Code Code
+	Type Type
+}
+
+// OK reports whether the request is allowed.
+func (v Verdict) OK() bool { return v.Code == Valid }
+
+// Notice returns what to tell the client before it is disconnected.
+func (v Verdict) Notice() Notice { return Notice{Type: v.Type, Code: v.Code} }
+
+// Connect judges a CONNECT. It returns the code to write into the CONNACK, in
+// the numbering of the version: 0, or 4 or 5 (0x86 or 0x87 in 5.0), and for the
+// log what was wrong, an [Error] or a [Code] that holds nothing secret.
+//
+// All tokens have to be good. The will is a PUBLISH and is judged like one. For
+// a user name of another kind the error is [ErrNotToken]: the server may try
+// what else it has.
+//
+// Whatever the Session held before is gone; after a refusal it allows nothing.
+func (s *Session) Connect(now time.Time, v Verifier, c Connect) (connack.Code, error) {
+	*s = Session{Ahead: s.Ahead}
+	var credentials Credentials
+	if err := credentials.Decode(c.UserName, c.Password); err != nil {
+		return refusal(connack.BadUserNameOrPassword, c.Version), err
+	}
+	t := Session{
+		Ahead:       s.Ahead,
+		verifier:    v,
+		accessKeyID: string(credentials.AccessKeyID),
+		instanceID:  string(credentials.InstanceID),
+		version:     c.Version,
+	}
+	for i, token := range credentials.Tokens {
+		if len(token) == 0 {
+			continue
+		}
+		grant, code := t.verify(now, Type(i+1), token)
+		if code != Valid {
+			return refusal(code.Connack(), c.Version), code
+		}
+		t.grants[i] = grant
+	}
+	if c.WillTopic != nil {
+		if will := t.Publish(now, c.WillTopic); !will.OK() {
+			return refusal(will.Code.Connack(), c.Version), will.Code
+		}
+	}
+	*s = t
+	return connack.Success, nil
+}
+
+// refusal writes a code of 5.0 in the numbering of the version.
+func refusal(c connack.Code, v mqttwire.Version) connack.Code {
+	if code, ok := c.In(v); ok {
+		return code
+	}
+	return c
+}
+
+// verify asks the Verifier, and does not take its word for what it can see.
+func (s *Session) verify(now time.Time, typ Type, token Secret) (*Grant, Code) {
+	grant, code := s.verifier.Verify(now, Request{s.accessKeyID, s.instanceID, typ, token})
+	switch {
+	case code != Valid:
+		return nil, code
+	case grant.Type != typ:
+		return nil, PermissionMismatch
+	case grant.expired(now):
+		return nil, Expired
+	}
+	return grant, Valid
+}
+
+// Publish judges a PUBLISH from the client to a Topic Name. Nothing allows a
+// client to publish notices. What it publishes to [TopicUpdate] is for Update,
+// not for Publish and not for other clients.
+func (s *Session) Publish(now time.Time, name []byte) Verdict {
+	switch string(name) {
+	case TopicUpdate, TopicExpireNotice, TopicInvalidNotice:
+		return Verdict{ResourceMismatch, s.held(Write)}
+	}
+	return s.judge(now, Write, name, Filters.AllowsName)
+}
+
+// Deliver judges whether a message with this Topic Name may go to the client:
+// when it is routed, and again when it was queued while the client was away.
+func (s *Session) Deliver(now time.Time, name []byte) Verdict {
+	return s.judge(now, Read, name, Filters.AllowsName)
+}
+
+// Subscribe judges a Topic Filter of a SUBSCRIBE: it is allowed when all that
+// it can match is. In 5.0 a Shared Subscription is judged by the filter after
+// its ShareName; a server that shares in 3.1 and 3.1.1 too passes that part.
+// Every client may subscribe to its notices, though it need not.
+func (s *Session) Subscribe(now time.Time, filter []byte) Verdict {
+	switch string(filter) {
+	case TopicExpireNotice, TopicInvalidNotice:
+		if s.verifier != nil {
+			return Verdict{}
+		}
+	}
+	if s.version == mqttwire.V50 {
+		if _, inner, ok := topicmatch.SplitShared(filter); ok {
+			filter = inner
+		}
+	}
+	return s.judge(now, Read, filter, Filters.AllowsFilter)
+}
+
+// judge looks for a token that has the right and allows the topic. Without one
+// it names the token that comes nearest: none of the type needed, all of them
+// expired, or none for the topic.
+func (s *Session) judge(now time.Time, right Type, topic []byte, allows func(Filters, []byte) bool) Verdict {
+	v := Verdict{PermissionMismatch, right}
+	for _, grant := range &s.grants {
+		switch {
+		case grant == nil || grant.Type&right == 0:
+		case grant.expired(now):
+			if v.Code == PermissionMismatch {
+				v = Verdict{Expired, grant.Type}
+			}
+		case allows(grant.Filters, topic):
+			return Verdict{}
+		default:
+			v = Verdict{ResourceMismatch, grant.Type}
+		}
+	}
+	return v
+}
+
+// held returns the type of a token that has the right, or the right itself.
+func (s *Session) held(right Type) Type {
+	for _, grant := range &s.grants {
+		if grant != nil && grant.Type&right != 0 {
+			return grant.Type
+		}
+	}
+	return right
+}
+
+// Update takes a PUBLISH to [TopicUpdate], with its QoS as on the wire. When
+// the Verdict is OK the new token is in force, and the server acknowledges.
+// Else the old one still is, and the server sends the Notice and disconnects:
+//
+//   - Forged: not at QoS 1, which leaves nothing to acknowledge or a handshake
+//     that the client does not wait for; not an update that can be read;
+//   - PermissionMismatch: of a type that the client did not connect with;
+//   - Revoked: issued before the token that it would replace, so a replay;
+//   - whatever the Verifier finds.
+//
+// Where the update cannot be read the type of the Verdict is that of a token
+// that the client holds.
+func (s *Session) Update(now time.Time, qos uint8, payload []byte) Verdict {
+	var u Update
+	if qos != 1 || u.Decode(payload) != nil {
+		return Verdict{Forged, s.held(Read | Write)}
+	}
+	slot := &s.grants[u.Type-1]
+	if *slot == nil {
+		return Verdict{PermissionMismatch, u.Type}
+	}
+	grant, code := s.verify(now, u.Type, u.Token)
+	switch {
+	case code != Valid:
+		return Verdict{code, u.Type}
+	case grant.Issued < (*slot).Issued:
+		return Verdict{Revoked, u.Type}
+	}
+	*slot = grant
+	s.noticed &^= 1 << u.Type
+	return Verdict{}
+}
+
+// Recheck asks the Verifier whether all tokens are still good: call it when
+// something was revoked. A Verdict that is not OK is for the Notice, after
+// which the server disconnects.
+func (s *Session) Recheck() Verdict {
+	for _, grant := range &s.grants {
+		if grant == nil {
+			continue
+		}
+		if code := s.verifier.Recheck(s.accessKeyID, grant); code != Valid {
+			return Verdict{code, grant.Type}
+		}
+	}
+	return Verdict{}
+}
+
+// Poll returns a notice that is due, and the zero Notice when there is none:
+// call it until then. A Final one is a token that has expired: after its notice
+// the server disconnects, and Poll returns it again until it does. A notice of
+// expiry is returned once a token, and not any more when it is too late for it.
+func (s *Session) Poll(now time.Time) Notice {
+	for _, grant := range &s.grants {
+		if grant != nil && grant.expired(now) {
+			return Notice{Type: grant.Type, Code: Expired}
+		}
+	}
+	for _, grant := range &s.grants {
+		if at, ok := s.announce(grant); ok && now.UnixMilli() >= at {
+			s.noticed |= 1 << grant.Type
+			return Notice{Type: grant.Type, ExpireTime: grant.Expires}
+		}
+	}
+	return Notice{}
+}
+
+// Deadline returns when to call Poll. ok is false where no token expires. It
+// changes with Connect, Update and Poll.
+func (s *Session) Deadline() (at time.Time, ok bool) {
+	var first int64
+	for _, grant := range &s.grants {
+		if grant == nil || grant.Expires == 0 {
+			continue
+		}
+		due := grant.Expires
+		if at, ok := s.announce(grant); ok {
+			due = at
+		}
+		if !ok || due < first {
+			first, ok = due, true
+		}
+	}
+	if !ok {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(first), true
+}
+
+// announce returns when the notice of a token's expiry is due, if it is still
+// to come.
+func (s *Session) announce(g *Grant) (at int64, ok bool) {
+	ahead := s.Ahead
+	if ahead == 0 {
+		ahead = DefaultAhead
+	}
+	if g == nil || g.Expires == 0 || ahead < 0 || s.noticed>>g.Type&1 != 0 {
+		return 0, false
+	}
+	return g.Expires - ahead.Milliseconds(), true
+}
+
+// String returns whose session it is and which types of token it holds: never
+// anything of its Verifier.
+func (s Session) String() string {
+	text := userNamePrefix + s.accessKeyID + "|" + s.instanceID
+	join := " with "
+	for _, grant := range s.grants {
+		if grant != nil {
+			text += join + grant.Type.String()
+			join = ", "
+		}
+	}
+	return text
+}
+
+// GoString returns the same, for %#v.
+func (s Session) GoString() string { return s.String() }

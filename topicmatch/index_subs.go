@@ -1,0 +1,112 @@
+package topicmatch
+
+// The subscriptions of an Index, their lists and tables. The writer's lock is
+// held.
+
+// find returns the subscription of a key to a filter, or 0.
+func (x *Index[K, V]) find(h uint64, key K, filter []byte) uint32 {
+	group, inner, err := split(filter)
+	if err != nil {
+		return 0 // nobody can have subscribed to it
+	}
+	p, ok := x.tree.find(inner)
+	if ok && len(group) != 0 {
+		p, ok = x.tree.findGroup(p, group)
+	}
+	if !ok {
+		return 0
+	}
+	return x.lookup(h, key, p)
+}
+
+func (x *Index[K, V]) lookup(h uint64, key K, p place) uint32 {
+	h = mix(h, uint64(p))
+	for i, s := x.place.first(h); s>>32 == h>>32 && s != 0; i, s = x.place.next(i) {
+		if v := &x.subs[uint32(s)]; v.place == p && v.key == key {
+			return uint32(s)
+		}
+	}
+	return 0
+}
+
+// first returns the first subscription of a key, or 0.
+func (x *Index[K, V]) first(h uint64, key K) uint32 {
+	for i, s := x.key.first(h); s>>32 == h>>32 && s != 0; i, s = x.key.next(i) {
+		if x.subs[uint32(s)].key == key {
+			return uint32(s)
+		}
+	}
+	return 0
+}
+
+func (x *Index[K, V]) add(h uint64, key K, p place, value V) {
+	id := x.free
+	if id != 0 {
+		x.free = x.subs[id].next
+	} else {
+		if len(x.subs) == 0 {
+			x.subs = make([]sub[K, V], 1, 8)
+		}
+		id = uint32(len(x.subs))
+		x.subs = append(x.subs, sub[K, V]{})
+	}
+
+	head := x.tree.head(p)
+	more := x.first(h, key)
+	x.subs[id] = sub[K, V]{key: key, value: value, place: p, next: *head, more: more}
+	if *head != 0 {
+		x.subs[*head].prev = id
+	}
+	*head = id
+	if n := &x.tree.nodes[p.node()]; n.isGroup() && n.below == 0 {
+		n.below = id
+	}
+
+	// Behind the first of the key, so that the table can stay as it is.
+	if more == 0 {
+		x.key.insert(h, id)
+	} else {
+		s, f := &x.subs[id], &x.subs[more]
+		s.more, s.less = f.more, more
+		if f.more != 0 {
+			x.subs[f.more].less = id
+		}
+		f.more = id
+	}
+	x.place.insert(mix(h, uint64(p)), id)
+}
+
+func (x *Index[K, V]) remove(h uint64, id uint32) {
+	s := &x.subs[id]
+	n := &x.tree.nodes[s.place.node()]
+	if n.isGroup() && n.below == id {
+		if n.below = s.next; n.below == 0 && n.exact != id {
+			n.below = n.exact
+		}
+	}
+	if s.next != 0 {
+		x.subs[s.next].prev = s.prev
+	}
+	if s.prev != 0 {
+		x.subs[s.prev].next = s.next
+	} else {
+		*x.tree.head(s.place) = s.next
+	}
+
+	x.place.remove(mix(h, uint64(s.place)), id)
+	if s.less != 0 {
+		x.subs[s.less].more = s.more
+	} else {
+		x.key.remove(h, id)
+		if s.more != 0 {
+			x.key.insert(h, s.more)
+		}
+	}
+	if s.more != 0 {
+		x.subs[s.more].less = s.less
+	}
+
+	x.tree.prune(s.place)
+	*s = sub[K, V]{place: noPlace, next: x.free}
+	x.free = id
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package topicmatch_test
+
+const raceDetector = false
