@@ -113,8 +113,11 @@ func (c *Client) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 		return c.failed(dst, h.Type, mqttwire.ErrProblemInformation) // [MQTT-3.1.2-29], 5.0 §3.1.2.11.7
 	}
 	c.alive.Received(now)
+	if p, ok := p.(*codec.Publish); ok {
+		return c.receivePublish(dst, p)
+	}
 	before := len(dst)
-	dst, ev, ok, err := c.receive(dst, p, now)
+	dst, ev, ok, err := c.receiveAck(dst, p, now)
 	if len(dst) != before {
 		c.alive.Sent(now)
 	}

@@ -8,15 +8,11 @@ import (
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// receive takes a packet that either end may send while connected. ok is false
-// where it is none of these.
-func (e *end) receive(dst []byte, p codec.Packet, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
+// receiveAck takes an acknowledgement of a message. ok is false where p is none.
+func (e *end) receiveAck(dst []byte, p codec.Packet, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
 	var a qos.Action
 	var reason mqttwire.Reason
 	switch p := p.(type) {
-	case *codec.Publish:
-		dst, ev, err = e.receivePublish(dst, p)
-		return dst, ev, true, err
 	case *codec.Puback:
 		a, err = e.session.out.Puback(p.ID, p.Code)
 		reason = p.Code
@@ -69,6 +65,9 @@ func (e *end) judgePublish(p *codec.Publish) error {
 		if err := e.features.message(p.QoS, p.Retain); err != nil {
 			return err
 		}
+	}
+	if p.Properties.Len() == 0 {
+		return nil
 	}
 	alias, ok := p.Properties.TopicAlias()
 	switch {

@@ -73,7 +73,10 @@ func (s *Server) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 		return s.failed(dst, h.Type, err)
 	}
 	s.alive.Received(now)
-	dst, ev, ok, err := s.receive(dst, p, now)
+	if p, ok := p.(*codec.Publish); ok {
+		return s.receivePublish(dst, p)
+	}
+	dst, ev, ok, err := s.receiveAck(dst, p, now)
 	if ok {
 		return dst, ev, err
 	}
