@@ -118,6 +118,32 @@ const (
 	ErrNotConnected       // the machine has no network connection
 	ErrStaleTicket        // the delivery is decided already, or gone with its connection or session
 	ErrSnapshot           // the snapshot is cut, altered, or of something else
+
+	// Sessions. What a peer can do wrong with the order of its packets, or against what was negotiated.
+	ErrConnectFirst               // the first packet from a client is not CONNECT
+	ErrSecondConnect              // a CONNECT on a connection that has had one
+	ErrConnackFirst               // a packet from a server before its CONNACK
+	ErrSecondConnack              // a CONNACK on a connection that has had one
+	ErrSessionUnknown             // Session Present where the client has no session, or asked for a new one
+	ErrAssignedClientID           // an Assigned Client Identifier that is missing, or was not asked for
+	ErrTopicAliasRange            // a Topic Alias over the receiver's Topic Alias Maximum
+	ErrTopicAliasUnknown          // a Topic Alias in place of a topic that it was never given
+	ErrQoSNotSupported            // a PUBLISH or will over the server's Maximum QoS
+	ErrRetainNotSupported         // RETAIN where the server has no retained messages
+	ErrWildcardNotSupported       // a wildcard subscription where the server has none
+	ErrSharedNotSupported         // a Shared Subscription where the server has none
+	ErrSubscriptionIDNotSupported // a Subscription Identifier where the server has none
+	ErrSessionExpiry              // a Session Expiry Interval in DISCONNECT where CONNECT had 0
+	ErrProblemInformation         // a Reason String or User Property that the client asked not to get
+	ErrAuthMethod                 // an Authentication Method that is not the CONNECT's
+	ErrAuthUnexpected             // an AUTH that no step of an authentication waits for
+	ErrKeepAliveTimeout           // nothing came for too long
+	ErrConnectTimeout             // the handshake was not finished in time
+
+	// Sessions, calls.
+	ErrNotYet       // the packet has to wait until the CONNECT is answered
+	ErrPhase        // the call does not fit the phase of the connection
+	ErrSessionInUse // the session has another connection, which is to be closed first
 )
 
 // Error returns one line: what is wrong, without a prefix.
@@ -264,4 +290,28 @@ var errorTable = [...]struct {
 	ErrNotConnected:       {"no network connection", ImplementationSpecificError, "§3", "§4.2", "§4.2"},
 	ErrStaleTicket:        {"delivery is no longer open", ImplementationSpecificError, "§4.1", "§4.3", "§4.3"},
 	ErrSnapshot:           {"snapshot is cut, altered, or of something else", ImplementationSpecificError, "§4.2", "§4.1", "§4.1"},
+
+	ErrConnectFirst:               {"first packet is not CONNECT", ProtocolError, "§3.1", "MQTT-3.1.0-1", "MQTT-3.1.0-1"},
+	ErrSecondConnect:              {"second CONNECT on a connection", ProtocolError, "§3.1", "MQTT-3.1.0-2", "MQTT-3.1.0-2"},
+	ErrConnackFirst:               {"packet from a server before its CONNACK", ProtocolError, "§3.2", "MQTT-3.2.0-1", "MQTT-3.2.0-1"},
+	ErrSecondConnack:              {"second CONNACK on a connection", ProtocolError, "§3.2", "§3.2", "MQTT-3.2.0-2"},
+	ErrSessionUnknown:             {"session present where the client has none", ProtocolError, "", "§3.2.2.2", "MQTT-3.2.2-4"},
+	ErrAssignedClientID:           {"assigned client identifier missing or not asked for", ProtocolError, "", "", "MQTT-3.2.2-16"},
+	ErrTopicAliasRange:            {"topic alias over the topic alias maximum", TopicAliasInvalid, "", "", "§3.3.4"},
+	ErrTopicAliasUnknown:          {"topic alias that stands for nothing", ProtocolError, "", "", "§3.3.4"},
+	ErrQoSNotSupported:            {"QoS over the server's maximum QoS", QoSNotSupported, "", "", "MQTT-3.2.2-11"},
+	ErrRetainNotSupported:         {"retained messages are not available", RetainNotSupported, "", "", "MQTT-3.2.2-14"},
+	ErrWildcardNotSupported:       {"wildcard subscriptions are not available", WildcardSubscriptionsNotSupported, "", "MQTT-3.8.3-2", "§3.2.2.3.11"},
+	ErrSharedNotSupported:         {"shared subscriptions are not available", SharedSubscriptionsNotSupported, "", "", "§3.2.2.3.13"},
+	ErrSubscriptionIDNotSupported: {"subscription identifiers are not available", SubscriptionIdentifiersNotSupported, "", "", "§3.2.2.3.12"},
+	ErrSessionExpiry:              {"session expiry interval in DISCONNECT after 0 in CONNECT", ProtocolError, "", "", "§3.14.2.2.2"},
+	ErrProblemInformation:         {"reason string or user property that was not wanted", ProtocolError, "", "", "MQTT-3.1.2-29"},
+	ErrAuthMethod:                 {"authentication method is not that of CONNECT", ProtocolError, "", "", "MQTT-4.12.0-5"},
+	ErrAuthUnexpected:             {"AUTH out of turn", ProtocolError, "", "", "§4.12"},
+	ErrKeepAliveTimeout:           {"nothing received for too long", KeepAliveTimeout, "§3.1", "MQTT-3.1.2-24", "MQTT-3.1.2-22"},
+	ErrConnectTimeout:             {"connection not established in time", UnspecifiedError, "§3.1", "§3.1.4", "§3.1.4"},
+
+	ErrNotYet:       {"packet has to wait until CONNECT is answered", ImplementationSpecificError, "§3.1", "§3.1.4", "MQTT-3.1.4-6"},
+	ErrPhase:        {"not possible in this phase of the connection", ImplementationSpecificError, "§3", "§3", "§3"},
+	ErrSessionInUse: {"session has another connection", SessionTakenOver, "§3.1", "MQTT-3.1.4-2", "MQTT-3.1.4-3"},
 }

@@ -10,7 +10,7 @@ import (
 
 // lastError is the highest constant. The table tests below notice a new one
 // only through it, so TestErrorsEnd fails when it is out of date.
-const lastError = mqttwire.ErrSnapshot
+const lastError = mqttwire.ErrSessionInUse
 
 func TestErrorsEnd(t *testing.T) {
 	if (lastError+1).Error() != "unknown error" || mqttwire.Error(0).Error() != "unknown error" {

@@ -1,0 +1,41 @@
+package session
+
+import "github.com/mqttwire/mqttwire"
+
+// received are the Topic Aliases that the peer has given to topics on this
+// connection (5.0 §3.3.2.3.4): number n at n-1, nil where there is none.
+type received struct{ topics [][]byte }
+
+// resolve returns the topic of a PUBLISH with an alias, 1 up to maximum, and
+// keeps it where the PUBLISH names it. What it returns for an empty topic is
+// valid until the next PUBLISH (5.0 §3.3.4).
+func (r *received) resolve(alias uint16, topic []byte) ([]byte, error) {
+	i := int(alias) - 1
+	if len(topic) == 0 {
+		if i >= len(r.topics) || r.topics[i] == nil {
+			return nil, mqttwire.ErrTopicAliasUnknown // 5.0 §3.3.4
+		}
+		return r.topics[i], nil
+	}
+	for i >= len(r.topics) {
+		r.topics = append(r.topics, nil)
+	}
+	r.topics[i] = append(r.topics[i][:0], topic...)
+	return topic, nil
+}
+
+// given are the Topic Aliases that this end has given, first come, first
+// served: they stay for the connection.
+type given map[string]uint16
+
+// alias returns the alias of a topic and whether the peer knows it; 0 where
+// there is none and no room for one.
+func (g given) alias(topic []byte, maximum uint16) (alias uint16, known bool) {
+	if alias, known = g[string(topic)]; known {
+		return alias, true
+	}
+	if len(g) >= int(maximum) {
+		return 0, false
+	}
+	return uint16(len(g)) + 1, false
+}

@@ -1,0 +1,48 @@
+// Package session is one end of an MQTT session, over its successive network
+// connections, for 3.1, 3.1.1 and 5.0, without I/O: [Server] and [Client] are
+// an end of one connection, [Session] is what stays when that is gone. They
+// know which packet may come when and from whom, what was negotiated, what to
+// answer to each violation in each version, and compose the packages codec, qos
+// and keepalive. Sockets, messages, subscriptions and wills are the caller's.
+// The state diagrams are in the package's README.
+//
+// # Steps
+//
+// Receive takes a framed packet. It appends what is to be written to a buffer
+// of the caller's, and returns at most one [Event]. Calls such as Accept,
+// Publish, Ack and Disconnect append too: one write can carry all that a read
+// brought. What can be many is pulled until there is none: NextResend,
+// [Session.NextDropped], [Session.Poll].
+//
+// A connection goes through its [Phase]s:
+//
+//   - Server: Open; a CONNECT is the event Connect; Accept it with a Session,
+//     or Refuse it. Client: Connect with a Session; the events are Accepted or
+//     Refused.
+//   - Once accepted: if the session was resumed pull NextResend, then publish.
+//   - An error from Receive or Poll ends the connection: write what was
+//     appended, close. So do a DISCONNECT, sent or received.
+//   - Close when the network connection is gone, however it went. What is to
+//     be done about a will, and when the session ends, [Session.Poll] says, now
+//     and at its Deadline.
+//
+// # Borrowing
+//
+// The packet of an event is in the Decoder given to Receive, and its slices are
+// in the bytes given to Receive; a Topic that an alias stood for is in the
+// connection. All are valid until the next Receive on the same connection or
+// with the same Decoder or buffer. Calls keep nothing of what they are given.
+//
+// # Time
+//
+// There is no clock: now is a reading of a monotonic clock, as the time since a
+// moment that the caller chooses once, for all sessions. Deadline says when to
+// call Poll; a Poll too many does nothing.
+//
+// # Trust
+//
+// Whatever the peer sends, in whatever order, the machines do not panic, and
+// hold no more than was announced: [Limits] and [ServerOptions] say how much
+// that is. An error is either the peer's, and then the connection is over, or
+// the caller's, and then nothing has happened.
+package session

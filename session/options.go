@@ -1,0 +1,82 @@
+package session
+
+import (
+	"time"
+
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// Limits are what either end sets for itself. The zero value sets none.
+type Limits struct {
+	// OutboundWindow is the most messages of QoS 1 and 2 that this end has in
+	// flight, whatever the peer's Receive Maximum, 0 for 65,535. 16 bytes each
+	// while it lasts.
+	OutboundWindow uint16
+	// InboundWindow is the most unfinished messages of the peer's that this
+	// end keeps, over all connections of a session, 0 for 65,535. At most 32
+	// bytes each while it lasts. Before 5.0, where no Receive Maximum can be
+	// announced, it is the only limit; with a Receive Maximum, twice that is
+	// ample, since some may be left over from connections before.
+	InboundWindow uint16
+	// TopicAliases is the most Topic Aliases that this end gives to topics it
+	// publishes to, first come, first served; the peer's Topic Alias Maximum
+	// may make it less. 0: it gives none. Each costs a copy of its topic.
+	TopicAliases uint16
+	// Retry is after how long a message is sent again on the same connection,
+	// before 5.0 only; 0 is never. See [qos.Outbound.Poll].
+	Retry time.Duration
+}
+
+func (l *Limits) outbound() qos.Connection {
+	return qos.Connection{Window: l.OutboundWindow, Retry: l.Retry}
+}
+
+func (l *Limits) inbound() qos.Connection { return qos.Connection{Window: l.InboundWindow} }
+
+// ServerOptions are what a server sets for all or many of its connections. The
+// zero value supports all and limits nothing. What is announced here goes into
+// CONNACK where the caller has not put it there itself.
+type ServerOptions struct {
+	Limits
+
+	// ConnectTimeout is how long a connection may take until its CONNECT is
+	// accepted, 0 for as long as it likes (3.1.1 §3.1.4, 5.0 §3.1.4).
+	ConnectTimeout time.Duration
+	// MaximumPacketSize is the most bytes a packet from a client may take, 0
+	// for no limit. Clients of 5.0 are told, all are held to it.
+	MaximumPacketSize uint32
+	// MaximumKeepAlive is the longest Keep Alive, seconds, 0 for no limit. A
+	// client of 5.0 with a longer one, or none, is told Server Keep Alive.
+	MaximumKeepAlive uint16
+	// MaximumSessionExpiry is how long a session outlives its connection at
+	// most, seconds, 0 for no limit. Clients of 5.0 are told. It bounds the
+	// sessions without Clean Session of 3.1 and 3.1.1 too.
+	MaximumSessionExpiry uint32
+	// ReceiveMaximum is announced to clients of 5.0, 0 for 65,535.
+	ReceiveMaximum uint16
+	// TopicAliasMaximum is announced to clients of 5.0: how many topics are
+	// kept for each, at most.
+	TopicAliasMaximum uint16
+
+	// What the server lacks. Clients of 5.0 are told, and held to it; earlier
+	// versions cannot be told.
+	NoQoS1           bool // the Maximum QoS is 0
+	NoQoS2           bool // the Maximum QoS is 1, or 0 with NoQoS1
+	NoRetain         bool // no retained messages
+	NoWildcard       bool // no subscriptions with a wildcard
+	NoShared         bool // no Shared Subscriptions
+	NoSubscriptionID bool // no Subscription Identifiers
+}
+
+// ClientOptions are what a client sets beside what its CONNECT says. The zero
+// value is fine.
+type ClientOptions struct {
+	Limits
+
+	// ConnectTimeout is how long the CONNACK may take, 0 for as long as it
+	// likes.
+	ConnectTimeout time.Duration
+	// PingTimeout is how long the PINGRESP may take, 0 for what
+	// [keepalive.Client] thinks fit.
+	PingTimeout time.Duration
+}

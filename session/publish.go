@@ -1,0 +1,155 @@
+package session
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/varint"
+)
+
+// Publish appends a PUBLISH to dst. Of p it ignores ID and Dup, gives a Packet
+// Identifier from QoS 1 up, and puts a Topic Alias in place of the topic where
+// that helps; p itself is not changed, and not kept. token is what the caller
+// wants to hear, in Released, Completed and Rejected, in Resend after a lost
+// connection, and from [Session.NextDropped]. The Action has the identifier
+// and the journal line of a message above QoS 0.
+//
+// With an error nothing has happened:
+//
+//   - [mqttwire.ErrNotConnected], [mqttwire.ErrResuming],
+//     [mqttwire.ErrSendQuota] and [mqttwire.ErrPacketIDsExhausted] say to wait,
+//     as for [qos.Outbound.Publish]; QoS 0 waits for a connection only.
+//   - [mqttwire.ErrPacketTooLarge]: the peer takes no such packet. A server
+//     goes on as if the message had been delivered [MQTT-3.1.2-25].
+//   - [mqttwire.ErrQoSNotSupported], [mqttwire.ErrRetainNotSupported]: the
+//     server announced that it lacks it [MQTT-3.2.2-11, MQTT-3.2.2-14].
+//   - [mqttwire.ErrTopicAliasRange]: p has an alias of its own that the peer
+//     does not take. Drop those of received messages before publishing them,
+//     and give none where [Limits] has this end do it.
+//   - The others say what is wrong with p; see [codec.Publish.Append].
+func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Duration) ([]byte, qos.Action, error) {
+	if err := e.mayPublish(p.QoS, p.Retain, 0); err != nil {
+		return dst, qos.Action{}, err
+	}
+	q := *p
+	q.ID, q.Dup = 0, false
+	if q.QoS != qos.AtMostOnce {
+		if e.session.out.Quota() == 0 {
+			a, err := e.session.out.Publish(q.QoS, token, now)
+			return dst, a, err
+		}
+		q.ID = 1 // until the message is known to be sent
+	}
+	out, id, alias, err := e.appendPublish(dst, &q)
+	if err != nil {
+		return dst, qos.Action{}, err
+	}
+	var a qos.Action
+	if q.QoS != qos.AtMostOnce {
+		if a, err = e.session.out.Publish(q.QoS, token, now); err != nil {
+			return dst, a, err
+		}
+		binary.BigEndian.PutUint16(out[id:], a.ID)
+	}
+	if alias != 0 {
+		if e.given == nil {
+			e.given = given{}
+		}
+		e.given[string(q.Topic)] = alias
+	}
+	return out, a, nil
+}
+
+// Reserve is Publish for a caller that encodes the PUBLISH itself, once for
+// many peers: it takes level and RETAIN flag, the size of the packet in bytes,
+// and appends nothing. The Action has what differs between peers: the Packet
+// Identifier. The packet must be written as it is told here, without a Topic
+// Alias.
+func (e *end) Reserve(level qos.Level, retain bool, size int, token uint64, now time.Duration) (qos.Action, error) {
+	if err := e.mayPublish(level, retain, size); err != nil || level == qos.AtMostOnce {
+		return qos.Action{}, err
+	}
+	return e.session.out.Publish(level, token, now)
+}
+
+func (e *end) mayPublish(level qos.Level, retain bool, size int) error {
+	switch {
+	case e.phase != Connected:
+		return mqttwire.ErrNotConnected
+	case !e.fits(size):
+		return mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
+	case e.role == mqttwire.Client:
+		return e.features.message(level, retain)
+	}
+	return nil
+}
+
+// appendPublish appends a PUBLISH, with an alias if it may have one. id is
+// where its Packet Identifier stands, fresh an alias that the peer learns by it.
+func (e *end) appendPublish(dst []byte, p *codec.Publish) (out []byte, id int, fresh uint16, err error) {
+	head, err := p.AppendHead(dst, e.own(), len(p.Payload))
+	if err != nil {
+		return dst, 0, 0, err
+	}
+	alias, known := uint16(0), false
+	if e.version == mqttwire.V50 {
+		if own, ok := p.Properties.TopicAlias(); ok {
+			if own > e.aliasPeer {
+				return dst, 0, 0, mqttwire.ErrTopicAliasRange // [MQTT-3.3.2-9, MQTT-3.3.2-11]
+			}
+		} else if maximum := min(e.aliasPeer, e.limits.TopicAliases); maximum != 0 {
+			alias, known = e.given.alias(p.Topic, maximum)
+		}
+	}
+	if alias != 0 {
+		if out, id = appendAliased(dst, p, alias, known); out != nil && e.fits(len(out)-len(dst)) {
+			if known {
+				alias = 0
+			}
+			return out, id, alias, nil
+		}
+		// Larger than without; what dst has room for may have been written.
+		head, _ = p.AppendHead(dst, e.own(), len(p.Payload))
+	}
+	if !e.fits(len(head) - len(dst) + len(p.Payload)) {
+		return dst, 0, 0, mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
+	}
+	for id = len(dst) + 1; head[id] >= 0x80; id++ {
+	}
+	return append(head, p.Payload...), id + 1 + 2 + len(p.Topic), 0, nil
+}
+
+// appendAliased appends a PUBLISH that is known to be right, with an alias
+// behind its properties, and without its topic where the peer knows it. It
+// returns nil where that is more than a packet can hold.
+func appendAliased(dst []byte, p *codec.Publish, alias uint16, known bool) (out []byte, id int) {
+	topic := p.Topic
+	if known {
+		topic = nil
+	}
+	properties := p.Properties.Len() + 3
+	length := 2 + len(topic) + varint.Size(uint32(properties)) + properties + len(p.Payload)
+	first := byte(mqttwire.PUBLISH)<<4 | byte(p.QoS)<<1
+	if p.QoS != qos.AtMostOnce {
+		length += 2
+	}
+	if p.Retain {
+		first |= 1
+	}
+	if length > varint.Max {
+		return nil, 0
+	}
+	out, _ = varint.Append(append(dst, first), uint32(length))
+	out = append(out, byte(len(topic)>>8), byte(len(topic)))
+	out = append(out, topic...)
+	id = len(out)
+	if p.QoS != qos.AtMostOnce {
+		out = append(out, 0, 0)
+	}
+	out, _ = varint.Append(out, uint32(properties))
+	out = append(append(out, p.Properties.Bytes()...), byte(codec.TopicAlias), byte(alias>>8), byte(alias))
+	return append(out, p.Payload...), id
+}

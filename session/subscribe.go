@@ -1,0 +1,131 @@
+package session
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+)
+
+// Suback appends the SUBACK to a Subscribe event: its Packet Identifier and a
+// code for each subscription, in their order [MQTT-3.8.4-6, MQTT-3.9.3-1]. Codes
+// are those of 5.0; before, all failures become 0x80, and properties are left
+// out, as they are where the client must not have them [MQTT-3.1.2-29,
+// MQTT-3.9.2-1, MQTT-3.9.2-2].
+//
+// [mqttwire.ErrNotInVersion]: 3.1 cannot say that a subscription failed; grant
+// it QoS 0, and send nothing. [mqttwire.ErrPacketTooLarge]: the client takes no
+// such packet; nothing can be done but disconnect it. Other errors are those of
+// [codec.Suback.Append], and [mqttwire.ErrPhase]. With an error nothing has
+// happened.
+func (s *Server) Suback(dst []byte, p *codec.Suback) ([]byte, error) {
+	if s.phase != Connected {
+		return dst, mqttwire.ErrPhase
+	}
+	q := *p
+	if err := q.Downgrade(s.version); err != nil {
+		return dst, err
+	}
+	if s.terse {
+		q.Properties = codec.Properties{}
+	}
+	out, err := q.Append(dst, s.own())
+	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Len() != 0 {
+		q.Properties = codec.Properties{}
+		out, err = q.Append(dst, s.own())
+	}
+	return s.checked(dst, out, err)
+}
+
+// Unsuback appends the UNSUBACK to an Unsubscribe event, as Suback does a
+// SUBACK. Before 5.0 it has no codes, and they are left out.
+func (s *Server) Unsuback(dst []byte, p *codec.Unsuback) ([]byte, error) {
+	if s.phase != Connected {
+		return dst, mqttwire.ErrPhase
+	}
+	q := *p
+	if err := q.Downgrade(s.version); err != nil {
+		return dst, err
+	}
+	if s.terse {
+		q.Properties = codec.Properties{}
+	}
+	out, err := q.Append(dst, s.own())
+	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Len() != 0 {
+		q.Properties = codec.Properties{}
+		out, err = q.Append(dst, s.own())
+	}
+	return s.checked(dst, out, err)
+}
+
+// checked returns out if it is right and fits, else dst.
+func (e *end) checked(dst, out []byte, err error) ([]byte, error) {
+	switch {
+	case err != nil:
+		return dst, err
+	case !e.fits(len(out) - len(dst)):
+		return dst, mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
+	}
+	return out, nil
+}
+
+// Subscribe appends a SUBSCRIBE with a Packet Identifier of its own, which it
+// returns; p's is ignored, and p not changed. token comes back with Subscribed,
+// or from [Session.NextDropped] if the connection is lost before.
+//
+// With an error nothing has happened: [mqttwire.ErrNotConnected],
+// [mqttwire.ErrPacketIDsExhausted], [mqttwire.ErrPacketTooLarge], what the
+// server lacks ([mqttwire.ErrWildcardNotSupported],
+// [mqttwire.ErrSharedNotSupported], [mqttwire.ErrSubscriptionIDNotSupported]),
+// or the errors of [codec.Subscribe.Append].
+func (c *Client) Subscribe(dst []byte, p *codec.Subscribe, token uint64, now time.Duration) ([]byte, uint16, error) {
+	if c.phase != Connected {
+		return dst, 0, mqttwire.ErrNotConnected
+	}
+	if err := c.features.subscribe(p); err != nil {
+		return dst, 0, err
+	}
+	q := *p
+	q.ID = 1
+	out, err := q.Append(dst, c.own())
+	if out, err = c.checked(dst, out, err); err != nil {
+		return dst, 0, err
+	}
+	a, err := c.session.out.Subscribe(token)
+	if err != nil {
+		return dst, 0, err
+	}
+	putID(out[len(dst):], a.ID)
+	c.alive.Sent(now)
+	return out, a.ID, nil
+}
+
+// Unsubscribe appends an UNSUBSCRIBE, as Subscribe does a SUBSCRIBE.
+func (c *Client) Unsubscribe(dst []byte, p *codec.Unsubscribe, token uint64, now time.Duration) ([]byte, uint16, error) {
+	if c.phase != Connected {
+		return dst, 0, mqttwire.ErrNotConnected
+	}
+	q := *p
+	q.ID = 1
+	out, err := q.Append(dst, c.own())
+	if out, err = c.checked(dst, out, err); err != nil {
+		return dst, 0, err
+	}
+	a, err := c.session.out.Unsubscribe(token)
+	if err != nil {
+		return dst, 0, err
+	}
+	putID(out[len(dst):], a.ID)
+	c.alive.Sent(now)
+	return out, a.ID, nil
+}
+
+// putID writes the Packet Identifier that follows the fixed header.
+func putID(packet []byte, id uint16) {
+	i := 1
+	for packet[i] >= 0x80 {
+		i++
+	}
+	binary.BigEndian.PutUint16(packet[i+1:], id)
+}
