@@ -212,7 +212,6 @@ type victim struct {
 	method  bool // the client has sent an Authentication Method
 
 	connacks, disconnects int
-	greeted               bool // CONNACK has gone or come, or CONNECT gone
 }
 
 const windowOfVictim = 3

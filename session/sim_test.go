@@ -32,7 +32,6 @@ type world struct {
 	agenda  agenda
 	client  node
 	server  node
-	links   []*link
 	hash    uint64
 	figures figures
 
