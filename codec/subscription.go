@@ -141,7 +141,13 @@ func (l Subscriptions) check(v mqttwire.Version) mqttwire.Error {
 		}
 		filter, o := b[2:n], SubscriptionOptions(b[n])&^l.unused
 		b = b[n+1:]
-		if e := checkSubscribed(filter, v); e != 0 {
+		var e mqttwire.Error
+		if v == mqttwire.V50 && len(filter) > 0 && filter[0] == '$' { // it may be shared
+			e = text.CheckSubscription(filter)
+		} else {
+			e = text.CheckFilter(filter)
+		}
+		if e != 0 {
 			return e // [MQTT-3.8.3-1]
 		}
 		if o >= optionsQoS {
@@ -177,8 +183,8 @@ func checkOptions(filter []byte, o SubscriptionOptions, v mqttwire.Version) mqtt
 // checkSubscribed validates a Topic Filter of a SUBSCRIBE or UNSUBSCRIBE:
 // Shared Subscriptions came with 5.0.
 func checkSubscribed(filter []byte, v mqttwire.Version) mqttwire.Error {
-	if v == mqttwire.V50 && len(filter) > 0 && filter[0] == '$' {
-		return text.CheckSubscription(filter) // 5.0 §4.8.2
+	if v == mqttwire.V50 {
+		return text.CheckSubscription(filter)
 	}
 	return text.CheckFilter(filter)
 }

@@ -89,6 +89,8 @@ func CheckString[T Bytes](s T) mqttwire.Error {
 		c = c.text(short(s))
 	case n <= 16:
 		c = c.text(Load(s, 0)).text(Load(s, n-8))
+	case n <= 32:
+		c = c.text(Load(s, 0)).text(Load(s, 8)).text(Load(s, n-16)).text(Load(s, n-8))
 	default:
 		for i := 0; i < n-16; i += 16 {
 			c = c.text(Load(s, i)).text(Load(s, i+8))
@@ -111,6 +113,8 @@ func CheckName[T Bytes](s T) mqttwire.Error {
 		c = c.usual(short(s))
 	case n <= 16:
 		c = c.usual(Load(s, 0)).usual(Load(s, n-8))
+	case n <= 32:
+		c = c.usual(Load(s, 0)).usual(Load(s, 8)).usual(Load(s, n-16)).usual(Load(s, n-8))
 	default:
 		for i := 0; i < n-16; i += 16 {
 			c = c.usual(Load(s, i)).usual(Load(s, i+8))
