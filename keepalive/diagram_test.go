@@ -1,40 +1,16 @@
 package keepalive_test
 
 import (
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mqttwire/mqttwire/internal/mermaid"
 	"github.com/mqttwire/mqttwire/keepalive"
 )
-
-// arrows returns the lines of the Mermaid diagram under a heading of the
-// README, sorted, without those from the start symbol.
-func arrows(t *testing.T, heading string) []string {
-	t.Helper()
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(text), "\n## "+heading+"\n")
-	_, section, _ = strings.Cut(section, "```mermaid\n")
-	section, _, found := strings.Cut(section, "```")
-	if !found {
-		t.Fatalf("no diagram under %q", heading)
-	}
-	var lines []string
-	for line := range strings.Lines(section) {
-		if line = strings.TrimSpace(line); regexp.MustCompile(`^\w+ --> `).MatchString(line) {
-			lines = append(lines, line)
-		}
-	}
-	slices.Sort(lines)
-	return lines
-}
 
 func title(s keepalive.State) string {
 	name := s.String()
@@ -178,7 +154,7 @@ func compare(t *testing.T, heading string, seen map[string]bool) {
 		got = append(got, line)
 	}
 	slices.Sort(got)
-	if diff := cmp.Diff(arrows(t, heading), got); diff != "" {
+	if diff := cmp.Diff(mermaid.Arrows(t, heading), got); diff != "" {
 		t.Errorf("the diagram (-) and the code (+) differ:\n%s", diff)
 	}
 }

@@ -2,39 +2,15 @@ package qos
 
 import (
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mqttwire/mqttwire"
-)
 
-// arrows returns the lines of the Mermaid diagram under a heading of the
-// README, sorted, without those from the start symbol.
-func arrows(t *testing.T, heading string) []string {
-	t.Helper()
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(text), "\n## "+heading+"\n")
-	_, section, _ = strings.Cut(section, "```mermaid\n")
-	section, _, found := strings.Cut(section, "```")
-	if !found {
-		t.Fatalf("no diagram under %q", heading)
-	}
-	var lines []string
-	for line := range strings.Lines(section) {
-		if line = strings.TrimSpace(line); regexp.MustCompile(`^\w+ --> `).MatchString(line) {
-			lines = append(lines, line)
-		}
-	}
-	slices.Sort(lines)
-	return lines
-}
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/mermaid"
+)
 
 // diagram gathers the transitions of one id of a machine.
 type diagram map[string]bool
@@ -76,7 +52,7 @@ func (d diagram) compare(t *testing.T, heading string) {
 		lines = append(lines, line)
 	}
 	slices.Sort(lines)
-	if diff := cmp.Diff(lines, arrows(t, heading)); diff != "" {
+	if diff := cmp.Diff(lines, mermaid.Arrows(t, heading)); diff != "" {
 		t.Errorf("code (-) and README (+):\n%s\nthe code's:\n%s", diff, strings.Join(lines, "\n"))
 	}
 }

@@ -1,42 +1,19 @@
 package session_test
 
 import (
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/internal/mermaid"
 	"github.com/mqttwire/mqttwire/session"
 )
-
-// arrows returns the lines of the Mermaid diagram under a heading of the
-// README, sorted, without those from the start symbol.
-func arrows(t *testing.T, heading string) (lines []string) {
-	t.Helper()
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(text), "\n## "+heading+"\n")
-	_, section, _ = strings.Cut(section, "```mermaid\n")
-	section, _, found := strings.Cut(section, "```")
-	if !found {
-		t.Fatalf("no diagram under %q", heading)
-	}
-	for line := range strings.Lines(section) {
-		if line = strings.TrimSpace(line); regexp.MustCompile(`^\w+ --> `).MatchString(line) {
-			lines = append(lines, line)
-		}
-	}
-	slices.Sort(lines)
-	return lines
-}
 
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
@@ -78,7 +55,7 @@ func compare[E any](t *testing.T, heading string, ways []func() E, inputs []inpu
 		}
 	}
 	slices.Sort(got)
-	if d := cmp.Diff(arrows(t, heading), got); d != "" {
+	if d := cmp.Diff(mermaid.Arrows(t, heading), got); d != "" {
 		t.Errorf("%s: diagram (-) and code (+):\n%s", heading, d)
 	}
 }
@@ -264,7 +241,7 @@ func TestSessionDiagram(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	if d := cmp.Diff(arrows(t, "Session"), got); d != "" {
+	if d := cmp.Diff(mermaid.Arrows(t, "Session"), got); d != "" {
 		t.Errorf("diagram (-) and code (+):\n%s", d)
 	}
 }
