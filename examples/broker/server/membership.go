@@ -16,7 +16,7 @@ func (s *Server) join(c *client, ack *codec.Connack) {
 	c.serial = s.joined
 	old := s.clients[c.id]
 	if old != nil {
-		s.routes.removeAll(old)
+		s.subscriptions.UnsubscribeAll(old)
 		old.kick(mqttwire.SessionTakenOver)
 	}
 	s.clients[c.id] = c
@@ -34,7 +34,7 @@ func (s *Server) leave(c *client, will bool) {
 	present := s.clients[c.id] == c
 	if present {
 		delete(s.clients, c.id)
-		s.routes.removeAll(c)
+		s.subscriptions.UnsubscribeAll(c)
 	}
 	s.mu.Unlock()
 	if present && will {

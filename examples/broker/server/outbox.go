@@ -47,14 +47,8 @@ func (o *outbox) init(conn net.Conn, config *Config) {
 	o.changed.L = &o.mu
 }
 
-// send appends a packet. It reports false where the client takes no packet of
-// that size (5.0 [MQTT-3.1.2-24]).
-func (o *outbox) send(p codec.Packet) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.closed || o.append(p)
-}
-
+// append appends a packet. It reports false where the client takes no packet
+// of that size.
 func (o *outbox) append(p codec.Packet) bool {
 	if p.Size(o.rules.Version) > o.maxPacket {
 		return false
@@ -68,9 +62,9 @@ func (o *outbox) append(p codec.Packet) bool {
 	return true
 }
 
-// publish appends a message unless the queue is full. The routes are the
+// publish appends a message unless the queue is full. The matches are the
 // client's subscriptions that it matches.
-func (o *outbox) publish(m *message, retain bool, routes []route, waited uint32) bool {
+func (o *outbox) publish(m *message, retain bool, matches []match, waited uint32) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -78,7 +72,7 @@ func (o *outbox) publish(m *message, retain bool, routes []route, waited uint32)
 	}
 	p := codec.Publish{Topic: m.topic, Payload: m.payload, Retain: retain}
 	if o.rules.Version == mqttwire.V50 {
-		p.Properties = m.propertiesFor(routes, waited, &o.scratch)
+		p.Properties = m.propertiesFor(matches, waited, &o.scratch)
 	}
 	if len(o.buf) >= o.config.MaxQueue || p.Size(o.rules.Version) > o.maxPacket {
 		o.dropped++

@@ -85,7 +85,7 @@ func TestRetainedExpiry(t *testing.T) {
 		p.expectNothing()
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		if len(s.retained.messages) != 0 {
+		if s.retained.messages.Len() != 0 {
 			t.Error("the message is still there")
 		}
 	})
