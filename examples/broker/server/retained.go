@@ -1,6 +1,16 @@
 package server
 
-import "github.com/mqttwire/mqttwire/topicmatch"
+import (
+	"bytes"
+
+	"github.com/mqttwire/mqttwire/topicmatch"
+)
+
+// maxLevels is how many levels a Topic Name or Topic Filter may have that the
+// server keeps: each takes it tens of bytes, and a client one.
+const maxLevels = 128
+
+func tooDeep(topic []byte) bool { return bytes.Count(topic, []byte("/")) >= maxLevels }
 
 // retained are the retained messages by Topic Name.
 type retained struct {
@@ -11,7 +21,7 @@ type retained struct {
 // store keeps a copy of a message, or removes what its topic has where the
 // payload is empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]).
 func (r *retained) store(m *message) {
-	if len(m.payload) == 0 {
+	if len(m.payload) == 0 || tooDeep(m.topic) { // QoS 0 messages may be discarded at any time (3.1.1 §3.3.1.3)
 		r.messages.Delete(m.topic)
 		return
 	}

@@ -39,7 +39,7 @@ func (c *client) handleSubscribe(p *codec.Subscribe) *ending {
 	newest := s.retained.stored     // later ones come as they are published
 	present := s.clients[c.id] == c // not taken over
 	for x := range p.Subscriptions.All() {
-		if topicmatch.IsShared(x.Filter) {
+		if topicmatch.IsShared(x.Filter) || tooDeep(x.Filter) {
 			ack.Codes = ack.Codes.Append(refusal(c.version))
 			continue
 		}
@@ -73,15 +73,19 @@ func (c *client) handleSubscribe(p *codec.Subscribe) *ending {
 	return nil
 }
 
-// refusal returns how a filter that starts with $share/ is refused before 5.0,
-// where it is one like any other, but the index of subscriptions has no room
-// for it: a server need not let clients use topics that start with "$"
-// (3.1.1 §4.7.2). In 3.1 nothing can be refused (3.1 §3.8).
+// refusal returns how a filter is refused. In 3.1 nothing can be (3.1 §3.8).
+//
+// Before 5.0 a filter that starts with $share/ is one like any other, but the
+// index of subscriptions has no place for it: a server need not let clients use
+// topics that start with "$" (3.1.1 §4.7.2).
 func refusal(v mqttwire.Version) mqttwire.Reason {
-	if v == mqttwire.V31 {
+	switch v {
+	case mqttwire.V31:
 		return mqttwire.GrantedQoS0
+	case mqttwire.V311:
+		return mqttwire.UnspecifiedError // 0x80, Failure
 	}
-	return mqttwire.UnspecifiedError // 0x80, Failure
+	return mqttwire.TopicFilterInvalid
 }
 
 // sendRetained sends the retained messages that a filter matches, as fast as
