@@ -50,7 +50,6 @@ type search struct {
 	how   []move
 	fair  []uint32 // the state that follows when nothing goes wrong, itself at the end
 	seed  [2]maphash.Seed
-	limit int
 }
 
 // result is what a search found.
