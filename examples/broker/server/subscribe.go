@@ -96,6 +96,9 @@ func refusal(v mqttwire.Version) mqttwire.Reason {
 func (c *client) sendRetained(filter []byte, to []match, upTo uint64) bool {
 	s := c.server
 	for _, m := range s.retained.match(filter, upTo) {
+		if !c.out.wait() {
+			return false
+		}
 		waited, expired := m.waited()
 		if expired {
 			s.mu.Lock()
@@ -105,9 +108,6 @@ func (c *client) sendRetained(filter []byte, to []match, upTo uint64) bool {
 		}
 		if to[0].Value.options.NoLocal() && m.from == c.id {
 			continue
-		}
-		if !c.out.wait() {
-			return false
 		}
 		s.mu.RLock()
 		if s.retained.has(m) && !c.out.publish(m, true, to, waited) {
