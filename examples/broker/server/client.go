@@ -33,10 +33,11 @@ type client struct {
 	will       *message
 
 	unreleased map[uint16]bool // Packet Identifiers of QoS 2 between PUBLISH and PUBREL
+	left       chan struct{}   // closed when the server has forgotten it
 }
 
 func newClient(s *Server, conn net.Conn) *client {
-	c := &client{server: s, conn: conn, log: s.config.Log.With("from", conn.RemoteAddr())}
+	c := &client{server: s, conn: conn, log: s.config.Log.With("from", conn.RemoteAddr()), left: make(chan struct{})}
 	c.in.Rules.From = mqttwire.Client
 	c.in.MaxSize = s.config.MaxPacketSize
 	c.out.init(conn, &s.config)
@@ -55,7 +56,7 @@ func (c *client) serve() {
 		c.log.Info("connected", "version", c.version)
 		end = c.receive()
 		c.server.leave(c, !end.noWill)
-		c.log.Info("disconnected", "why", end.text, "dropped", c.out.dropped)
+		c.log.Info("disconnected", "why", end.text, "dropped", c.out.dropped.Load())
 	} else {
 		c.log.Info("not connected", "why", end.text)
 	}

@@ -180,8 +180,8 @@ func TestTakeovers(t *testing.T) {
 		}
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		if len(s.clients) != 1 || len(s.routes) != 0 {
-			t.Errorf("%d clients and %d with subscriptions are left", len(s.clients), len(s.routes))
+		if len(s.clients) != 1 || s.subscriptions.Len() != 0 {
+			t.Errorf("%d clients and %d subscriptions are left", len(s.clients), s.subscriptions.Len())
 		}
 	})
 }

@@ -9,7 +9,8 @@
 // are completed and the message is forwarded at QoS 0. A session lasts as long
 // as its connection, so Session Present is always 0, and a will whose delay
 // would outlast the session is published with its end (5.0 §3.1.2.5). Shared
-// subscriptions and topic aliases are not offered.
+// subscriptions and topic aliases are not offered. A Topic Filter of more than
+// 128 levels is refused, and a message on such a topic is not retained.
 //
 // A message that matches several subscriptions of a client is delivered to it
 // once, with all of their Subscription Identifiers (5.0 §3.3.4).

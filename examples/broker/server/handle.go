@@ -44,7 +44,15 @@ func (c *client) handle(h fixedheader.Header, body []byte) *ending {
 // reply sends the answer to a packet of the client's.
 func (c *client) reply(p codec.Packet) *ending {
 	c.trace("sent", p)
-	if !c.out.send(p) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.replyLocked(p)
+}
+
+// replyLocked is reply for a caller who holds c.out.mu, untraced.
+func (c *client) replyLocked(p codec.Packet) *ending {
+	if !c.out.closed && !c.out.append(p) {
+		// 5.0 [MQTT-3.1.2-24]
 		return c.disconnect(mqttwire.ImplementationSpecificError, p.Type().String()+" would be over the Maximum Packet Size")
 	}
 	return nil

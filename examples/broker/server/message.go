@@ -56,9 +56,9 @@ func (m *message) waited() (seconds uint32, expired bool) {
 // propertiesFor returns the properties for a client: the publisher's, in their
 // order, less the seconds waited, and the client's own Subscription
 // Identifiers. It may use the memory of scratch, or m's.
-func (m *message) propertiesFor(routes []route, waited uint32, scratch *codec.Properties) codec.Properties {
-	hasID := func(r route) bool { return r.sub.id != 0 }
-	if waited == 0 && !slices.ContainsFunc(routes, hasID) {
+func (m *message) propertiesFor(matches []match, waited uint32, scratch *codec.Properties) codec.Properties {
+	hasID := func(x match) bool { return x.Value.id != 0 }
+	if waited == 0 && !slices.ContainsFunc(matches, hasID) {
 		return m.properties
 	}
 	p := scratch.Reset()
@@ -68,9 +68,9 @@ func (m *message) propertiesFor(routes []route, waited uint32, scratch *codec.Pr
 		}
 		p = codec.AppendProperty(p, x)
 	}
-	for _, r := range routes {
-		if hasID(r) {
-			p = codec.AppendSubscriptionIdentifier(p, r.sub.id)
+	for _, x := range matches {
+		if hasID(x) {
+			p = codec.AppendSubscriptionIdentifier(p, x.Value.id)
 		}
 	}
 	*scratch = p

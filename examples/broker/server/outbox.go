@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -31,13 +32,18 @@ type outbox struct {
 	closed  bool            // takes no more; finish writes the last packet
 	stopped mqttwire.Reason // why, where another goroutine has closed it
 	until   time.Time       // when finish gives up
-	dropped uint64
+	dropped atomic.Uint64
 	scratch codec.Properties
 }
 
 const (
 	keepBuffer = 16 << 10 // the largest buffer that is kept for the next write, in bytes
 	maxWrite   = 64 << 10 // the most that is written within one WriteTimeout
+
+	// takeoverGrace is how long a client whose place another has taken is read
+	// from: its DISCONNECT may have come before the other's CONNECT, and its will
+	// is not to be published then.
+	takeoverGrace = 50 * time.Millisecond
 )
 
 func (o *outbox) init(conn net.Conn, config *Config) {
@@ -47,14 +53,8 @@ func (o *outbox) init(conn net.Conn, config *Config) {
 	o.changed.L = &o.mu
 }
 
-// send appends a packet. It reports false where the client takes no packet of
-// that size (5.0 [MQTT-3.1.2-24]).
-func (o *outbox) send(p codec.Packet) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.closed || o.append(p)
-}
-
+// append appends a packet. It reports false where the client takes no packet
+// of that size.
 func (o *outbox) append(p codec.Packet) bool {
 	if p.Size(o.rules.Version) > o.maxPacket {
 		return false
@@ -68,9 +68,9 @@ func (o *outbox) append(p codec.Packet) bool {
 	return true
 }
 
-// publish appends a message unless the queue is full. The routes are the
+// publish appends a message unless the queue is full. The matches are the
 // client's subscriptions that it matches.
-func (o *outbox) publish(m *message, retain bool, routes []route, waited uint32) bool {
+func (o *outbox) publish(m *message, retain bool, matches []match, waited uint32) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -78,15 +78,15 @@ func (o *outbox) publish(m *message, retain bool, routes []route, waited uint32)
 	}
 	p := codec.Publish{Topic: m.topic, Payload: m.payload, Retain: retain}
 	if o.rules.Version == mqttwire.V50 {
-		p.Properties = m.propertiesFor(routes, waited, &o.scratch)
+		p.Properties = m.propertiesFor(matches, waited, &o.scratch)
 	}
 	if len(o.buf) >= o.config.MaxQueue || p.Size(o.rules.Version) > o.maxPacket {
-		o.dropped++
+		o.dropped.Add(1)
 		return false
 	}
 	b, err := p.Append(o.buf, o.rules)
 	if err != nil {
-		o.dropped++ // a block of properties that identifiers have made too long
+		o.dropped.Add(1) // a block of properties that identifiers have made too long
 		return false
 	}
 	o.buf = b
@@ -94,15 +94,18 @@ func (o *outbox) publish(m *message, retain bool, routes []route, waited uint32)
 	return true
 }
 
-// wait returns when there is room, with false if the outbox is closed.
+// wait returns when there is room, with false if the client has ended.
 func (o *outbox) wait() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.buf) >= o.config.MaxQueue && !o.closed {
 		o.changed.Wait()
 	}
-	return !o.closed
+	return !o.ended()
 }
+
+// ended reports whether nothing more that the client sends is handled.
+func (o *outbox) ended() bool { return o.closed && o.stopped != mqttwire.SessionTakenOver }
 
 func (o *outbox) isClosed() bool {
 	o.mu.Lock()
@@ -111,18 +114,18 @@ func (o *outbox) isClosed() bool {
 }
 
 // readBefore sets the deadline of the next read, the zero Time for none,
-// unless the outbox is closed: then it returns false.
+// unless the outbox is closed. It returns false if the client has ended.
 func (o *outbox) readBefore(t time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closed {
 		o.conn.SetReadDeadline(t)
 	}
-	return !o.closed
+	return !o.ended()
 }
 
 // stop closes the outbox for another goroutine than the one that reads from
-// the client, and wakes that.
+// the client, and wakes that, in time.
 func (o *outbox) stop(why mqttwire.Reason) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -130,7 +133,11 @@ func (o *outbox) stop(why mqttwire.Reason) {
 		return
 	}
 	o.closed, o.stopped = true, why
-	o.conn.SetReadDeadline(time.Unix(1, 0))
+	deadline := time.Unix(1, 0)
+	if why == mqttwire.SessionTakenOver {
+		deadline = time.Now().Add(takeoverGrace)
+	}
+	o.conn.SetReadDeadline(deadline)
 	o.changed.Broadcast()
 }
 

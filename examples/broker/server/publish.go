@@ -1,6 +1,9 @@
 package server
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
@@ -61,34 +64,38 @@ func (c *client) handlePubrec(p *codec.Pubrec) *ending {
 // keeps it if it is to be retained.
 func (s *Server) publish(m *message) {
 	if m.retain {
-		s.mu.Lock()
+		s.mu.Lock() // who subscribes meanwhile gets it once
 		defer s.mu.Unlock()
 		s.retained.store(m)
-	} else {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
 	}
-	routes := s.routes.match(m.topic)
-	for len(routes) > 0 {
-		to, n := routes[0].to, 1
-		for n < len(routes) && routes[n].to == to {
+	list := s.lists.Get().(*[]match)
+	all := s.subscriptions.AppendMatches((*list)[:0], m.topic)
+	slices.SortFunc(all, func(a, b match) int { // by client
+		return cmp.Or(cmp.Compare(a.Key.serial, b.Key.serial), cmp.Compare(a.Value.id, b.Value.id))
+	})
+	for rest := all; len(rest) > 0; {
+		to, n := rest[0].Key, 1
+		for n < len(rest) && rest[n].Key == to {
 			n++
 		}
-		s.deliver(to, m, routes[:n])
-		routes = routes[n:]
+		s.deliver(to, m, rest[:n])
+		rest = rest[n:]
 	}
+	clear(all)
+	*list = all
+	s.lists.Put(list)
 }
 
-// deliver sends a message to a client that has these routes to it.
-func (s *Server) deliver(c *client, m *message, routes []route) {
-	wanted := routes[:0]
+// deliver sends a message to a client with these subscriptions that it matches.
+func (s *Server) deliver(c *client, m *message, matches []match) {
+	wanted := matches[:0]
 	retain := false
-	for _, r := range routes {
-		if r.sub.options.NoLocal() && m.from == c.id {
+	for _, x := range matches {
+		if x.Value.options.NoLocal() && m.from == c.id {
 			continue // 5.0 [MQTT-3.8.3-3]
 		}
-		wanted = append(wanted, r)
-		retain = retain || m.retain && r.sub.options.RetainAsPublished() // else 0: 3.1.1 [MQTT-3.3.1-9], 5.0 [MQTT-3.3.1-12]
+		wanted = append(wanted, x)
+		retain = retain || m.retain && x.Value.options.RetainAsPublished() // else 0: 3.1.1 [MQTT-3.3.1-9], 5.0 [MQTT-3.3.1-12]
 	}
 	if len(wanted) > 0 && !c.out.publish(m, retain, wanted, 0) {
 		s.dropped.Add(1)

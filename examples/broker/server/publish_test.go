@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mqttwire/mqttwire"
@@ -160,12 +161,41 @@ func TestSharedSubscriptionRefused(t *testing.T) {
 		}
 		p := connected(t, s, mqttwire.V50, "five")
 		p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
-		p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(mqttwire.SharedSubscriptionsNotSupported)})
-		// Before 5.0 it is a filter like any other.
-		p = connected(t, s, mqttwire.V311, "three")
-		p.subscribe("$share/g/a")
-		p.send(publication("a", ""), publication("$share/g/a", "x"))
-		p.expect(publication("$share/g/a", "x"))
+		p.expectEnd(mqttwire.SharedSubscriptionsNotSupported)
+		// Before 5.0 it is a filter like any other, and may be refused like any.
+		for v, code := range map[mqttwire.Version]mqttwire.Reason{mqttwire.V31: mqttwire.GrantedQoS0, mqttwire.V311: mqttwire.UnspecifiedError} {
+			p = connected(t, s, v, "three")
+			p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
+			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(code)})
+			p.send(publication("a", ""), publication("$share/g/a", "x"))
+			p.expectNothing()
+		}
+	})
+}
+
+// What a client may have the server keep is not many times what it sends: a
+// filter of very many levels is refused, and a message on such a topic reaches
+// who is there but is not retained.
+func TestManyLevels(t *testing.T) {
+	most := strings.Repeat("/", maxLevels-1)
+	codes := map[mqttwire.Version]mqttwire.Reason{mqttwire.V31: 0, mqttwire.V311: mqttwire.UnspecifiedError, mqttwire.V50: mqttwire.TopicFilterInvalid}
+	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+		simulate(t, Config{}, func(t *testing.T, s *Server) {
+			p := connected(t, s, v, "c")
+			p.send(subscribeTo(t, most, most+"/"))
+			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(mqttwire.GrantedQoS0, codes[v])})
+			p.send(publication(most, "1"), publication(most+"/", "2"))
+			p.expect(publication(most, "1"))
+			p.expectNothing()
+
+			long := strings.Repeat("/", 65_535)
+			p.send(retainedPublication(most, "3"), retainedPublication(long, "4"))
+			p.expect(publication(most, "3"))
+			p.subscribe("#")
+			p.expect(retainedPublication(most, "3"))
+			p.send(publication(long, "5"))
+			p.expect(publication(long, "5"))
+		})
 	})
 }
 

@@ -85,8 +85,32 @@ func TestRetainedExpiry(t *testing.T) {
 		p.expectNothing()
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		if len(s.retained.messages) != 0 {
+		if s.retained.messages.Len() != 0 {
 			t.Error("the message is still there")
+		}
+	})
+}
+
+// What a retained message has waited for a slow client counts, too.
+func TestRetainedExpiryWhileWaiting(t *testing.T) {
+	simulate(t, Config{MaxQueue: 1, WriteTimeout: time.Minute}, func(t *testing.T, s *Server) {
+		const n = 10
+		p := connected(t, s, mqttwire.V50, "c")
+		for i := range n {
+			m := retainedPublication(fmt.Sprint("a/", i), "1")
+			m.Properties = codec.AppendMessageExpiryInterval(codec.Properties{}, 100)
+			p.send(m)
+		}
+		p.subscribe("a/#")
+		time.Sleep(30 * time.Second) // one is being written, one is in the queue
+		for i := range n {
+			want := uint32(100)
+			if i >= 2 {
+				want = 70
+			}
+			if got, _ := p.receive().(*codec.Publish).Properties.MessageExpiryInterval(); got != want {
+				t.Errorf("message %d: Message Expiry Interval %d, want %d", i, got, want)
+			}
 		}
 	})
 }

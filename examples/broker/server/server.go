@@ -9,17 +9,22 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // A Server is a broker. Its methods may be called by many goroutines.
 type Server struct {
 	config Config
 
+	// mu guards clients, joined and what is retained. Who holds it may be sure
+	// that no retained message is on its way, and that no one else subscribes.
 	mu       sync.RWMutex
 	clients  map[string]*client // who is connected, by Client Identifier
-	routes   routes
+	joined   uint64             // clients that ever were
 	retained retained
-	joined   uint64 // clients that ever were
+
+	subscriptions topicmatch.Index[*client, subscription]
+	lists         sync.Pool // of *[]match
 
 	life      sync.Mutex
 	closing   bool
@@ -35,8 +40,7 @@ func New(c Config) *Server {
 	return &Server{
 		config:    c.withDefaults(),
 		clients:   make(map[string]*client),
-		routes:    make(routes),
-		retained:  retained{messages: make(map[string]*message)},
+		lists:     sync.Pool{New: func() any { return new([]match) }},
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*client]struct{}),
 	}

@@ -71,7 +71,7 @@ func TestNoWillAtShutdown(t *testing.T) {
 		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
-		if len(s.retained.messages) != 0 {
+		if s.retained.messages.Len() != 0 {
 			t.Error("the will was published")
 		}
 	})
