@@ -141,8 +141,10 @@ func (l Subscriptions) check(v mqttwire.Version) mqttwire.Error {
 		}
 		filter, o := b[2:n], SubscriptionOptions(b[n])&^l.unused
 		b = b[n+1:]
+		// Shared Subscriptions came with 5.0. Few filters get as far as the
+		// call that looks for one.
 		var e mqttwire.Error
-		if v == mqttwire.V50 && len(filter) > 0 && filter[0] == '$' { // it may be shared
+		if v == mqttwire.V50 && len(filter) > 0 && filter[0] == '$' {
 			e = text.CheckSubscription(filter)
 		} else {
 			e = text.CheckFilter(filter)
@@ -178,13 +180,4 @@ func checkOptions(filter []byte, o SubscriptionOptions, v mqttwire.Version) mqtt
 		return mqttwire.ErrNoLocalShared // 5.0 [MQTT-3.8.3-4]
 	}
 	return 0
-}
-
-// checkSubscribed validates a Topic Filter of a SUBSCRIBE or UNSUBSCRIBE:
-// Shared Subscriptions came with 5.0.
-func checkSubscribed(filter []byte, v mqttwire.Version) mqttwire.Error {
-	if v == mqttwire.V50 {
-		return text.CheckSubscription(filter)
-	}
-	return text.CheckFilter(filter)
 }

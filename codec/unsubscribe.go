@@ -6,6 +6,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
@@ -70,7 +71,11 @@ func (l Filters) check(v mqttwire.Version) mqttwire.Error {
 		if !ok {
 			return mqttwire.ErrTruncated
 		}
-		if e := checkSubscribed(filter, v); e != 0 {
+		check := text.CheckFilter[[]byte]
+		if v == mqttwire.V50 { // with which Shared Subscriptions came
+			check = text.CheckSubscription[[]byte]
+		}
+		if e := check(filter); e != 0 {
 			return e // [MQTT-3.10.3-1]
 		}
 		l = rest
