@@ -6,6 +6,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
 )
 
 // Suback appends the SUBACK to a Subscribe event: its Packet Identifier and a
@@ -93,12 +94,7 @@ func (c *Client) Subscribe(dst []byte, p *codec.Subscribe, token uint64, now tim
 		return dst, 0, err
 	}
 	a, err := c.session.out.Subscribe(token)
-	if err != nil {
-		return dst, 0, err
-	}
-	putID(out[len(dst):], a.ID)
-	c.alive.Sent(now)
-	return out, a.ID, nil
+	return c.requested(dst, out, a, err, now)
 }
 
 // Unsubscribe appends an UNSUBSCRIBE, as Subscribe does a SUBSCRIBE.
@@ -113,6 +109,12 @@ func (c *Client) Unsubscribe(dst []byte, p *codec.Unsubscribe, token uint64, now
 		return dst, 0, err
 	}
 	a, err := c.session.out.Unsubscribe(token)
+	return c.requested(dst, out, a, err, now)
+}
+
+// requested ends Subscribe and Unsubscribe: out has the packet, but for the
+// Packet Identifier that a has given it.
+func (c *Client) requested(dst, out []byte, a qos.Action, err error, now time.Duration) ([]byte, uint16, error) {
 	if err != nil {
 		return dst, 0, err
 	}
