@@ -191,13 +191,7 @@ func (x *Index[K, V]) Len() int {
 func (x *Index[K, V]) AppendMatches(dst []Subscription[K, V], name []byte) []Subscription[K, V] {
 	r := x.enter()
 	x.tree.match(&r.matches, name)
-	for _, id := range r.lists {
-		for id != 0 {
-			s := &x.subs[id]
-			dst = append(dst, Subscription[K, V]{s.key, s.value, 0})
-			id = s.next
-		}
-	}
+	dst = x.appendLists(dst, r.lists)
 	for _, g := range r.groups {
 		for id := x.tree.nodes[g].exact; id != 0; {
 			s := &x.subs[id]
@@ -214,18 +208,24 @@ func (x *Index[K, V]) AppendMatches(dst []Subscription[K, V], name []byte) []Sub
 func (x *Index[K, V]) AppendTurns(dst []Subscription[K, V], name []byte) []Subscription[K, V] {
 	r := x.enter()
 	x.tree.match(&r.matches, name)
-	for _, id := range r.lists {
+	dst = x.appendLists(dst, r.lists)
+	for _, g := range r.groups {
+		s := &x.subs[x.turn(g)]
+		dst = append(dst, Subscription[K, V]{s.key, s.value, Group(g)})
+	}
+	x.leave(r)
+	return dst
+}
+
+// appendLists appends the subscriptions of lists, which are of no group.
+func (x *Index[K, V]) appendLists(dst []Subscription[K, V], lists []uint32) []Subscription[K, V] {
+	for _, id := range lists {
 		for id != 0 {
 			s := &x.subs[id]
 			dst = append(dst, Subscription[K, V]{s.key, s.value, 0})
 			id = s.next
 		}
 	}
-	for _, g := range r.groups {
-		s := &x.subs[x.turn(g)]
-		dst = append(dst, Subscription[K, V]{s.key, s.value, Group(g)})
-	}
-	x.leave(r)
 	return dst
 }
 
