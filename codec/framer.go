@@ -157,6 +157,20 @@ func (f *Framer) Release() []byte {
 	return b
 }
 
+// Detach moves what is pending out of a buffer that Use gave, into one of the
+// framer's own that is just large enough, so that the buffer is the caller's
+// again: for a connection that waits for the rest of a packet. What Next, Peek
+// and Payload returned before lies in the old one. Without such a buffer it does
+// nothing.
+func (f *Framer) Detach() {
+	if !f.given {
+		return
+	}
+	f.buf = append([]byte(nil), f.buf[f.start:f.end]...)
+	f.start, f.end, f.given = 0, len(f.buf), false
+	f.buf = f.buf[:cap(f.buf)]
+}
+
 // Use gives a framer without a buffer one to use, all of its capacity, until
 // Release or until a packet needs a larger one. A framer that has a buffer
 // keeps that; Use reports whether it took b.

@@ -419,3 +419,40 @@ func TestAppendHead(t *testing.T) {
 		t.Errorf("AppendHead of a wildcard: %q, %v", b, err)
 	}
 }
+
+// A framer that waits for the rest of a packet gives the buffer back that it was
+// given, keeps what is in it, and holds no more than that.
+func TestFramerDetach(t *testing.T) {
+	first := encode(t, &codec.Publish{Topic: []byte("a"), Payload: []byte("first")}, v50)
+	second := encode(t, &codec.Publish{Topic: []byte("b"), Payload: bytes.Repeat([]byte("x"), 3000)}, v50)
+	stream := append(bytes.Clone(first), second...)
+	for cut := range len(stream) {
+		lent := make([]byte, 8192)
+		f := codec.Framer{Rules: v50}
+		f.Detach() // has nothing to give back
+		if !f.Use(lent) {
+			t.Fatal("a framer without a buffer takes none")
+		}
+		rest := feed(&f, stream, cut)
+		var got []byte
+		if b, ok := whole(t, &f); ok {
+			got = append(got, b...)
+		}
+		pending := f.Buffered()
+		f.Detach()
+		clear(lent) // is the caller's again
+		if f.Buffered() != pending {
+			t.Fatalf("cut at %d: %d bytes pending, %d after Detach", cut, pending, f.Buffered())
+		}
+		f.Detach() // has been given back
+		for len(rest) > 0 {
+			rest = feed(&f, rest, 1000)
+		}
+		for b, ok := whole(t, &f); ok; b, ok = whole(t, &f) {
+			got = append(got, b...)
+		}
+		if !bytes.Equal(got, stream) {
+			t.Fatalf("cut at %d: the stream is not what it was", cut)
+		}
+	}
+}
