@@ -1,67 +1,177 @@
-// Command broker is a small MQTT broker for 3.1, 3.1.1 and 5.0, at QoS 0. It
-// needs nothing but a port:
+// Command broker is an MQTT broker for 3.1, 3.1.1 and 5.0. It needs nothing but
+// a port:
 //
 //	go run ./examples/broker
 //
-// It ends on SIGINT or SIGTERM, after telling its clients.
+// -help lists what can be set. It ends on SIGINT or SIGTERM, after telling its
+// clients, and looks at its files of users, access and tokens again on SIGHUP.
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"flag"
-	"log/slog"
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/mqttwire/mqttwire/examples/broker/access"
+	"github.com/mqttwire/mqttwire/examples/broker/gate"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 )
 
 func main() {
-	var config server.Config
-	listen := flag.String("listen", "127.0.0.1:1883", "`address` to listen on")
-	verbose := flag.Bool("v", false, "log every packet")
-	grace := flag.Duration("grace", 5*time.Second, "how long clients may take to leave at the end")
-	flag.IntVar(&config.MaxPacketSize, "max-packet", 1<<20, "most `bytes` a packet may take")
-	flag.IntVar(&config.MaxQueue, "max-queue", 1<<20, "most `bytes` that wait for a client; what comes on top is dropped")
-	flag.DurationVar(&config.ConnectTimeout, "connect-timeout", 10*time.Second, "how long a connection may take to send its CONNECT")
-	flag.Parse()
-
-	level := slog.LevelInfo
-	if *verbose {
-		level = slog.LevelDebug
+	s, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err == nil && s.hashPassword != "":
+		err = hashPassword(s.hashPassword, os.Stdin, os.Stdout)
+	case err == nil:
+		err = run(s)
 	}
-	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	if err := run(*listen, config, *grace); err != nil {
-		config.Log.Error("broker", "error", err)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "broker:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until a signal comes.
-func run(address string, config server.Config, grace time.Duration) error {
-	signals, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer done()
-	l, err := net.Listen("tcp", address)
+// hashPassword makes a line for a file of users.
+func hashPassword(name string, in io.Reader, out io.Writer) error {
+	password, err := io.ReadAll(io.LimitReader(in, 1<<16+2))
 	if err != nil {
 		return err
 	}
-	config.Log.Info("listening", "address", l.Addr())
-	s := server.New(config)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	select {
-	case err := <-served:
+	line, err := access.HashPassword(name, bytes.TrimRight(password, "\r\n"))
+	if err == nil {
+		_, err = fmt.Fprintln(out, line)
+	}
+	return err
+}
+
+// run serves until a signal comes.
+func run(s *settings) error {
+	signals, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer done()
+	g, err := gate.Open(s.files)
+	if err != nil {
 		return err
-	case <-signals.Done():
+	}
+	g.Anonymous, g.CertificateNames, g.Ahead = s.anonymous, s.certificateCN, s.ahead
+	s.server.Authenticator, s.server.Handlers = g, g.Handlers()
+	listeners, err := s.open()
+	if err != nil {
+		return err
+	}
+	log := s.server.Log
+	b := server.New(s.server)
+	if err := b.Restore(); err != nil {
+		return err
+	}
+	served := make(chan error, len(listeners))
+	for _, l := range listeners {
+		log.Info("listening", "address", l.Addr())
+		go func() { served <- b.Serve(l) }()
+	}
+	reload, stop := s.reloads()
+	defer stop()
+	for serving := true; serving; {
+		select {
+		case err := <-served:
+			return err
+		case <-signals.Done():
+			serving = false
+		case <-reload:
+			switch changed, err := g.Reload(); {
+			case err != nil:
+				log.Error("what was read before stays in force", "error", err)
+			case changed:
+				log.Info("read again what clients may do")
+				b.Recheck()
+			}
+		}
 	}
 	done() // a second signal ends the program at once
-	config.Log.Info("shutting down")
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	log.Info("shutting down")
+	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
-	err = s.Shutdown(ctx)
-	config.Log.Info("stopped", "dropped", s.Dropped())
+	err = b.Shutdown(ctx)
+	log.Info("stopped", "dropped", b.Dropped())
 	return err
+}
+
+// open opens the listeners, all or none.
+func (s *settings) open() (all []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range all {
+				l.Close()
+			}
+		}
+	}()
+	// A client that is silent is known by its Keep Alive.
+	config := net.ListenConfig{KeepAlive: -1}
+	for _, address := range s.listen.values {
+		l, err := config.Listen(context.Background(), "tcp", address)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, l)
+	}
+	if len(s.listenTLS.values) == 0 {
+		return all, nil
+	}
+	options, err := gate.TLS(s.certificate, s.key, s.clientCA, s.requireCertificate)
+	if err != nil {
+		return all, err
+	}
+	for _, address := range s.listenTLS.values {
+		l, err := config.Listen(context.Background(), "tcp", address)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, tls.NewListener(l, options))
+	}
+	return all, nil
+}
+
+// reloads says when to look at the files again: on SIGHUP, and now and then.
+func (s *settings) reloads() (<-chan time.Time, func()) {
+	due := make(chan time.Time, 1)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	var tick <-chan time.Time
+	stop := func() {}
+	if s.reload > 0 && s.files != (gate.Files{}) {
+		ticker := time.NewTicker(s.reload)
+		tick, stop = ticker.C, ticker.Stop
+	}
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-hangup:
+			case <-tick:
+			case <-ended:
+				return
+			}
+			select {
+			case due <- time.Time{}:
+			default: // one is waiting already
+			}
+		}
+	}()
+	return due, func() {
+		stop()
+		signal.Stop(hangup)
+		close(ended)
+	}
 }

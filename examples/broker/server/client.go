@@ -1,139 +1,284 @@
 package server
 
 import (
-	"context"
-	"errors"
-	"io"
-	"log/slog"
-	"net"
-	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
 )
 
-// A client is a connection, and what its CONNECT said. One goroutine reads
-// from it and owns it; others use out, and what is fixed by the CONNECT.
+// A client is what the server keeps under a Client Identifier: the session, its
+// messages, and the connection that has it, if any.
 type client struct {
-	server  *Server
-	conn    net.Conn
-	log     *slog.Logger
-	in      codec.Framer
-	out     outbox
-	decoder codec.Decoder
+	server *Server
+	id     string
+	serial uint64 // tells clients apart, in the order they came
 
-	serial     uint64 // tells connections apart
-	version    mqttwire.Version
-	id         string
-	bridge     bool
-	keepAlive  time.Duration
-	keepable   bool // asked for a Session Expiry Interval other than 0
-	noProblems bool // Request Problem Information is 0 (5.0 §3.1.2.11.7)
-	will       *message
+	subscribed atomic.Int32 // how many subscriptions it has
+	online     atomic.Bool  // has a connection
 
-	unreleased map[uint16]bool // Packet Identifiers of QoS 2 between PUBLISH and PUBREL
-	left       chan struct{}   // closed when the server has forgotten it
+	mu       sync.Mutex
+	state    session.Session
+	conn     *conn // nil without one
+	gone     bool  // the server has forgotten it: look the identifier up again
+	volatile bool  // the session ends with the connection: nothing is sent twice
+	who      Peer
+	access   Access
+	will     *message
+	willKeep bool // Will Retain
+	timer    *time.Timer
+
+	filters map[string]struct{} // of its subscriptions, for a Router only
+	keys    uint64              // of messages in the Store
+
+	waiting deque // for quota, for room, or for a connection
+	bytes   int   // of the messages in waiting
+	flight  flight
+	backlog []*backlog // retained messages for new subscriptions
 }
 
-func newClient(s *Server, conn net.Conn) *client {
-	c := &client{server: s, conn: conn, log: s.config.Log.With("from", conn.RemoteAddr()), left: make(chan struct{})}
-	c.in.Rules.From = mqttwire.Client
-	c.in.MaxSize = s.config.MaxPacketSize
-	c.out.init(conn, &s.config)
-	return c
-}
+// publishResult is what became of a message at one client.
+type publishResult uint8
 
-// kick has the connection end, with a DISCONNECT in 5.0.
-func (c *client) kick(why mqttwire.Reason) { c.out.stop(why) }
+const (
+	taken   publishResult = iota // on its way, or queued
+	dropped                      // not delivered, and that is in order
+	refused                      // the queue is full
+)
 
-// serve reads from the connection until it ends.
-func (c *client) serve() {
-	defer c.server.dismiss(c)
-	end := c.connect()
-	if end == nil {
-		c.log = c.log.With("client", c.id)
-		c.log.Info("connected", "version", c.version)
-		end = c.receive()
-		c.server.leave(c, !end.noWill)
-		c.log.Info("disconnected", "why", end.text, "dropped", c.out.dropped.Load())
-	} else {
-		c.log.Info("not connected", "why", end.text)
+// offer gives a publication to the client at a level, with what it is to be
+// told of its subscriptions. A level above 0 is kept until it can be sent.
+func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, to *recipient) publishResult {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	c := cl.conn
+	if cl.gone || c != nil && cl.access != nil && !cl.access.Receive(pub.topic) {
+		return dropped
 	}
-	c.close(end.last)
-}
-
-// close writes what is left and closes the connection: its own direction
-// first, so that what the client is still sending cannot reset the connection
-// before the client has read why it ends.
-func (c *client) close(last codec.Packet) {
-	defer c.conn.Close()
-	c.out.finish(last)
-	half, ok := c.conn.(interface{ CloseWrite() error })
-	if ok && half.CloseWrite() == nil {
-		c.conn.SetReadDeadline(time.Now().Add(c.server.config.Linger))
-		io.Copy(io.Discard, c.conn)
+	if level == qos.AtMostOnce {
+		if c == nil {
+			return dropped // QoS 0 is not kept (3.1.1 §4.1, 5.0 §4.1)
+		}
+		if len(c.out) >= cl.server.config.MaxQueue || c.sendFirst(w, pub, level, retain, to) != nil {
+			c.dropped++
+			cl.server.stats.dropped.Add(1)
+			return dropped
+		}
+		return taken
 	}
+	if c != nil && cl.waiting.n == 0 && len(cl.backlog) == 0 && len(c.out) < cl.server.ahead {
+		switch err := c.sendFirst(w, pub, level, retain, to); err {
+		case nil:
+			return taken
+		case mqttwire.ErrSendQuota, mqttwire.ErrResuming, mqttwire.ErrPacketIDsExhausted, mqttwire.ErrNotConnected:
+		default: // the client takes no such packet: as if delivered [MQTT-3.1.2-25]
+			cl.server.stats.dropped.Add(1)
+			return dropped
+		}
+	}
+	return cl.enqueue(delivery{m: pub.keep(), to: to.clone(), level: level, retain: retain}, pub.now)
 }
 
-// receive handles what comes after CONNECT until the connection ends.
-func (c *client) receive() *ending {
-	deadline := true // is to be set anew
-	for {
-		h, body, ok, err := c.in.Next()
+// enqueue has a delivery wait.
+func (cl *client) enqueue(d delivery, now time.Duration) publishResult {
+	if cl.full() && !cl.purge(now) {
+		cl.server.stats.refused.Add(1)
+		if c := cl.conn; c != nil && cl.server.config.DisconnectSlow {
+			c.kick(mqttwire.QuotaExceeded, "the queue of the session is full")
+		}
+		return refused
+	}
+	cl.server.journal.queued(cl, &d)
+	cl.waiting.push(d)
+	cl.bytes += d.m.size()
+	return taken
+}
+
+func (cl *client) full() bool {
+	return cl.waiting.n >= cl.server.config.MaxQueuedMessages || cl.bytes >= cl.server.config.MaxQueuedBytes
+}
+
+// purge removes what has expired from the queue, and reports whether there is
+// room then.
+func (cl *client) purge(now time.Duration) bool {
+	old := cl.waiting
+	cl.waiting = deque{}
+	for i := range old.n {
+		if d := old.at(i); !cl.expired(d, now) {
+			cl.waiting.push(*d)
+		}
+	}
+	return !cl.full()
+}
+
+// expired reports whether a waiting delivery is too old, and takes it out of
+// account then (5.0 [MQTT-3.3.2-5]).
+func (cl *client) expired(d *delivery, now time.Duration) bool {
+	_, expired := d.m.waited(now)
+	if expired {
+		cl.withdraw(d)
+		cl.server.stats.expired.Add(1)
+	}
+	return expired
+}
+
+// withdraw takes a delivery that is not sent out of account.
+func (cl *client) withdraw(d *delivery) {
+	cl.bytes -= d.m.size()
+	cl.server.journal.unqueued(cl, d)
+}
+
+// maxAhead is how many bytes of messages above QoS 0 are encoded ahead of the
+// socket: more wait in the queue, where they share their memory.
+const maxAhead = 128 << 10
+
+// pump sends what waits and the connection has room for: what the session has
+// to send again, then the queue, then retained messages.
+func (cl *client) pump(now time.Duration) {
+	c := cl.conn
+	if c == nil || c.machine.Phase() != session.Connected {
+		return
+	}
+	for len(c.out) < cl.server.ahead {
+		out, ev, ok := c.machine.NextResend(c.buffer(), now)
+		if c.out = out; !ok {
+			break
+		}
+		if ev.Kind == session.Resend {
+			c.resend(ev, now)
+		}
+	}
+	for cl.waiting.n > 0 && len(c.out) < cl.server.ahead {
+		d := cl.waiting.at(0)
 		switch {
-		case err != nil:
-			return c.malformed(h.Type, err)
-		case ok:
-			if !c.out.wait() {
-				return c.stopped()
-			}
-			if end := c.handle(h, body); end != nil {
-				return end
-			}
-			deadline = true
+		case cl.expired(d, now):
+		case cl.access != nil && !cl.access.Receive(d.m.topic):
+			cl.withdraw(d) // not any more
 		default:
-			if deadline && !c.out.readBefore(c.keepAliveDeadline()) {
-				return c.stopped()
+			if !c.sendWaiting(*d, now) {
+				return
 			}
-			deadline = false
-			if end := c.read(); end != nil {
-				return end
+			cl.bytes -= d.m.size()
+		}
+		cl.waiting.pop()
+	}
+	for len(cl.backlog) > 0 && len(c.out) < cl.server.ahead {
+		b := cl.backlog[0]
+		switch b.send(c, now) {
+		case backlogWaits:
+			return
+		case backlogDone:
+			if cl.backlog = cl.backlog[1:]; len(cl.backlog) == 0 {
+				cl.backlog = nil
 			}
 		}
 	}
 }
 
-// keepAliveDeadline returns when the next packet must have come: after one and
-// a half times the Keep Alive (3.1.1 [MQTT-3.1.2-24], 5.0 [MQTT-3.1.2-22]).
-func (c *client) keepAliveDeadline() time.Time {
-	if c.keepAlive == 0 {
-		return time.Time{}
-	}
-	return time.Now().Add(c.keepAlive + c.keepAlive/2)
+// aftermath is what is to be done for a client once its lock is free.
+type aftermath struct {
+	wills   []*message
+	retain  []bool // Will Retain of each
+	orphans []delivery
+	forget  bool
 }
 
-// read waits for bytes to come.
-func (c *client) read() *ending {
-	n, err := c.conn.Read(c.in.Buffer())
-	c.in.Filled(n)
-	switch {
-	case n > 0 || err == nil:
-		return nil
-	case c.out.isClosed():
-		return c.stopped()
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.version == 0:
-		return &ending{text: "no CONNECT in time"}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return c.disconnect(mqttwire.KeepAliveTimeout, mqttwire.KeepAliveTimeout.String())
-	case err == io.EOF:
-		return &ending{text: "closed by the client"}
+// settle takes note of what the session has to tell: a will that is due, an end
+// that has come.
+func (cl *client) settle(now time.Duration) (a aftermath) {
+	for {
+		switch ev := cl.state.Poll(now); ev.Kind {
+		case session.Will:
+			if cl.will != nil {
+				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
+				cl.setWill(nil, false)
+			}
+			continue
+		case session.Ended:
+			cl.end(&a)
+			continue
+		}
+		break
 	}
-	return &ending{text: err.Error()}
+	if cl.timer != nil {
+		cl.timer.Stop()
+		cl.timer = nil
+	}
+	if cl.conn == nil && !cl.gone {
+		if !cl.state.Exists() {
+			cl.gone, a.forget = true, true
+		} else if at, ok := cl.state.Deadline(); ok {
+			cl.timer = time.AfterFunc(max(at-now, 0), cl.timeout)
+		}
+	}
+	return a
 }
 
-func (c *client) trace(what string, p codec.Packet) {
-	if c.log.Enabled(context.Background(), slog.LevelDebug) {
-		c.log.Debug(what, "packet", p.String())
+// end clears what went with a session. The messages of Shared Subscriptions
+// that nobody has taken over go to other members: those never sent, and those
+// of QoS 1 (5.0 §4.8.2); one of QoS 2 whose delivery has begun is nobody
+// else's [MQTT-4.8.2-5].
+func (cl *client) end(a *aftermath) {
+	for {
+		d, ok := cl.state.NextDropped()
+		if !ok {
+			break
+		}
+		if sent := cl.flight.get(d.Token); sent != nil && sent.shared() && d.Phase == qos.AwaitPuback {
+			a.orphans = append(a.orphans, *sent)
+		}
 	}
+	for i := range cl.waiting.n {
+		if d := cl.waiting.at(i); d.shared() {
+			a.orphans = append(a.orphans, *d)
+		}
+	}
+	cl.flight, cl.waiting, cl.bytes, cl.backlog = flight{}, deque{}, 0, nil
+	cl.server.unsubscribeAll(cl)
+	if !cl.volatile {
+		cl.server.journal.ended(cl)
+	}
+}
+
+// finish does what settle found, without the lock.
+func (cl *client) finish(a aftermath) {
+	s := cl.server
+	if a.forget {
+		s.forget(cl)
+	}
+	if len(a.wills)+len(a.orphans) == 0 {
+		return
+	}
+	w := s.worker()
+	for i, m := range a.wills {
+		w.pub.republish(m, w.now)
+		w.pub.retain = a.retain[i]
+		s.publish(w, &w.pub)
+	}
+	for i := range a.orphans {
+		s.adopt(w, &a.orphans[i], cl)
+	}
+	w.finish()
+}
+
+// timeout is when a session without a connection has something to tell.
+func (cl *client) timeout() {
+	cl.mu.Lock()
+	if cl.gone || cl.conn != nil {
+		cl.mu.Unlock()
+		return
+	}
+	a := cl.settle(cl.server.now())
+	cl.mu.Unlock()
+	cl.finish(a)
+}
+
+func (cl *client) setWill(m *message, retain bool) {
+	if cl.will != nil || m != nil {
+		cl.server.journal.will(cl, m, retain)
+	}
+	cl.will, cl.willKeep = m, retain
 }

@@ -2,19 +2,17 @@ package server
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
-	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
 )
 
 // What is answered to a first packet that is no CONNECT the server accepts.
 func TestRefusals(t *testing.T) {
-	will := func(level qos.Level) *codec.Connect {
-		return &codec.Connect{CleanStart: true, WillFlag: true, Will: codec.Will{Topic: []byte("w"), QoS: level}}
-	}
 	tests := []struct {
 		name    string
 		connect []byte
@@ -32,7 +30,6 @@ func TestRefusals(t *testing.T) {
 		{"no client id and no clean session, 3.1.1", []byte("\x10\x0c\x00\x04MQTT\x04\x00\x00\x00\x00\x00"), mqttwire.V311, connack.RefusedIdentifier},
 		{"an authentication method", encode(t, mqttwire.V50, &codec.Connect{Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "X")}),
 			mqttwire.V50, connack.BadAuthenticationMethod},
-		{"a will of QoS 1, 5.0", encode(t, mqttwire.V50, will(1)), mqttwire.V50, connack.QoSNotSupported},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,21 +57,24 @@ func encode(t *testing.T, v mqttwire.Version, p codec.Packet) []byte {
 }
 
 func TestAnnouncement(t *testing.T) {
-	simulate(t, Config{MaxPacketSize: 1234}, func(t *testing.T, s *Server) {
+	simulate(t, withOptions(func(o *session.ServerOptions) { o.MaximumPacketSize = 1234 }), func(t *testing.T, s *Server) {
 		p := pipe(t, s, mqttwire.V50)
 		p.send(&codec.Connect{Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, 60)})
 		ack := p.receive().(*codec.Connack)
 		if id, ok := ack.Properties.AssignedClientIdentifier(); !ok || len(id) < 10 {
 			t.Errorf("Assigned Client Identifier %q", id)
 		}
-		if v, ok := ack.Properties.MaximumQoS(); !ok || v != 0 {
-			t.Error("Maximum QoS 0 is not announced")
+		if _, ok := ack.Properties.MaximumQoS(); ok {
+			t.Error("a Maximum QoS is announced")
 		}
-		if v, ok := ack.Properties.SessionExpiryInterval(); !ok || v != 0 {
-			t.Error("that sessions are not kept is not announced")
+		if v, _ := ack.Properties.ServerKeepAlive(); v != 60 {
+			t.Error("Server Keep Alive", v)
 		}
-		if v, ok := ack.Properties.SharedSubscriptionAvailable(); !ok || v != 0 {
-			t.Error("that there are no shared subscriptions is not announced")
+		if v, _ := ack.Properties.ReceiveMaximum(); v != 1024 {
+			t.Error("Receive Maximum", v)
+		}
+		if v, _ := ack.Properties.TopicAliasMaximum(); v != 32 {
+			t.Error("Topic Alias Maximum", v)
 		}
 		if v, _ := ack.Properties.MaximumPacketSize(); v != 1234 {
 			t.Error("Maximum Packet Size", v)
@@ -100,7 +100,7 @@ func TestNoClientID(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
-	simulate(t, Config{ConnectTimeout: time.Minute}, func(t *testing.T, s *Server) {
+	simulate(t, withOptions(func(o *session.ServerOptions) { o.ConnectTimeout = time.Minute }), func(t *testing.T, s *Server) {
 		p := pipe(t, s, mqttwire.V50)
 		start := time.Now()
 		p.write([]byte{0x10, 0x20, 0x00}) // a CONNECT that stops
@@ -178,8 +178,9 @@ func TestTakeovers(t *testing.T) {
 				t.Errorf("ended with 0x%02x", uint8(code))
 			}
 		}
-		s.mu.RLock()
-		defer s.mu.RUnlock()
+		synctest.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if len(s.clients) != 1 || s.subscriptions.Len() != 0 {
 			t.Errorf("%d clients and %d subscriptions are left", len(s.clients), s.subscriptions.Len())
 		}

@@ -1,17 +1,45 @@
-// Package server is a small MQTT broker for 3.1, 3.1.1 and 5.0 on any
-// [net.Conn]. The library does the work: a connection is a codec.Framer and
-// the packets of package codec; this package adds sockets, time, and who gets
-// what.
+// Package server is an MQTT broker for 3.1, 3.1.1 and 5.0 on any [net.Conn],
+// made of this module's parts. What the protocol is about is theirs: a
+// connection is a codec.Framer and a session.Server, a client a
+// session.Session, who gets what a topicmatch.Index, what is retained a
+// topicmatch.Names. This package adds sockets, time, queues, and the limits of
+// all of them.
 //
-// It delivers at QoS 0. Subscriptions are granted QoS 0; 5.0 clients are told
-// so (Maximum QoS 0) and refused with 0x9B where they publish higher all the
-// same; before 5.0, where a client cannot be told, its QoS 1 and 2 handshakes
-// are completed and the message is forwarded at QoS 0. A session lasts as long
-// as its connection, so Session Present is always 0, and a will whose delay
-// would outlast the session is published with its end (5.0 §3.1.2.5). Shared
-// subscriptions and topic aliases are not offered. A Topic Filter of more than
-// 128 levels is refused, and a message on such a topic is not retained.
+// # How a message goes through
+//
+// A goroutine reads from each connection. It waits without a buffer; when
+// something has come it takes a worker, which has one, reads, and handles all
+// packets that are there. A PUBLISH is matched, encoded once for each version
+// and kind of QoS, and copied to the connection of every client that gets it,
+// where the Packet Identifier is written into the copy; what a client cannot
+// take yet waits in its session. Then the goroutine lets others run, writes
+// what has gathered on every connection that it has touched, acknowledgements
+// and messages alike, and reads again. What a socket does not take at once a
+// goroutine of that connection writes, so that nobody waits for a slow reader.
+//
+// # Where what is
+//
+//   - Config, hooks, Store and Router: what a deployment sets and swaps.
+//   - Server has the clients and the connections; a client has the session, its
+//     queue and its messages in flight; a conn has the socket.
+//   - receive, connect, subscribe, publish: what comes. deliver, write: what
+//     leaves. share, retained, takeover, restore, bans, stats: each its subject.
+//
+// # What is kept
+//
+// QoS 0 is never kept: it is dropped, and counted, where its reader is slow or
+// away. QoS 1 and 2 wait in their session, up to a limit; over that a message
+// is refused: a publisher of 5.0 is answered 0x97, even where others got it. A
+// message is held once however many sessions it waits in, and not at all for
+// one that ends with its connection and takes it at once.
 //
 // A message that matches several subscriptions of a client is delivered to it
-// once, with all of their Subscription Identifiers (5.0 §3.3.4).
+// once, at the highest of their levels, with all of their Subscription
+// Identifiers (5.0 §3.3.4). A Shared Subscription is another reason to deliver:
+// to the member whose turn it is, of those who are connected if there are any.
+// In 3.1 and 3.1.1 too a filter that starts with $share/ is one: clients cannot
+// use such topics for anything else (3.1.1 §4.7.2).
+//
+// What clients publish to topics that start with $ is refused, but for those
+// that a [Handler] claims.
 package server

@@ -2,77 +2,182 @@ package server
 
 import (
 	"bytes"
-	"slices"
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
 )
 
-// A message is what a client has published. It borrows the packet it came in.
+// A message is what somebody has published and the server keeps: for a session
+// that cannot take it yet, or might need it again, or to be retained. Nothing
+// in it changes, so that all who have it share it.
 type message struct {
 	topic      []byte
 	payload    []byte
-	properties codec.Properties // as published
-	retain     bool
-	from       string    // the Client Identifier of the publisher
-	at         time.Time // when it came
-	number     uint64    // of a retained message
+	properties codec.Properties // as published, but for a Topic Alias
+	from       string           // the Client Identifier of the publisher
+	at         time.Duration    // when it came
+	expiry     uint32           // Message Expiry Interval, seconds
+	expires    bool
+	level      qos.Level
+	number     uint64 // of a retained message: how many were before
 }
 
-func newMessage(from string, p *codec.Publish) *message {
-	return &message{topic: p.Topic, payload: p.Payload, properties: p.Properties, retain: p.Retain, from: from, at: time.Now()}
-}
-
-// newWill returns the message that a CONNECT leaves with the server, a copy.
-func newWill(from string, w *codec.Will) *message {
-	p := codec.Publish{Topic: bytes.Clone(w.Topic), Payload: bytes.Clone(w.Payload), Retain: w.Retain}
-	for x := range w.Properties.All() {
-		if x.ID != codec.WillDelayInterval { // for the server, not for the PUBLISH
-			p.Properties = codec.AppendProperty(p.Properties, x)
-		}
-	}
-	return newMessage(from, &p)
-}
-
-// clone returns a copy that outlives the packet the message came in.
-func (m *message) clone() *message {
-	c := *m
-	c.topic, c.payload, c.properties = bytes.Clone(m.topic), bytes.Clone(m.payload), m.properties.Clone()
-	return &c
-}
+// size is what it counts for in a queue, in bytes.
+func (m *message) size() int { return len(m.topic) + len(m.payload) + m.properties.Len() + 100 }
 
 // waited returns for how many whole seconds the server has had the message,
-// where that matters, and whether it is as long as the publisher allows
-// (5.0 §3.3.2.3.3).
-func (m *message) waited() (seconds uint32, expired bool) {
-	limit, ok := m.properties.MessageExpiryInterval()
-	if !ok {
+// and whether that is as long as the publisher allows (5.0 §3.3.2.3.3).
+func (m *message) waited(now time.Duration) (seconds uint32, expired bool) {
+	if !m.expires {
 		return 0, false
 	}
-	seconds = uint32(time.Since(m.at) / time.Second)
-	return seconds, seconds >= limit
+	seconds = uint32(min((now-m.at)/time.Second, 1<<32-1))
+	return seconds, seconds >= m.expiry
 }
 
-// propertiesFor returns the properties for a client: the publisher's, in their
-// order, less the seconds waited, and the client's own Subscription
-// Identifiers. It may use the memory of scratch, or m's.
-func (m *message) propertiesFor(matches []match, waited uint32, scratch *codec.Properties) codec.Properties {
-	hasID := func(x match) bool { return x.Value.id != 0 }
-	if waited == 0 && !slices.ContainsFunc(matches, hasID) {
-		return m.properties
+// propertiesAfter returns the properties as they are sent so many seconds
+// later, with the Subscription Identifiers of a subscriber: the publisher's, in
+// their order, and no others (5.0 [MQTT-3.3.2-6, MQTT-3.3.4-3]).
+func propertiesAfter(p codec.Properties, waited uint32, ids []uint32, scratch codec.Properties) codec.Properties {
+	if waited == 0 && len(ids) == 0 {
+		return p
 	}
-	p := scratch.Reset()
-	for x := range m.properties.All() {
+	q := scratch.Reset()
+	for x := range p.All() {
 		if x.ID == codec.MessageExpiryInterval {
-			x.Number -= waited
+			x.Number -= min(waited, x.Number)
 		}
-		p = codec.AppendProperty(p, x)
+		q = codec.AppendProperty(q, x)
 	}
-	for _, x := range matches {
-		if hasID(x) {
-			p = codec.AppendSubscriptionIdentifier(p, x.Value.id)
+	for _, id := range ids {
+		q = codec.AppendSubscriptionIdentifier(q, id)
+	}
+	return q
+}
+
+// A delivery is a message on its way to a client.
+type delivery struct {
+	m      *message
+	to     *recipient // nil: nothing to say
+	key    uint64     // in the Store, 0 for none
+	level  qos.Level
+	retain bool // RETAIN as it is sent
+}
+
+// A recipient is what a delivery carries of the subscriptions it is for.
+type recipient struct {
+	ids   []uint32 // Subscription Identifiers
+	share *share   // the Shared Subscription, nil for others
+}
+
+func (d *delivery) ids() []uint32 {
+	if d.to == nil {
+		return nil
+	}
+	return d.to.ids
+}
+
+// A posting is a message on its way through the server. It borrows the
+// packet it came in, and encodes itself once for all who get it.
+type posting struct {
+	topic      []byte
+	payload    []byte
+	properties codec.Properties
+	from       string
+	level      qos.Level
+	retain     bool
+	now        time.Duration
+
+	kept    *message // shared by all who have to keep it
+	encoded [4]encoding
+	scratch codec.Properties
+}
+
+// encoding is a PUBLISH, but for its first byte and Packet Identifier.
+type encoding struct {
+	b  []byte
+	id int // where the Packet Identifier stands
+}
+
+// set describes a PUBLISH, which it borrows. What was encoded before is gone,
+// its memory is used again.
+func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
+	pub.topic, pub.payload, pub.properties = p.Topic, p.Payload, p.Properties
+	pub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now
+	pub.kept = nil
+	for i := range pub.encoded {
+		pub.encoded[i].b = pub.encoded[i].b[:0]
+	}
+	if _, ok := p.Properties.TopicAlias(); ok {
+		// An alias is the connection's, not the message's (5.0 §3.3.2.3.4).
+		pub.scratch = pub.scratch.Reset()
+		for x := range p.Properties.All() {
+			if x.ID != codec.TopicAlias {
+				pub.scratch = codec.AppendProperty(pub.scratch, x)
+			}
 		}
+		pub.properties = pub.scratch
 	}
-	*scratch = p
+}
+
+// republish describes a message that the server has kept.
+func (pub *posting) republish(m *message, now time.Duration) {
+	pub.set(&codec.Publish{Topic: m.topic, Payload: m.payload, Properties: m.properties, QoS: m.level}, m.from, now)
+	pub.kept = m
+}
+
+// keep returns the publication as a message that outlives the packet.
+func (pub *posting) keep() *message {
+	if pub.kept == nil {
+		m := &message{from: pub.from, at: pub.now, level: pub.level}
+		b := make([]byte, 0, len(pub.topic)+len(pub.payload))
+		b = append(append(b, pub.topic...), pub.payload...)
+		m.topic, m.payload = b[:len(pub.topic):len(pub.topic)], b[len(pub.topic):]
+		m.properties = pub.properties.Clone()
+		m.expiry, m.expires = m.properties.MessageExpiryInterval()
+		pub.kept = m
+	}
+	return pub.kept
+}
+
+// encode returns the PUBLISH for one version, with or without a Packet
+// Identifier. It is nil where the message is too long for any packet.
+func (pub *posting) encode(rules codec.Rules, acknowledged bool) *encoding {
+	p := codec.Publish{Topic: pub.topic, Payload: pub.payload}
+	i := 0
+	if rules.Version == v5 {
+		p.Properties = pub.properties
+		i = 2
+	}
+	if acknowledged {
+		p.QoS, p.ID = qos.AtLeastOnce, 1
+		i++
+	}
+	e := &pub.encoded[i]
+	if len(e.b) == 0 {
+		b, err := p.Append(e.b, rules)
+		if err != nil {
+			return nil
+		}
+		e.b, e.id = b, 1
+		for b[e.id] >= 0x80 {
+			e.id++
+		}
+		e.id += 1 + 2 + len(p.Topic)
+	}
+	return e
+}
+
+// publish returns the delivery as a PUBLISH, with properties where five.
+func (d *delivery) publish(five bool, now time.Duration, scratch codec.Properties) codec.Publish {
+	m := d.m
+	p := codec.Publish{Topic: m.topic, Payload: m.payload, QoS: d.level, Retain: d.retain}
+	if five {
+		waited, _ := m.waited(now)
+		p.Properties = propertiesAfter(m.properties, waited, d.ids(), scratch)
+	}
 	return p
 }
+
+func tooDeep(topic []byte, maxLevels int) bool { return bytes.Count(topic, []byte("/")) >= maxLevels }

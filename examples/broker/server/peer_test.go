@@ -12,13 +12,24 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
 )
+
+// withOptions returns the Config of a server with some other options.
+func withOptions(change func(o *session.ServerOptions)) Config {
+	c := Config{ServerOptions: DefaultOptions()}
+	change(&c.ServerOptions)
+	return c
+}
 
 // simulate runs a test with a server and pipes in a bubble of its own, where
 // time passes only while everything waits. The bubble fails a test that leaves
 // a goroutine behind.
 func simulate(t *testing.T, config Config, test func(t *testing.T, s *Server)) {
 	synctest.Test(t, func(t *testing.T) {
+		if config.SysInterval == 0 {
+			config.SysInterval = -1
+		}
 		s := New(config)
 		test(t, s)
 		if err := s.Shutdown(context.Background()); err != nil {
@@ -165,6 +176,12 @@ func (p *peer) subscribe(filter string) {
 	p.subscribeWith(codec.Subscription{Filter: []byte(filter)}, codec.Properties{})
 }
 
+// subscribeAt subscribes at a level, which is granted.
+func (p *peer) subscribeAt(filter string, level qos.Level) {
+	p.t.Helper()
+	p.subscribeWith(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(level)}, codec.Properties{})
+}
+
 func (p *peer) subscribeWith(s codec.Subscription, properties codec.Properties) {
 	p.t.Helper()
 	list, err := codec.Subscriptions{}.Append(s)
@@ -172,7 +189,7 @@ func (p *peer) subscribeWith(s codec.Subscription, properties codec.Properties) 
 		p.t.Fatal(err)
 	}
 	p.send(&codec.Subscribe{ID: 7, Subscriptions: list, Properties: properties})
-	p.expect(&codec.Suback{ID: 7, Codes: codec.ReasonCodesOf([]byte{0})})
+	p.expect(&codec.Suback{ID: 7, Codes: codec.ReasonCodesOf([]byte{byte(s.Options.QoS())})})
 }
 
 func publication(topic, payload string) *codec.Publish {

@@ -9,95 +9,179 @@ import (
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-func (c *client) handlePublish(p *codec.Publish) *ending {
-	if c.version == mqttwire.V50 {
-		if p.QoS > qos.AtMostOnce {
-			return c.disconnect(mqttwire.QoSNotSupported, "PUBLISH: the maximum QoS is 0") // 5.0 §3.2.2.3.4
-		}
-		if _, ok := p.Properties.TopicAlias(); ok {
-			return c.disconnect(mqttwire.TopicAliasInvalid, "PUBLISH: the topic alias maximum is 0") // 5.0 [MQTT-3.3.2-9]
+// deliver takes a PUBLISH from the client to all who want it, and acknowledges
+// it.
+func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
+	w.messagesIn++
+	var reason mqttwire.Reason
+	var order Order
+	if p.Topic[0] == '$' {
+		order = c.publishToServer(p)
+		reason = order.Answer
+	} else if reason = c.mayPublish(p.Topic); reason.IsError() {
+		order = c.violation(p)
+	} else {
+		w.pub.set(p, c.who.ClientID, w.now)
+		if p.Retain && c.server.retained.isFull(&w.pub) {
+			reason = mqttwire.QuotaExceeded
+		} else {
+			reason = c.server.publish(w, &w.pub)
 		}
 	}
-	open := c.unreleased[p.ID] // never where the QoS is 0: it has no id
+	c.obey(w, order)
+	if t == 0 || c.ending != "" {
+		return
+	}
+	c.lock()
+	if order.End != 0 { // decided, without a word that 3.1.1 would take for success
+		c.client.state.Finish(t, mqttwire.NotAuthorized)
+		c.unlock()
+		return
+	}
+	c.server.journal.accepted(c.client, t, reason)
+	if !reason.AllowedIn(mqttwire.PUBACK) {
+		reason = mqttwire.UnspecifiedError
+	}
+	out, err := c.machine.Ack(c.buffer(), t, reason, codec.Properties{})
+	if c.out = out; err != nil && c.ending == "" {
+		c.ending = "acknowledgement: " + err.Error()
+	}
+	c.unlock()
+}
+
+func (c *conn) mayPublish(topic []byte) mqttwire.Reason {
+	cl := c.client
+	if cl.access == nil {
+		return mqttwire.Success
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.access.Publish(topic)
+}
+
+// violation says what is to be done about a PUBLISH that is refused and cannot
+// be answered so.
+func (c *conn) violation(p *codec.Publish) Order {
+	strict, ok := c.client.access.(StrictAccess)
+	if !ok || p.QoS != qos.AtMostOnce && c.who.Version == v5 {
+		return Order{}
+	}
+	c.lock()
+	defer c.unlock()
+	return strict.Refused(p.Topic)
+}
+
+// publishToServer takes a PUBLISH to a topic that starts with $: they are the
+// server's own (3.1.1 and 5.0 §4.7.2), and its handlers'.
+func (c *conn) publishToServer(p *codec.Publish) Order {
+	handler, ok := c.server.config.Handlers[string(p.Topic)]
+	if !ok {
+		return Order{Answer: mqttwire.TopicNameInvalid}
+	}
+	defer c.watch()
+	c.lock()
+	defer c.unlock()
+	return handler(&c.who, c.client.access, p.QoS, p.Payload)
+}
+
+// publish takes a message to all who want it, retains it if it is to be, and
+// says so to other nodes. The code is that of the acknowledgement.
+func (s *Server) publish(w *worker, pub *posting) mqttwire.Reason {
+	if s.config.Router != nil {
+		s.config.Router.Publish(messageOf(pub))
+	}
+	return s.publishHere(w, pub)
+}
+
+func (s *Server) publishHere(w *worker, pub *posting) mqttwire.Reason {
+	if pub.retain {
+		// Who subscribes meanwhile gets it once.
+		s.retained.mu.Lock()
+		defer s.retained.mu.Unlock()
+		s.retained.store(s, pub)
+	}
+	w.matches = s.subscriptions.AppendTurns(w.matches[:0], pub.topic)
+	reason := mqttwire.NoMatchingSubscribers
+	if len(w.matches) > 0 {
+		reason = s.route(w, pub)
+	}
+	clear(w.matches)
+	return reason
+}
+
+// route gives a publication to the clients of w.matches: to each once, whatever
+// the number of its subscriptions (3.1.1 §3.3.5, 5.0 §3.3.4), but for what it
+// gets as a member of Shared Subscriptions.
+func (s *Server) route(w *worker, pub *posting) mqttwire.Reason {
+	several := w.several[:0]
+	reason := mqttwire.NoMatchingSubscribers
+	for i := range w.matches {
+		m := &w.matches[i]
+		switch {
+		case m.Group != 0:
+			reason = worse(reason, s.share(w, pub, m))
+		case m.Key.subscribed.Load() > 1:
+			several = append(several, *m)
+		default:
+			reason = worse(reason, s.offer(w, pub, w.matches[i:i+1]))
+		}
+	}
+	if len(several) > 0 {
+		slices.SortFunc(several, func(a, b match) int {
+			return cmp.Or(cmp.Compare(a.Key.serial, b.Key.serial), cmp.Compare(a.Value.id, b.Value.id))
+		})
+		for rest := several; len(rest) > 0; {
+			n := 1
+			for n < len(rest) && rest[n].Key == rest[0].Key {
+				n++
+			}
+			reason = worse(reason, s.offer(w, pub, rest[:n]))
+			rest = rest[n:]
+		}
+		clear(several)
+	}
+	w.several = several
+	return reason
+}
+
+// worse returns what a publisher is told after one more subscriber: that one
+// could not take the message, or that one could.
+func worse(reason mqttwire.Reason, r publishResult) mqttwire.Reason {
 	switch {
-	case open && p.QoS != qos.ExactlyOnce:
-		return c.disconnect(mqttwire.ProtocolError, "PUBLISH: packet identifier in use")
-	case !open:
-		c.server.publish(newMessage(c.id, p))
+	case r == refused:
+		return mqttwire.QuotaExceeded
+	case reason == mqttwire.NoMatchingSubscribers && r == taken:
+		return mqttwire.Success
 	}
-	switch p.QoS {
-	case qos.AtLeastOnce:
-		return c.reply(&codec.Puback{ID: p.ID})
-	case qos.ExactlyOnce:
-		if c.unreleased == nil {
-			c.unreleased = make(map[uint16]bool)
+	return reason
+}
+
+// offer gives a publication to one client, which these subscriptions of it
+// match.
+func (s *Server) offer(w *worker, pub *posting, matches []match) publishResult {
+	cl := matches[0].Key
+	level, retain, wanted := qos.AtMostOnce, false, false
+	ids := w.ids[:0]
+	for i := range matches {
+		v := &matches[i].Value
+		if v.options.NoLocal() && pub.from == cl.id {
+			continue // [MQTT-3.8.3-3]
 		}
-		c.unreleased[p.ID] = true
-		return c.reply(&codec.Pubrec{ID: p.ID})
-	}
-	return nil
-}
-
-func (c *client) handlePubrel(p *codec.Pubrel) *ending {
-	ack := &codec.Pubcomp{ID: p.ID}
-	if !c.unreleased[p.ID] && c.version == mqttwire.V50 {
-		ack.Code = mqttwire.PacketIdentifierNotFound
-	}
-	delete(c.unreleased, p.ID)
-	return c.reply(ack)
-}
-
-// handlePubrec answers a PUBREC for a PUBLISH that the server has not sent: it
-// sends none that wants one.
-func (c *client) handlePubrec(p *codec.Pubrec) *ending {
-	if p.Code.IsError() {
-		return nil
-	}
-	ack := &codec.Pubrel{ID: p.ID}
-	if c.version == mqttwire.V50 {
-		ack.Code = mqttwire.PacketIdentifierNotFound
-	}
-	return c.reply(ack)
-}
-
-// publish gives a message to everyone who has subscribed to its topic, and
-// keeps it if it is to be retained.
-func (s *Server) publish(m *message) {
-	if m.retain {
-		s.mu.Lock() // who subscribes meanwhile gets it once
-		defer s.mu.Unlock()
-		s.retained.store(m)
-	}
-	list := s.lists.Get().(*[]match)
-	all := s.subscriptions.AppendMatches((*list)[:0], m.topic)
-	slices.SortFunc(all, func(a, b match) int { // by client
-		return cmp.Or(cmp.Compare(a.Key.serial, b.Key.serial), cmp.Compare(a.Value.id, b.Value.id))
-	})
-	for rest := all; len(rest) > 0; {
-		to, n := rest[0].Key, 1
-		for n < len(rest) && rest[n].Key == to {
-			n++
+		wanted = true
+		level = max(level, v.options.QoS())                            // [MQTT-3.3.5-1; 5.0 MQTT-3.3.4-2]
+		retain = retain || pub.retain && v.options.RetainAsPublished() // else 0 [MQTT-3.3.1-9; 5.0 MQTT-3.3.1-12]
+		if v.id != 0 {
+			ids = append(ids, v.id)
 		}
-		s.deliver(to, m, rest[:n])
-		rest = rest[n:]
 	}
-	clear(all)
-	*list = all
-	s.lists.Put(list)
-}
-
-// deliver sends a message to a client with these subscriptions that it matches.
-func (s *Server) deliver(c *client, m *message, matches []match) {
-	wanted := matches[:0]
-	retain := false
-	for _, x := range matches {
-		if x.Value.options.NoLocal() && m.from == c.id {
-			continue // 5.0 [MQTT-3.8.3-3]
-		}
-		wanted = append(wanted, x)
-		retain = retain || m.retain && x.Value.options.RetainAsPublished() // else 0: 3.1.1 [MQTT-3.3.1-9], 5.0 [MQTT-3.3.1-12]
+	w.ids = ids
+	if !wanted {
+		return dropped
 	}
-	if len(wanted) > 0 && !c.out.publish(m, retain, wanted, 0) {
-		s.dropped.Add(1)
+	var to *recipient
+	if len(ids) > 0 {
+		w.to = recipient{ids: ids}
+		to = &w.to
 	}
+	return cl.offer(w, pub, min(level, pub.level), retain, to)
 }

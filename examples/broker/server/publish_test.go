@@ -60,43 +60,39 @@ func TestDollar(t *testing.T) {
 		p.send(publication("$a/x", "1"))
 		p.expectNothing()
 		p.subscribe("$a/#")
-		p.send(publication("$a/x", "2"))
+		s.Deliver(Message{Topic: []byte("$a/x"), Payload: []byte("2")})
 		p.expect(publication("$a/x", "2"))
 	})
 }
 
-// Before 5.0 QoS 1 and 2 are acknowledged, and forwarded at QoS 0, once.
-func TestHandshakesBefore5(t *testing.T) {
-	for _, v := range versions[:2] {
-		t.Run(v.String(), func(t *testing.T) {
-			simulate(t, Config{}, func(t *testing.T, s *Server) {
-				p := connected(t, s, v, "c")
-				list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a"), Options: codec.SubscriptionOptions(qos.ExactlyOnce)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
-				p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodesOf([]byte{0})})
+// A message of each level comes at that level, once, in every version.
+func TestHandshakes(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+		simulate(t, Config{}, func(t *testing.T, s *Server) {
+			p := connected(t, s, v, "c")
+			p.subscribeAt("a", qos.ExactlyOnce)
 
-				p.send(publicationAt("a", "1", qos.AtLeastOnce, 5))
-				p.expect(publication("a", "1"), &codec.Puback{ID: 5})
+			p.send(publicationAt("a", "1", qos.AtLeastOnce, 5))
+			p.expect(publicationAt("a", "1", qos.AtLeastOnce, 1), &codec.Puback{ID: 5})
+			p.send(&codec.Puback{ID: 1})
 
-				first := publicationAt("a", "2", qos.ExactlyOnce, 6)
-				again := *first
-				again.Dup = true
-				p.send(first, &again, first)
-				p.expect(publication("a", "2"), &codec.Pubrec{ID: 6}, &codec.Pubrec{ID: 6}, &codec.Pubrec{ID: 6})
-				p.send(&codec.Pubrel{ID: 6}, &codec.Pubrel{ID: 6})
-				p.expect(&codec.Pubcomp{ID: 6}, &codec.Pubcomp{ID: 6})
+			first := publicationAt("a", "2", qos.ExactlyOnce, 6)
+			again := *first
+			again.Dup = true
+			p.send(first, &again, first)
+			p.expect(publicationAt("a", "2", qos.ExactlyOnce, 2), &codec.Pubrec{ID: 6}, &codec.Pubrec{ID: 6}, &codec.Pubrec{ID: 6})
+			p.send(&codec.Pubrec{ID: 2})
+			p.expect(&codec.Pubrel{ID: 2})
+			p.send(&codec.Pubcomp{ID: 2}, &codec.Pubrel{ID: 6})
+			p.expect(&codec.Pubcomp{ID: 6})
 
-				p.send(publicationAt("a", "3", qos.ExactlyOnce, 6)) // a new message
-				p.expect(publication("a", "3"), &codec.Pubrec{ID: 6})
+			p.send(publicationAt("a", "3", qos.ExactlyOnce, 6)) // a new message
+			p.expect(publicationAt("a", "3", qos.ExactlyOnce, 3), &codec.Pubrec{ID: 6})
 
-				p.send(publicationAt("a", "4", qos.AtLeastOnce, 6)) // whose id is in use
-				p.expectEnd(0)
-			})
+			p.send(publicationAt("a", "4", qos.AtLeastOnce, 6)) // whose id is in use
+			p.expectEnd(mqttwire.ProtocolError)
 		})
-	}
+	})
 }
 
 // Acknowledgements of what the server has not sent.
@@ -121,9 +117,7 @@ func TestViolations(t *testing.T) {
 		packet []byte
 		code   mqttwire.Reason
 	}{
-		{"QoS 1", encode(t, mqttwire.V50, publicationAt("a", "", qos.AtLeastOnce, 1)), mqttwire.QoSNotSupported},
-		{"QoS 2", encode(t, mqttwire.V50, publicationAt("a", "", qos.ExactlyOnce, 1)), mqttwire.QoSNotSupported},
-		{"topic alias", encode(t, mqttwire.V50, alias), mqttwire.TopicAliasInvalid},
+		{"unknown topic alias", encode(t, mqttwire.V50, alias), mqttwire.ProtocolError},
 		{"second CONNECT", encode(t, mqttwire.V50, &codec.Connect{}), mqttwire.ProtocolError},
 		{"AUTH", encode(t, mqttwire.V50, &codec.Auth{Code: mqttwire.ReAuthenticate, Properties: method}), mqttwire.ProtocolError},
 		{"session expiry after none", encode(t, mqttwire.V50, &codec.Disconnect{Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, 1)}), mqttwire.ProtocolError},
@@ -153,31 +147,11 @@ func TestViolations(t *testing.T) {
 	})
 }
 
-func TestSharedSubscriptionRefused(t *testing.T) {
-	simulate(t, Config{}, func(t *testing.T, s *Server) {
-		list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("$share/g/a")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := connected(t, s, mqttwire.V50, "five")
-		p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
-		p.expectEnd(mqttwire.SharedSubscriptionsNotSupported)
-		// Before 5.0 it is a filter like any other, and may be refused like any.
-		for v, code := range map[mqttwire.Version]mqttwire.Reason{mqttwire.V31: mqttwire.GrantedQoS0, mqttwire.V311: mqttwire.UnspecifiedError} {
-			p = connected(t, s, v, "three")
-			p.send(&codec.Subscribe{ID: 1, Subscriptions: list})
-			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(code)})
-			p.send(publication("a", ""), publication("$share/g/a", "x"))
-			p.expectNothing()
-		}
-	})
-}
-
 // What a client may have the server keep is not many times what it sends: a
 // filter of very many levels is refused, and a message on such a topic reaches
 // who is there but is not retained.
 func TestManyLevels(t *testing.T) {
-	most := strings.Repeat("/", maxLevels-1)
+	most := strings.Repeat("/", 127)
 	codes := map[mqttwire.Version]mqttwire.Reason{mqttwire.V31: 0, mqttwire.V311: mqttwire.UnspecifiedError, mqttwire.V50: mqttwire.TopicFilterInvalid}
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
 		simulate(t, Config{}, func(t *testing.T, s *Server) {

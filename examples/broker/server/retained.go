@@ -1,34 +1,50 @@
 package server
 
 import (
-	"bytes"
+	"sync"
+	"time"
 
+	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
-// maxLevels is how many levels a Topic Name or Topic Filter may have that the
-// server keeps: each takes it tens of bytes, and a client one.
-const maxLevels = 128
-
-func tooDeep(topic []byte) bool { return bytes.Count(topic, []byte("/")) >= maxLevels }
-
 // retained are the retained messages by Topic Name.
 type retained struct {
+	// mu is held while a message to be retained is stored and routed, and while
+	// a client subscribes: nobody gets it twice, or not at all. A client's lock
+	// comes after it.
+	mu       sync.Mutex
 	messages topicmatch.Names[*message]
 	stored   uint64 // how many ever were: numbers them
+	limit    int
 }
 
-// store keeps a copy of a message, or removes what its topic has where the
-// payload is empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]).
-func (r *retained) store(m *message) {
-	if len(m.payload) == 0 || tooDeep(m.topic) { // QoS 0 messages may be discarded at any time (3.1.1 §3.3.1.3)
-		r.messages.Delete(m.topic)
+// store keeps a message, or removes what its topic has where the payload is
+// empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]).
+func (r *retained) store(s *Server, pub *posting) {
+	if len(pub.payload) == 0 || tooDeep(pub.topic, s.config.MaxLevels) {
+		if _, had := r.messages.Delete(pub.topic); had {
+			s.journal.retain(&message{topic: pub.topic})
+		}
 		return
 	}
+	m := *pub.keep()
 	r.stored++
-	kept := m.clone()
-	kept.number = r.stored
-	r.messages.Set(m.topic, kept)
+	m.number = r.stored
+	r.messages.Set(m.topic, &m)
+	s.journal.retain(&m)
+	if m.expires {
+		time.AfterFunc(time.Duration(m.expiry)*time.Second, func() { r.remove(&m) })
+	}
+}
+
+// isFull reports whether a message cannot be retained for lack of room.
+func (r *retained) isFull(pub *posting) bool {
+	if r.limit <= 0 || len(pub.payload) == 0 || r.messages.Len() < r.limit {
+		return false
+	}
+	_, replaces := r.messages.Get(pub.topic)
+	return !replaces
 }
 
 // match returns what a filter matches of the messages up to a number.
@@ -51,7 +67,57 @@ func (r *retained) has(m *message) bool {
 
 // remove removes a message unless it has been replaced.
 func (r *retained) remove(m *message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.has(m) {
 		r.messages.Delete(m.topic)
 	}
+}
+
+// A backlog is the retained messages that a new subscription brings, sent as
+// fast as the client takes them.
+type backlog struct {
+	messages []*message
+	to       *recipient
+	level    qos.Level
+}
+
+type backlogState uint8
+
+const (
+	backlogDone  backlogState = iota
+	backlogWaits              // for an acknowledgement
+	backlogFull               // of the connection's buffer
+)
+
+// send sends what the client takes. One that is replaced or removed while it
+// waits is left out: the client gets what came in its place as it is published,
+// and nothing older after that.
+func (b *backlog) send(c *conn, now time.Duration) backlogState {
+	s, cl := c.server, c.client
+	for len(b.messages) > 0 {
+		if len(c.out) >= s.ahead {
+			return backlogFull
+		}
+		m := b.messages[0]
+		_, expired := m.waited(now)
+		if !expired && s.retained.has(m) && (cl.access == nil || cl.access.Receive(m.topic)) {
+			if !c.sendWaiting(delivery{m: m, to: b.to, level: min(b.level, m.level), retain: true}, now) {
+				return backlogWaits
+			}
+		}
+		b.messages = b.messages[1:]
+	}
+	return backlogDone
+}
+
+// keptBacklog returns what of the backlogs outlives a connection: messages above
+// QoS 0 are part of the session (3.1.1 §4.1, 5.0 §4.1).
+func keptBacklog(all []*backlog) (kept []*backlog) {
+	for _, b := range all {
+		if b.level > qos.AtMostOnce && len(b.messages) > 0 {
+			kept = append(kept, b)
+		}
+	}
+	return kept
 }

@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,42 +16,66 @@ import (
 )
 
 // A Server is a broker. Its methods may be called by many goroutines.
+//
+// Locks are taken in this order: that of the retained messages, a client's, one
+// of the rest.
 type Server struct {
-	config Config
+	config  Config
+	started time.Time
+	debug   bool // packets are logged
+	ahead   int  // bytes of messages above QoS 0 that are encoded ahead of a socket
 
-	// mu guards clients, joined and what is retained. Who holds it may be sure
-	// that no retained message is on its way, and that no one else subscribes.
-	mu       sync.RWMutex
-	clients  map[string]*client // who is connected, by Client Identifier
-	joined   uint64             // clients that ever were
-	retained retained
+	mu      sync.Mutex
+	clients map[string]*client // by Client Identifier
+	joined  uint64             // clients that ever were
 
+	retained      retained
 	subscriptions topicmatch.Index[*client, subscription]
-	lists         sync.Pool // of *[]match
+	interests     interests
+	turns         atomic.Uint64 // of Shared Subscriptions
+
+	workers sync.Pool // of *worker
+	buffers sync.Pool // of *[]byte
 
 	life      sync.Mutex
 	closing   bool
 	listeners map[net.Listener]struct{}
-	conns     map[*client]struct{} // those before their CONNECT too
+	conns     map[*conn]struct{} // those before their CONNECT too
 	running   sync.WaitGroup
+	ticker    *time.Timer
 
-	dropped atomic.Uint64
+	bans    bans
+	rates   rates
+	stats   stats
+	journal journal
 }
 
-// New returns a Server that serves nothing yet.
+// New returns a Server that serves nothing yet. What its Store has kept is not
+// there before [Server.Restore].
 func New(c Config) *Server {
-	return &Server{
+	s := &Server{
 		config:    c.withDefaults(),
+		started:   time.Now(),
 		clients:   make(map[string]*client),
-		lists:     sync.Pool{New: func() any { return new([]match) }},
 		listeners: make(map[net.Listener]struct{}),
-		conns:     make(map[*client]struct{}),
+		conns:     make(map[*conn]struct{}),
 	}
+	s.debug = s.config.Log.Enabled(context.Background(), slog.LevelDebug)
+	s.workers.New = func() any { return &worker{server: s, buf: make([]byte, workerBuffer)} }
+	s.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }
+	s.ahead = min(maxAhead, s.config.MaxQueue)
+	s.retained.limit = s.config.MaxRetained
+	s.bans.init(&s.config)
+	s.journal.store, s.journal.server = s.config.Store, s
+	return s
 }
+
+// now is the time since the server was made.
+func (s *Server) now() time.Duration { return time.Since(s.started) }
 
 // Dropped returns how many messages were not delivered because their reader
 // was slow or takes no packets of that size.
-func (s *Server) Dropped() uint64 { return s.dropped.Load() }
+func (s *Server) Dropped() uint64 { return uint64(s.stats.dropped.Load()) }
 
 // Serve accepts connections from l, which it closes, until Shutdown. It
 // returns nil then, else why l cannot accept.
@@ -60,11 +87,11 @@ func (s *Server) Serve(l net.Listener) error {
 	defer s.removeListener(l)
 	var pause time.Duration
 	for {
-		conn, err := l.Accept()
+		n, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = 0
-			if c := s.admit(conn); c != nil {
+			if c := s.take(n); c != nil {
 				go c.serve()
 			}
 		case s.isClosing():
@@ -80,24 +107,27 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // ServeConn serves one connection, which it closes, until it ends.
-func (s *Server) ServeConn(conn net.Conn) {
-	if c := s.admit(conn); c != nil {
+func (s *Server) ServeConn(n net.Conn) {
+	if c := s.take(n); c != nil {
 		c.serve()
 	}
 }
 
 // Shutdown closes the listeners, tells every client that the server is going
 // (in 5.0 with DISCONNECT 0x8B), and returns when all connections have ended.
-// Wills are not published. Connections that are still there when ctx ends are
-// cut, and Shutdown returns the error of ctx.
+// Wills are not published, and sessions stay in the Store. Connections that are
+// still there when ctx ends are cut, and Shutdown returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.life.Lock()
 	s.closing = true
+	if s.ticker != nil {
+		s.ticker.Stop()
+	}
 	for l := range s.listeners {
 		l.Close()
 	}
 	for c := range s.conns {
-		c.kick(mqttwire.ServerShuttingDown)
+		c.kick(mqttwire.ServerShuttingDown, "")
 	}
 	s.life.Unlock()
 
@@ -105,29 +135,59 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.life.Lock()
 		defer s.life.Unlock()
 		for c := range s.conns {
-			c.conn.Close()
+			c.lost.Store(true)
+			go c.net.Close() // which waits for who reads
 		}
 	})
 	defer cut()
 	s.running.Wait()
+	s.stopTimers()
+	s.journal.sync()
 	return ctx.Err()
 }
 
-// admit takes a connection in, or closes it and returns nil.
-func (s *Server) admit(conn net.Conn) *client {
-	c := newClient(s, conn)
+// all returns the clients there are.
+func (s *Server) all() []*client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.clients))
+}
+
+// stopTimers has the sessions that wait for nothing but time let go.
+func (s *Server) stopTimers() {
+	for _, cl := range s.all() {
+		cl.mu.Lock()
+		if cl.timer != nil {
+			cl.timer.Stop()
+		}
+		cl.mu.Unlock()
+	}
+}
+
+// take takes a connection in, or closes it and returns nil.
+func (s *Server) take(n net.Conn) *conn {
+	c := newConn(s, n)
 	s.life.Lock()
 	defer s.life.Unlock()
-	if s.closing {
-		conn.Close()
+	limit := s.config.MaxConnections
+	if s.closing || limit > 0 && len(s.conns) >= 2*limit {
+		n.Close()
 		return nil
+	}
+	switch {
+	case limit > 0 && len(s.conns) >= limit:
+		c.denied = mqttwire.ServerBusy
+	case !s.rates.allow(&s.config, c):
+		c.denied = mqttwire.ConnectionRateExceeded
 	}
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
+	s.stats.connections.Add(1)
+	s.startTicker()
 	return c
 }
 
-func (s *Server) dismiss(c *client) {
+func (s *Server) dismiss(c *conn) {
 	s.life.Lock()
 	delete(s.conns, c)
 	s.life.Unlock()
@@ -156,4 +216,22 @@ func (s *Server) removeListener(l net.Listener) {
 	delete(s.listeners, l)
 	s.life.Unlock()
 	s.running.Done()
+}
+
+// Recheck asks every RevocableAccess whether it is still good.
+func (s *Server) Recheck() {
+	for _, cl := range s.all() {
+		cl.mu.Lock()
+		c := cl.conn
+		var order Order
+		if access, ok := cl.access.(RevocableAccess); ok && c != nil {
+			order = access.Recheck()
+		}
+		cl.mu.Unlock()
+		if order.End != 0 {
+			w := s.worker()
+			c.obey(w, order)
+			w.finish()
+		}
+	}
 }

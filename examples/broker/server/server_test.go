@@ -93,23 +93,6 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// A server that goes while it accepts a client does not say so: there is no
-// DISCONNECT before a CONNACK (5.0 [MQTT-3.14.0-1]).
-func TestShutdownBeforeConnack(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer ours.Close()
-	s := New(Config{})
-	c := s.admit(theirs)
-	c.kick(mqttwire.ServerShuttingDown)
-	if end := c.accept(&codec.Connect{Version: mqttwire.V50, ClientID: []byte("c")}); end != nil {
-		t.Fatal(end)
-	}
-	if end := c.receive(); end.last != nil || !end.noWill {
-		t.Errorf("%+v", end)
-	}
-	theirs.Close()
-}
-
 // A Shutdown that runs out of time cuts who is left.
 func TestShutdownCut(t *testing.T) {
 	s, address := listen(t, Config{Linger: time.Hour})

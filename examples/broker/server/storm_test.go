@@ -16,9 +16,9 @@ import (
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// session returns a CONNECT with a will and what more a client says at once,
+// hello returns a CONNECT with a will and what more a client says at once,
 // without waiting for an answer.
-func session(t *testing.T, v mqttwire.Version, id string, more ...codec.Packet) []byte {
+func hello(t *testing.T, v mqttwire.Version, id string, more ...codec.Packet) []byte {
 	t.Helper()
 	b := encode(t, v, &codec.Connect{Version: v, CleanStart: true, ClientID: []byte(id), WillFlag: true,
 		Will: codec.Will{Topic: []byte("will/" + id), Payload: []byte("gone"), Retain: true}})
@@ -59,7 +59,7 @@ func TestCutAnywhere(t *testing.T) {
 			m := publicationAt("x/y", "2", qos.ExactlyOnce, 3)
 			said = append(said, m, m, &codec.Pubrel{ID: 3}, publicationAt("x/y", "3", qos.AtLeastOnce, 3))
 		}
-		b := session(t, v, "c", append(said, &codec.Pingreq{}, &codec.Disconnect{})...)
+		b := hello(t, v, "c", append(said, &codec.Pingreq{}, &codec.Disconnect{})...)
 		var want []byte
 		for _, size := range []int{len(b), 1, 3, 7} {
 			conn := dialRaw(t, address)
@@ -96,7 +96,7 @@ func TestBackAtOnce(t *testing.T) {
 	for i := range 300 {
 		v := versions[i%3]
 		conn := dialRaw(t, address)
-		conn.Write(session(t, v, "c"))
+		conn.Write(hello(t, v, "c"))
 		p := newPeer(t, conn, v)
 		p.receive()
 		p.send(&codec.Disconnect{})
@@ -118,10 +118,10 @@ func TestWillBeforeSuccessor(t *testing.T) {
 					for _, err := p.next(); err == nil; _, err = p.next() {
 					}
 				}()
-				p.write(session(t, v, "c", retainedPublication("will/c", "back")))
+				p.write(hello(t, v, "c", retainedPublication("will/c", "back")))
 				watcher.expect(publication("will/c", "back"))
 				next := pipe(t, s, v)
-				next.write(session(t, v, "c", retainedPublication("will/c", "again")))
+				next.write(hello(t, v, "c", retainedPublication("will/c", "again")))
 				next.receive()
 				watcher.expect(publication("will/c", "gone"), publication("will/c", "again"))
 				next.send(&codec.Disconnect{})
@@ -150,7 +150,7 @@ func TestLeavingWhileDropping(t *testing.T) {
 	})
 	for range 50 {
 		c := dialRaw(t, address)
-		c.Write(session(t, mqttwire.V311, "c", subscribeTo(t, "#", "x")))
+		c.Write(hello(t, mqttwire.V311, "c", subscribeTo(t, "#", "x")))
 		io.CopyN(io.Discard, c, 100)
 		c.Close()
 	}
@@ -170,7 +170,7 @@ func TestStorm(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(i)))
 			for range 150 {
 				conn := dialRaw(t, address)
-				b := session(t, versions[r.IntN(3)], fmt.Sprint(r.IntN(5)), subscribeTo(t, "#", "a/#", "+/+"), retainedPublication("a/b", "x"))
+				b := hello(t, versions[r.IntN(3)], fmt.Sprint(r.IntN(5)), subscribeTo(t, "#", "a/#", "+/+"), retainedPublication("a/b", "x"))
 				for range r.IntN(10) {
 					x := bytes.Clone(all[r.IntN(len(all))].Bytes())
 					if r.IntN(2) == 0 {
@@ -191,8 +191,8 @@ func TestStorm(t *testing.T) {
 	}
 	storm.Wait()
 	left := func() string {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.life.Lock()
 		defer s.life.Unlock()
 		// Serve, and who waits for it.

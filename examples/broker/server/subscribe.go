@@ -8,6 +8,7 @@ import (
 
 // A subscription is what a client asked for with a Topic Filter.
 type subscription struct {
+	share   *share // of a Shared Subscription
 	id      uint32 // Subscription Identifier, 0 for none
 	options codec.SubscriptionOptions
 }
@@ -15,120 +16,165 @@ type subscription struct {
 // A match is a subscription that a message matches, and whose it is.
 type match = topicmatch.Subscription[*client, subscription]
 
-func (c *client) handleSubscribe(p *codec.Subscribe) *ending {
-	ack := &codec.Suback{ID: p.ID}
-	var id uint32
-	if c.version == mqttwire.V50 {
-		id, _ = p.Properties.SubscriptionIdentifier()
-		for x := range p.Subscriptions.All() {
-			if topicmatch.IsShared(x.Filter) {
-				return c.disconnect(mqttwire.SharedSubscriptionsNotSupported, "SUBSCRIBE: shared subscriptions are not available") // 5.0 §3.2.2.3.13
-			}
-		}
-	}
-	// wants lists the subscriptions that retained messages are sent for.
+// subscribe answers a SUBSCRIBE: first the SUBACK, then the retained messages
+// it brings, and nothing that it lets through before.
+func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
+	s, cl := c.server, c.client
+	ack := codec.Suback{ID: p.ID}
+	id, _ := p.Properties.SubscriptionIdentifier()
 	type want struct {
 		filter []byte
-		match  [1]match
+		backlog
 	}
 	var wants []want
 
-	s := c.server
-	s.mu.Lock()
-	c.out.mu.Lock()                 // the SUBACK comes before what it lets through
-	newest := s.retained.stored     // later ones come as they are published
-	present := s.clients[c.id] == c // not taken over
+	s.retained.mu.Lock()
+	cl.mu.Lock()
+	newest := s.retained.stored // later ones come as they are published
 	for x := range p.Subscriptions.All() {
-		if topicmatch.IsShared(x.Filter) || tooDeep(x.Filter) {
-			ack.Codes = ack.Codes.Append(refusal(c.version))
+		code := c.grant(x)
+		if code.IsError() {
+			ack.Codes = ack.Codes.Append(c.sayable(code))
 			continue
 		}
-		sub := subscription{id, x.Options}
+		sub := subscription{id: id, options: x.Options&^3 | codec.SubscriptionOptions(code)}
 		if c.bridge {
 			sub.options |= codec.NoLocal | codec.RetainAsPublished // it wants no echo, and the flag as it was
 		}
-		existed := false
-		if present {
-			_, existed, _ = s.subscriptions.Subscribe(c, x.Filter, sub) // Decode has found the filter valid
+		shared := topicmatch.IsShared(x.Filter)
+		if shared {
+			sub.share = &share{string(x.Filter)}
+			sub.options &^= codec.NoLocal
 		}
+		_, existed, err := s.subscriptions.Subscribe(cl, x.Filter, sub)
+		if err != nil { // before 5.0, a filter that is no Shared Subscription after all
+			ack.Codes = ack.Codes.Append(c.sayable(mqttwire.TopicFilterInvalid))
+			continue
+		}
+		cl.noteSubscription(x.Filter, existed)
+		s.journal.subscribed(cl, x.Filter, sub)
 		handling := x.Options.RetainHandling()
-		if handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed {
-			wants = append(wants, want{x.Filter, [1]match{{Key: c, Value: sub}}})
+		if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
+			wants = append(wants, want{x.Filter, backlog{level: sub.options.QoS()}})
+			if id != 0 {
+				wants[len(wants)-1].to = &recipient{ids: []uint32{id}}
+			}
 		}
-		ack.Codes = ack.Codes.Append(mqttwire.GrantedQoS0)
+		ack.Codes = ack.Codes.Append(code)
 	}
-	end := c.replyLocked(ack)
-	c.out.mu.Unlock()
-	s.mu.Unlock()
-	c.trace("sent", ack)
-	if end != nil {
-		return end
+	out, err := c.machine.Suback(c.buffer(), &ack)
+	if c.out = out; err != nil {
+		cl.mu.Unlock()
+		s.retained.mu.Unlock()
+		c.disconnect(mqttwire.ImplementationSpecificError, "SUBACK: "+err.Error())
+		return
 	}
+	cl.mu.Unlock()
+	s.retained.mu.Unlock()
+	c.trace("sent", &ack)
+
 	for i := range wants {
-		w := &wants[i]
-		if !c.sendRetained(w.filter, w.match[:], newest) {
-			return c.stopped()
+		b := &wants[i].backlog
+		b.messages = s.retained.match(wants[i].filter, newest)
+		if len(b.messages) == 0 {
+			continue
 		}
+		cl.mu.Lock()
+		cl.backlog = append(cl.backlog, b)
+		w.acked = true // pump
+		cl.mu.Unlock()
 	}
-	return nil
 }
 
-// refusal returns how a filter is refused. In 3.1 nothing can be (3.1 §3.8).
-//
-// Before 5.0 a filter that starts with $share/ is one like any other, but the
-// index of subscriptions has no place for it: a server need not let clients use
-// topics that start with "$" (3.1.1 §4.7.2).
-func refusal(v mqttwire.Version) mqttwire.Reason {
-	switch v {
-	case mqttwire.V31:
+// grant judges a subscription: the QoS it gets, or why it gets none.
+func (c *conn) grant(x codec.Subscription) mqttwire.Reason {
+	s, cl := c.server, c.client
+	code := s.config.Grant(x)
+	switch {
+	case code.IsError():
+		return code
+	case tooDeep(x.Filter, s.config.MaxLevels):
+		return mqttwire.TopicFilterInvalid
+	case int(cl.subscribed.Load()) >= s.config.MaxSubscriptions:
+		if _, replaces := s.subscriptions.Get(cl, x.Filter); !replaces {
+			return mqttwire.QuotaExceeded
+		}
+	}
+	for _, filter := range s.config.RefusedFilters {
+		if string(x.Filter) == filter {
+			return mqttwire.UnspecifiedError
+		}
+	}
+	if cl.access != nil {
+		if why := cl.access.Subscribe(x.Filter); why.IsError() {
+			return why
+		}
+	}
+	return code
+}
+
+// sayable returns how a filter is refused: in 3.1 nothing can be (3.1 §3.8).
+func (c *conn) sayable(code mqttwire.Reason) mqttwire.Reason {
+	switch {
+	case c.machine.Version() == mqttwire.V31:
 		return mqttwire.GrantedQoS0
-	case mqttwire.V311:
-		return mqttwire.UnspecifiedError // 0x80, Failure
+	case !code.AllowedIn(mqttwire.SUBACK):
+		return mqttwire.UnspecifiedError
 	}
-	return mqttwire.TopicFilterInvalid
+	return code
 }
 
-// sendRetained sends the retained messages that a filter matches, as fast as
-// the client takes them. It returns false if the connection is to end.
-//
-// One that is replaced or removed while it waits is left out: the client gets
-// what came in its place as it is published, and nothing older after that.
-func (c *client) sendRetained(filter []byte, to []match, upTo uint64) bool {
-	s := c.server
-	for _, m := range s.retained.match(filter, upTo) {
-		if !c.out.wait() {
-			return false
-		}
-		waited, expired := m.waited()
-		if expired {
-			s.mu.Lock()
-			s.retained.remove(m)
-			s.mu.Unlock()
-			continue
-		}
-		if to[0].Value.options.NoLocal() && m.from == c.id {
-			continue
-		}
-		s.mu.RLock()
-		if s.retained.has(m) && !c.out.publish(m, true, to, waited) {
-			s.dropped.Add(1)
-		}
-		s.mu.RUnlock()
-	}
-	return true
-}
-
-func (c *client) handleUnsubscribe(p *codec.Unsubscribe) *ending {
-	ack := &codec.Unsuback{ID: p.ID}
+func (c *conn) unsubscribe(p *codec.Unsubscribe) {
+	s, cl := c.server, c.client
+	ack := codec.Unsuback{ID: p.ID}
+	cl.mu.Lock()
 	for filter := range p.Filters.All() {
-		_, existed := c.server.subscriptions.Unsubscribe(c, filter)
-		switch {
-		case c.version != mqttwire.V50: // UNSUBACK has no codes
-		case existed:
-			ack.Codes = ack.Codes.Append(mqttwire.Success)
-		default:
-			ack.Codes = ack.Codes.Append(mqttwire.NoSubscriptionExisted)
+		code := mqttwire.NoSubscriptionExisted
+		if _, existed := s.subscriptions.Unsubscribe(cl, filter); existed {
+			code = mqttwire.Success
+			cl.noteUnsubscription(filter)
+			s.journal.unsubscribed(cl, filter)
 		}
+		ack.Codes = ack.Codes.Append(code)
 	}
-	return c.reply(ack)
+	out, err := c.machine.Unsuback(c.buffer(), &ack)
+	c.out = out
+	cl.mu.Unlock()
+	if err != nil {
+		c.disconnect(mqttwire.ImplementationSpecificError, "UNSUBACK: "+err.Error())
+	}
+	c.trace("sent", &ack)
+}
+
+// noteSubscription counts a subscription, unless it existed before.
+func (cl *client) noteSubscription(filter []byte, existed bool) {
+	if existed {
+		return
+	}
+	cl.subscribed.Add(1)
+	if cl.server.config.Router != nil {
+		if cl.filters == nil {
+			cl.filters = make(map[string]struct{})
+		}
+		cl.filters[string(filter)] = struct{}{}
+		cl.server.interest(filter, 1)
+	}
+}
+
+func (cl *client) noteUnsubscription(filter []byte) {
+	cl.subscribed.Add(-1)
+	if cl.server.config.Router != nil {
+		delete(cl.filters, string(filter))
+		cl.server.interest(filter, -1)
+	}
+}
+
+// unsubscribeAll ends all subscriptions of a client.
+func (s *Server) unsubscribeAll(cl *client) {
+	s.subscriptions.UnsubscribeAll(cl)
+	cl.subscribed.Store(0)
+	for filter := range cl.filters {
+		s.interest([]byte(filter), -1)
+	}
+	cl.filters = nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/session"
 	"github.com/mqttwire/mqttwire/testdata"
 )
 
@@ -47,7 +48,7 @@ func askedVersion(b []byte) mqttwire.Version {
 // Every packet that a client may not send is answered as its vector says, and
 // ends the connection.
 func TestInvalidVectors(t *testing.T) {
-	config := Config{MaxPacketSize: codec.MaxPacketSize} // no vector is about ours
+	config := withOptions(func(o *session.ServerOptions) { o.MaximumPacketSize = codec.MaxPacketSize }) // no vector is about ours
 	for _, v := range vectors(t) {
 		first := strings.HasPrefix(v.Name, "connect/")
 		if v.Valid() || v.From == "server" || first && askedVersion(v.Bytes()) == 0 {

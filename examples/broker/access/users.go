@@ -1,0 +1,107 @@
+package access
+
+import (
+	"crypto/subtle"
+	"strings"
+)
+
+// Users are the users of a file, with the hashes of their passwords. They
+// cannot be changed and are safe for concurrent use. The zero Users has none.
+type Users struct {
+	byName     map[string]user
+	iterations int // of the user who has the most
+}
+
+type user struct {
+	hash
+	locked bool
+}
+
+// nobody has a hash that no password is known for.
+var nobody = user{hash: hash{salt: make([]byte, saltSize)}}
+
+// ParseUsers reads a users file, whose format is described at the top. Line is
+// the number of the line that an error is about: [ErrLine], [ErrName],
+// [ErrHash], [ErrIterations] or [ErrTwice].
+func ParseUsers(file []byte) (users *Users, line int, err error) {
+	users = &Users{byName: map[string]user{}}
+	for line, text := range entries(file) {
+		// A hash has no colon: with the last one, a name that has one is
+		// found to be at fault, and not the hash.
+		colon := strings.LastIndexByte(text, ':')
+		if colon < 0 {
+			return nil, line, ErrLine
+		}
+		name := text[:colon]
+		if !validName(name) {
+			return nil, line, ErrName
+		}
+		text, locked := strings.CutPrefix(text[colon+1:], "!")
+		h, err := parseHash(text)
+		if err != nil {
+			return nil, line, err
+		}
+		if _, twice := users.byName[name]; twice {
+			return nil, line, ErrTwice
+		}
+		users.byName[name] = user{h, locked}
+		users.iterations = max(users.iterations, h.iterations)
+	}
+	return users, 0, nil
+}
+
+// Len returns the number of users, the locked included.
+func (u *Users) Len() int { return len(u.byName) }
+
+// Check says what a user name and a password are worth. Neither is kept.
+//
+// That takes a while on purpose, with DefaultIterations about a tenth of a
+// second, and the same for every user and for none: as many iterations as the
+// user with the most has, so the time does not tell who is a user. All Users of
+// the program together compute one hash for every two processors at once; the
+// others wait, and where 32 for each of these do already, Check returns [Busy]
+// without looking.
+func (u *Users) Check(name string, password []byte) Result {
+	return u.check(processors, name, password)
+}
+
+func (u *Users) check(g gate, name string, password []byte) Result {
+	if !g.enter() {
+		return Busy
+	}
+	defer g.leave()
+	who, known, rest := u.work(name)
+	key, err := derive(password, who.salt, who.iterations)
+	if rest > 0 && err == nil {
+		_, err = derive(password, who.salt, rest)
+	}
+	right := subtle.ConstantTimeCompare(key[:], who.key[:]) == 1
+	switch { // all the work is done
+	case !known:
+		return Unknown
+	case !right || err != nil || endsWithZero(password):
+		return Wrong
+	case who.locked:
+		return Locked
+	}
+	return OK
+}
+
+// work returns whose hash to compute, and how many iterations to spend besides,
+// the sum of both being the same for everyone.
+func (u *Users) work(name string) (who user, known bool, rest int) {
+	if who, known = u.byName[name]; known {
+		return who, true, u.iterations - who.iterations
+	}
+	who = nobody
+	if who.iterations = u.iterations; who.iterations == 0 {
+		who.iterations = DefaultIterations
+	}
+	return who, false, 0
+}
+
+// String returns "[users redacted]".
+func (u Users) String() string { return "[users redacted]" }
+
+// GoString returns the same, for %#v.
+func (u Users) GoString() string { return u.String() }

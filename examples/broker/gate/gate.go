@@ -1,0 +1,188 @@
+// Package gate is who may connect to the broker and what they may do there, as
+// its flags say: users and their passwords, client certificates, access lists
+// (package access), and tokens (package tokenauth). It is the
+// server.Authenticator of the broker.
+package gate
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/examples/broker/access"
+	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/tokenauth"
+	"github.com/mqttwire/mqttwire/tokenauth/hmactoken"
+)
+
+// Files name what a Gate is made of. An empty name is none.
+type Files struct {
+	Users       string // as access.ParseUsers reads it
+	ACL         string // as access.ParseACL reads it
+	TokenKeys   string // as hmactoken.ParseKeys reads it
+	Revocations string // as hmactoken.ParseRevocations reads it
+}
+
+// A Gate judges clients. It is safe for concurrent use.
+type Gate struct {
+	// Anonymous lets clients in that give no user name and no certificate.
+	Anonymous bool
+	// CertificateNames takes the Common Name of a client's certificate for its
+	// user name, which needs no password then.
+	CertificateNames bool
+	// Ahead is how long before a token expires its client is told; 0 is what
+	// tokenauth.Session thinks fit.
+	Ahead time.Duration
+
+	files    Files
+	users    atomic.Pointer[access.Users]
+	acl      atomic.Pointer[access.ACL]
+	verifier hmactoken.Verifier
+	read     [4]time.Time // when each file was changed, as it was read
+}
+
+// Open reads the files. Its errors name the file and the line, and nothing of
+// what stands there.
+func Open(f Files) (*Gate, error) {
+	g := &Gate{files: f}
+	if _, err := g.Reload(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Reload reads the files that have changed, and reports whether there were any.
+// With an error what was read before stays in force. It is not to be called by
+// several goroutines at once. After a change call Recheck of the server.
+func (g *Gate) Reload() (changed bool, err error) {
+	names := [...]string{g.files.Users, g.files.ACL, g.files.TokenKeys, g.files.Revocations}
+	var read [4]time.Time
+	var content [4][]byte
+	for i, name := range names {
+		if name == "" {
+			continue
+		}
+		info, err := os.Stat(name)
+		if i == 3 && errors.Is(err, fs.ErrNotExist) {
+			continue // nothing has been revoked yet
+		}
+		if err != nil {
+			return false, err
+		}
+		if read[i] = info.ModTime(); !read[i].Equal(g.read[i]) {
+			changed = true
+		}
+		if content[i], err = os.ReadFile(name); err != nil {
+			return false, err
+		}
+	}
+	if !changed && read == g.read {
+		return false, nil
+	}
+	var users *access.Users
+	var acl *access.ACL
+	if names[0] != "" {
+		var line int
+		if users, line, err = access.ParseUsers(content[0]); err != nil {
+			return false, inLine(names[0], line, err)
+		}
+	}
+	if names[1] != "" {
+		var line int
+		if acl, line, err = access.ParseACL(content[1]); err != nil {
+			return false, inLine(names[1], line, err)
+		}
+	}
+	if names[2] != "" {
+		keys, line, err := hmactoken.ParseKeys(content[2])
+		if err != nil {
+			return false, inLine(names[2], line, err)
+		}
+		revoked, line, err := hmactoken.ParseRevocations(content[3])
+		if err != nil {
+			return false, inLine(names[3], line, err)
+		}
+		g.verifier.Load(keys, revoked)
+	}
+	g.users.Store(users)
+	g.acl.Store(acl)
+	g.read = read
+	return true, nil
+}
+
+func inLine(name string, line int, err error) error {
+	return fmt.Errorf("%s:%d: %w", name, line, err)
+}
+
+// Authenticate implements server.Authenticator.
+func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, connack.Code, string) {
+	if g.files.TokenKeys != "" && p.UserNameFlag {
+		t := &tokenAccess{version: who.Version}
+		t.session.Ahead = g.Ahead
+		request := tokenauth.Connect{Version: who.Version, UserName: p.UserName, Password: p.Password}
+		if p.WillFlag {
+			request.WillTopic = p.Will.Topic
+		}
+		switch code, err := t.session.Connect(time.Now(), &g.verifier, request); {
+		case err == nil:
+			return t, connack.Success, ""
+		case !errors.Is(err, tokenauth.ErrNotToken):
+			code, _ := code.In(mqttwire.V50)
+			return nil, code, err.Error()
+		}
+	}
+	name := ""
+	switch {
+	case g.CertificateNames && who.Certificate != nil:
+		name = who.Certificate.Subject.CommonName
+	case p.UserNameFlag && g.users.Load() != nil:
+		name = string(p.UserName)
+		switch g.users.Load().Check(name, p.Password) {
+		case access.OK:
+		case access.Locked:
+			return nil, connack.NotAuthorized, "the user is locked"
+		case access.Busy:
+			return nil, connack.ServerBusy, "too many passwords to check"
+		default:
+			return nil, connack.BadUserNameOrPassword, "bad user name or password"
+		}
+	case g.Anonymous:
+		// A user name that nobody checks gives no rights.
+	default:
+		return nil, connack.NotAuthorized, "anonymous clients are not let in"
+	}
+	who.UserName = name
+	if g.acl.Load() == nil {
+		return nil, connack.Success, ""
+	}
+	return &aclAccess{gate: g, user: name, client: who.ClientID}, connack.Success, ""
+}
+
+// TLS returns what a listener needs to know of certificates: the server's own,
+// and, unless it is "", the file of who signs those of clients, which they must
+// have where required.
+func TLS(certificate, key, clientCA string, required bool) (*tls.Config, error) {
+	own, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
+	if clientCA == "" {
+		return c, nil
+	}
+	if c.ClientCAs, err = pool(clientCA); err != nil {
+		return nil, err
+	}
+	c.ClientAuth = tls.VerifyClientCertIfGiven
+	if required {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c, nil
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+)
+
+// Bans say after how many offences an address or Client Identifier is banned.
+type Bans struct {
+	// Credentials and Malformed are how many refused credentials, and how many
+	// connections ended for a packet that breaks the standard, within Window
+	// get an address and a Client Identifier banned. 0: never.
+	Credentials, Malformed int
+	// Window is how long an offence counts, For how long a ban lasts. Defaults
+	// one minute, ten minutes.
+	Window, For time.Duration
+}
+
+// bans counts offences. It remembers no more than maxOffenders at a time, so
+// that who comes from many addresses cannot fill the memory.
+type bans struct {
+	mu     sync.Mutex
+	config *Config
+	known  map[offender]*record
+}
+
+const maxOffenders = 10_000
+
+// An offender is an address or a Client Identifier.
+type offender struct {
+	client bool
+	name   string
+}
+
+type record struct {
+	since                  time.Time // the first offence that counts
+	credentials, malformed int
+	until                  time.Time // of a ban
+}
+
+func (b *bans) init(c *Config) {
+	defaultTo(&c.Bans.Window, time.Minute)
+	defaultTo(&c.Bans.For, 10*time.Minute)
+	b.config, b.known = c, make(map[offender]*record)
+}
+
+func (b *bans) active() bool { return b.config.Bans.Credentials > 0 || b.config.Bans.Malformed > 0 }
+
+// offenders are who a connection stands for.
+func offenders(c *conn) []offender {
+	all := []offender{{false, host(c.who.Address)}}
+	if c.who.ClientID != "" && !c.assigned {
+		all = append(all, offender{true, c.who.ClientID})
+	}
+	return all
+}
+
+func host(a net.Addr) string {
+	if h, _, err := net.SplitHostPort(a.String()); err == nil {
+		return h
+	}
+	return a.String()
+}
+
+// judge returns Banned where a connection is.
+func (b *bans) judge(c *conn) mqttwire.Reason {
+	if !b.active() {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range offenders(c) {
+		if r := b.known[o]; r != nil && time.Now().Before(r.until) {
+			return mqttwire.Banned
+		}
+	}
+	return 0
+}
+
+func (b *bans) credentials(c *conn) {
+	if b.config.Bans.Credentials > 0 {
+		b.note(c, func(r *record) bool { r.credentials++; return r.credentials >= b.config.Bans.Credentials })
+	}
+}
+
+func (b *bans) malformed(c *conn) {
+	if b.config.Bans.Malformed > 0 {
+		b.note(c, func(r *record) bool { r.malformed++; return r.malformed >= b.config.Bans.Malformed })
+	}
+}
+
+func (b *bans) note(c *conn, enough func(*record) bool) {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range offenders(c) {
+		r := b.known[o]
+		if r == nil || now.Sub(r.since) > b.config.Bans.Window && now.After(r.until) {
+			b.makeRoom(now)
+			r = &record{since: now}
+			b.known[o] = r
+		}
+		if enough(r) && now.After(r.until) {
+			r.until = now.Add(b.config.Bans.For)
+			c.log(slog.LevelWarn, "banned", "who", o.name, "for", b.config.Bans.For, "credentials", r.credentials, "malformed", r.malformed)
+		}
+	}
+}
+
+// makeRoom forgets what does not count any more, and if need be anything.
+func (b *bans) makeRoom(now time.Time) {
+	if len(b.known) < maxOffenders {
+		return
+	}
+	for o, r := range b.known {
+		if now.Sub(r.since) > b.config.Bans.Window && now.After(r.until) {
+			delete(b.known, o)
+		}
+	}
+	for o := range b.known {
+		if len(b.known) < maxOffenders {
+			break
+		}
+		delete(b.known, o)
+	}
+}
+
+// rates limits how many connections an address may open: a bucket each, of two
+// seconds' worth.
+type rates struct {
+	buckets map[string]*bucket
+}
+
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+// allow is called under the lock of the connections.
+func (r *rates) allow(config *Config, c *conn) bool {
+	if config.ConnectRate <= 0 {
+		return true
+	}
+	if r.buckets == nil {
+		r.buckets = make(map[string]*bucket)
+	}
+	now, rate := time.Now(), float64(config.ConnectRate)
+	if len(r.buckets) >= maxOffenders {
+		for a, b := range r.buckets {
+			if now.Sub(b.at) > 2*time.Second || len(r.buckets) > 2*maxOffenders {
+				delete(r.buckets, a)
+			}
+		}
+	}
+	name := host(c.who.Address)
+	b := r.buckets[name]
+	if b == nil {
+		b = &bucket{2 * rate, now}
+		r.buckets[name] = b
+	}
+	b.left = min(2*rate, b.left+now.Sub(b.at).Seconds()*rate)
+	b.at = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}

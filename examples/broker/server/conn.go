@@ -1,0 +1,294 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+const v5 = mqttwire.V50
+
+// A conn is a network connection. One goroutine reads from it and owns it. What
+// is below mu is shared with those who have messages for it, once it has a
+// client, and guarded by the client's mu then.
+type conn struct {
+	server *Server
+	net    net.Conn
+	raw    syscall.RawConn // nil where it takes no non-blocking I/O
+	write  func(fd uintptr) bool
+	framer codec.Framer
+	client *client // set once
+	who    Peer
+	denied mqttwire.Reason // the CONNECT is refused with it, whatever it says
+	armed  time.Duration   // when the read deadline is, 0 for none
+
+	exchange Exchange // enhanced authentication that goes on
+
+	bridge   bool   // it says that it is another broker's
+	assigned bool   // the Client Identifier is the server's
+	method   string // Authentication Method
+	asked    asked
+
+	kicked   atomic.Uint32          // why another goroutine wants it to end
+	why      atomic.Pointer[string] // the same in words
+	lost     atomic.Bool            // a write has failed
+	stop     chan struct{}          // closed when it is kicked
+	left     chan struct{}          // closed when it has let its client go
+	draining bool                   // what had come before it was kicked is handled
+	linger   bool                   // the server ends it, and may have said why
+
+	// mu
+	machine  session.Server
+	out      []byte  // to be written
+	box      *[]byte // the memory of out goes back here
+	rest     []byte  // what a write attempt has left, with the writer
+	writing  bool
+	touched  bool          // a worker will flush it
+	aliases  bool          // it takes Topic Aliases
+	progress chan struct{} // closed when something was written, nil if nobody waits
+	dropped  uint64
+	ending   string // why it ends, for the log
+	access   *time.Timer
+}
+
+func newConn(s *Server, n net.Conn) *conn {
+	c := &conn{server: s, net: n, stop: make(chan struct{}), left: make(chan struct{})}
+	c.who.Address = n.RemoteAddr()
+	c.raw = rawConn(n)
+	c.machine.Open(&s.config.ServerOptions, s.now())
+	c.framer.Rules, c.framer.MaxSize = c.machine.Rules(), c.machine.MaxSize()
+	return c
+}
+
+func (c *conn) lock() {
+	if c.client != nil {
+		c.client.mu.Lock()
+	}
+}
+
+func (c *conn) unlock() {
+	if c.client != nil {
+		c.client.mu.Unlock()
+	}
+}
+
+// buffer returns what is to be written, to be appended to.
+func (c *conn) buffer() []byte {
+	if c.out == nil {
+		c.box = c.server.buffers.Get().(*[]byte)
+		c.out = (*c.box)[:0]
+	}
+	return c.out
+}
+
+// serve reads from the connection until it ends.
+func (c *conn) serve() {
+	s := c.server
+	defer s.dismiss(c)
+	c.arm()
+	for c.ending == "" {
+		c.interrupted(c.receive())
+	}
+	c.leave()
+	c.close()
+}
+
+// interrupted handles why nothing more was read.
+func (c *conn) interrupted(err error) {
+	why := mqttwire.Reason(c.kicked.Load())
+	switch {
+	case c.ending != "":
+	case c.lost.Load():
+		c.ending = "connection lost while writing"
+	case why != 0:
+		if why == mqttwire.SessionTakenOver {
+			c.drain() // a DISCONNECT may have come before the other's CONNECT
+		}
+		if c.ending == "" {
+			text := ""
+			if t := c.why.Load(); t != nil {
+				text = *t
+			}
+			c.disconnect(why, text)
+		}
+	case err == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.poll()
+	case err == io.EOF:
+		c.ending = "closed by the client"
+	default:
+		c.ending = err.Error()
+	}
+}
+
+// poll does what is due by time.
+func (c *conn) poll() {
+	now := c.server.now()
+	c.lock()
+	for {
+		out, ev, err := c.machine.Poll(c.buffer(), now)
+		c.out = out
+		if err != nil {
+			c.ending, c.linger = err.Error(), true
+		}
+		if ev.Kind != session.Resend {
+			break
+		}
+		c.resend(ev, now)
+	}
+	c.unlock()
+	c.flush()
+	c.arm()
+}
+
+// arm sets the read deadline to when the machine wants to be polled. One that
+// comes earlier is left where it is: most packets move the moment.
+func (c *conn) arm() {
+	c.lock()
+	at, ok := c.machine.Deadline()
+	c.unlock()
+	now := c.server.now()
+	switch {
+	case c.armed > now && (!ok || c.armed <= at):
+		return
+	case !ok:
+		at = 0
+	}
+	c.armed = at
+	if at == 0 {
+		c.net.SetReadDeadline(time.Time{})
+	} else {
+		c.net.SetReadDeadline(time.Now().Add(at - now))
+	}
+	if c.interruptedBy() {
+		c.wake()
+	}
+}
+
+// interruptedBy reports whether another goroutine wants the reader to stop.
+func (c *conn) interruptedBy() bool { return c.kicked.Load() != 0 && !c.draining || c.lost.Load() }
+
+// wake has the reader stop reading.
+func (c *conn) wake() { c.net.SetReadDeadline(time.Unix(1, 0)) }
+
+// kick has the connection end, with a DISCONNECT in 5.0. The client's lock may
+// be held or not.
+func (c *conn) kick(why mqttwire.Reason, text string) {
+	if text != "" {
+		c.why.CompareAndSwap(nil, &text)
+	}
+	if c.kicked.CompareAndSwap(0, uint32(why)) {
+		close(c.stop)
+		c.wake()
+	}
+}
+
+// disconnect ends the connection for a reason of its own.
+func (c *conn) disconnect(why mqttwire.Reason, text string) {
+	c.lock()
+	defer c.unlock()
+	if text == "" {
+		text = why.String()
+	}
+	c.ending, c.linger = text, true
+	if c.machine.Phase() == session.Connecting {
+		c.refuseLocked(why, text)
+		return
+	}
+	if c.out, _ = c.machine.Disconnect(c.buffer(), why, c.say(text)); why == mqttwire.ServerShuttingDown {
+		c.dropWill()
+	}
+}
+
+// dropWill removes the will of the connection: a server that goes is no news of
+// its clients.
+func (c *conn) dropWill() {
+	if c.client != nil {
+		c.client.setWill(nil, false)
+	}
+}
+
+// say returns a Reason String. Whether it is sent is the session's business.
+func (c *conn) say(text string) codec.Properties {
+	if c.machine.Version() != v5 || text == "" {
+		return codec.Properties{}
+	}
+	return codec.AppendReasonString(codec.Properties{}, text)
+}
+
+// leave takes the client off the connection.
+func (c *conn) leave() {
+	defer close(c.left)
+	cl := c.client
+	if cl == nil {
+		c.log(slog.LevelInfo, "not connected", "why", c.ending)
+		return
+	}
+	cl.mu.Lock()
+	if c.access != nil {
+		c.access.Stop()
+	}
+	now := c.server.now()
+	c.machine.Close(now)
+	cl.conn = nil
+	cl.online.Store(false)
+	cl.flight.compact()
+	cl.backlog = keptBacklog(cl.backlog)
+	a := cl.settle(now)
+	if !cl.gone {
+		cl.server.journal.session(cl, now)
+	}
+	dropped := c.dropped
+	cl.mu.Unlock()
+	c.server.stats.connected.Add(-1)
+	cl.finish(a)
+	c.log(slog.LevelInfo, "disconnected", "client", cl.id, "why", c.ending, "dropped", dropped)
+}
+
+// close writes what is left and closes the connection: its own direction first,
+// so that what the client is still sending cannot reset the connection before
+// the client has read why it ends.
+func (c *conn) close() {
+	defer c.net.Close()
+	c.finishWriting()
+	if !c.linger || c.lost.Load() {
+		return
+	}
+	c.net.SetReadDeadline(time.Now().Add(c.server.config.Linger))
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		io.Copy(io.Discard, c.net)
+	}
+}
+
+func (c *conn) log(level slog.Level, text string, args ...any) {
+	log := c.server.config.Log
+	if log.Enabled(context.Background(), level) {
+		log.Log(context.Background(), level, text, append(args, "from", c.who.Address)...)
+	}
+}
+
+func (c *conn) trace(what string, p codec.Packet) {
+	if c.server.debug {
+		c.log(slog.LevelDebug, what, "client", c.who.ClientID, "packet", p.String())
+	}
+}
+
+// certificate remembers who the client is by its certificate.
+func (c *conn) certificate() {
+	if t, ok := c.net.(*tls.Conn); ok {
+		if chain := t.ConnectionState().VerifiedChains; len(chain) > 0 {
+			c.who.Certificate = chain[0][0]
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// How messages leave. The client's lock is held throughout.
+
+// sendFirst sends a publication to the client for the first time: as it was
+// encoded for all, where nothing is different for this one.
+func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, to *recipient) error {
+	if c.machine.Phase() != session.Connected {
+		return mqttwire.ErrNotConnected
+	}
+	cl := c.client
+	var d delivery
+	var token uint64
+	if level != qos.AtMostOnce {
+		if c.machine.Quota() == 0 {
+			return mqttwire.ErrSendQuota
+		}
+		if !cl.volatile || to != nil && to.share != nil {
+			d = delivery{m: pub.keep(), to: to.clone(), level: level, retain: retain}
+			token = cl.flight.next()
+		}
+	}
+	var a qos.Action
+	var err error
+	if c.aliases || to != nil && len(to.ids) > 0 {
+		p := codec.Publish{Topic: pub.topic, Payload: pub.payload, QoS: level, Retain: retain}
+		if c.machine.Version() == v5 {
+			var ids []uint32
+			if to != nil {
+				ids = to.ids
+			}
+			p.Properties = propertiesAfter(pub.properties, 0, ids, w.scratch)
+			if len(ids) > 0 {
+				w.scratch = p.Properties
+			}
+		}
+		c.out, a, err = c.machine.Publish(c.buffer(), &p, token, w.now)
+	} else {
+		a, err = c.sendEncoded(pub, level, retain, token, w.now)
+	}
+	if err != nil {
+		return err
+	}
+	c.sent(token, &d, a)
+	w.messagesOut++
+	w.touch(c)
+	return nil
+}
+
+// sendEncoded copies the encoded PUBLISH and writes what is this client's.
+func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uint64, now time.Duration) (qos.Action, error) {
+	e := pub.encode(codec.Rules{Version: c.machine.Version(), From: mqttwire.Server}, level > qos.AtMostOnce)
+	if e == nil {
+		return qos.Action{}, mqttwire.ErrPacketTooLarge
+	}
+	a, err := c.machine.Reserve(level, retain, len(e.b), token, now)
+	if err != nil {
+		return a, err
+	}
+	start := len(c.buffer())
+	c.out = append(c.out, e.b...)
+	first := byte(mqttwire.PUBLISH)<<4 | byte(level)<<1
+	if retain {
+		first |= 1
+	}
+	c.out[start] = first
+	if level > qos.AtMostOnce {
+		binary.BigEndian.PutUint16(c.out[start+e.id:], a.ID)
+	}
+	return a, nil
+}
+
+// sent notes a message that has been sent.
+func (c *conn) sent(token uint64, d *delivery, a qos.Action) {
+	if token == 0 {
+		return
+	}
+	c.server.journal.sent(c.client, d, a)
+	c.client.flight.put(*d)
+}
+
+// sendWaiting sends a delivery from the queue. It reports false where it has to
+// go on waiting.
+func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
+	cl := c.client
+	token := uint64(0)
+	if d.level > qos.AtMostOnce && (!cl.volatile || d.shared()) {
+		token = cl.flight.next()
+	}
+	p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
+	out, a, err := c.machine.Publish(c.buffer(), &p, token, now)
+	c.out = out
+	switch err {
+	case nil:
+		c.sent(token, &d, a)
+		c.server.stats.messagesOut.Add(1)
+		return true
+	case mqttwire.ErrSendQuota, mqttwire.ErrResuming, mqttwire.ErrPacketIDsExhausted, mqttwire.ErrNotConnected:
+		return false
+	}
+	c.server.journal.unqueued(cl, &d)
+	c.server.stats.dropped.Add(1)
+	return true // the client takes no such packet: as if delivered [MQTT-3.1.2-25]
+}
+
+// resend answers a Resend event: the message goes again as it went, but for the
+// time it has waited.
+func (c *conn) resend(ev session.Event, now time.Duration) {
+	d := c.client.flight.get(ev.Token)
+	if d == nil || d.m == nil {
+		c.out, _ = c.machine.Resend(c.buffer(), ev, nil)
+		return
+	}
+	p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
+	out, err := c.machine.Resend(c.buffer(), ev, &p)
+	c.out = out
+	if err != nil { // this connection cannot carry it: it is done
+		ev.Journal = qos.Forget
+		c.server.journal.acknowledged(c.client, d, ev)
+		c.client.flight.remove(ev.Token)
+		c.server.stats.dropped.Add(1)
+		return
+	}
+	c.server.stats.messagesOut.Add(1)
+}
+
+// acknowledged takes note of what became of a message.
+func (c *conn) acknowledged(ev session.Event) {
+	cl := c.client
+	d := cl.flight.get(ev.Token)
+	if d == nil {
+		return
+	}
+	cl.server.journal.acknowledged(cl, d, ev)
+	if ev.Kind == session.Released {
+		d.m = nil // the receiver has it
+	} else {
+		cl.flight.remove(ev.Token)
+	}
+}

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"io"
+	"runtime"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// receive reads and handles what comes until the connection ends, or returns
+// why nothing can be read now. A connection that waits holds no buffer.
+func (c *conn) receive() error {
+	if c.raw != nil {
+		return c.receiveRaw()
+	}
+	for c.ending == "" {
+		n, err := c.net.Read(c.framer.Buffer())
+		if n == 0 && err != nil {
+			return err
+		}
+		w := c.server.worker()
+		c.received(w, n)
+		w.finish()
+		if c.interruptedBy() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// readable reads and handles what there is, without waiting. It reports false
+// where more may come.
+func (c *conn) readable(read func([]byte) (n int, wait bool, err error), failed *error) bool {
+	w := c.server.worker()
+	defer w.finish()
+	for {
+		c.framer.Use(w.buf)
+		n, wait, err := read(c.framer.Buffer())
+		if wait {
+			c.park(w)
+			return false
+		}
+		if n == 0 {
+			if err == nil {
+				err = io.EOF
+			}
+			*failed = err
+			c.park(w)
+			return true
+		}
+		w.renew()
+		c.received(w, n)
+		if c.ending != "" || c.interruptedBy() {
+			c.park(w)
+			return true
+		}
+		w.flush()
+	}
+}
+
+// park gives the framer's buffer back, and keeps what is in it.
+func (c *conn) park(w *worker) {
+	if c.framer.Buffered() > 0 {
+		c.framer.Detach()
+		return
+	}
+	if b := c.framer.Release(); cap(b) > cap(w.buf) && cap(b) <= maxWorkerBuffer {
+		w.buf = b // large packets come here
+	}
+}
+
+// received handles what has come, and has it answered.
+func (c *conn) received(w *worker, n int) {
+	c.framer.Filled(n)
+	w.bytesIn += n
+	for c.ending == "" && !c.interruptedBy() {
+		h, body, ok, err := c.framer.Next()
+		if c.machine.Phase() == session.Opened && h.Type != mqttwire.CONNECT && (ok || err != nil || c.framer.Buffered() > 0) {
+			c.ending = mqttwire.ErrConnectFirst.Error() // [MQTT-3.1.0-1]: known by the first byte
+			c.server.bans.malformed(c)
+			return
+		}
+		if err != nil {
+			c.fail(h.Type, err)
+			break
+		}
+		if !ok {
+			break
+		}
+		w.packetsIn++
+		c.handle(w, h, body)
+		if !c.roomy() {
+			w.flush()
+			c.await()
+		}
+	}
+	c.lock()
+	if cl := c.client; cl != nil && w.acked {
+		cl.pump(w.now)
+	}
+	w.acked = false
+	if len(c.out) == 0 {
+		c.recycle(c.take())
+	}
+	w.touch(c)
+	c.unlock()
+}
+
+// roomy reports whether the client reads what it asks for.
+func (c *conn) roomy() bool {
+	c.lock()
+	defer c.unlock()
+	return len(c.out) < c.server.config.MaxQueue+c.server.ahead
+}
+
+// await waits until the client has read something, so that one that does not
+// read is not read from.
+func (c *conn) await() {
+	for !c.interruptedBy() && !c.roomy() {
+		c.waitProgress(c.stop)
+	}
+}
+
+// fail ends the connection for what could not be framed.
+func (c *conn) fail(t mqttwire.PacketType, err error) {
+	c.lock()
+	c.out = c.machine.Fail(c.buffer(), t, err)
+	c.unlock()
+	c.failed(t, err)
+}
+
+// failed notes the error of a packet that has ended the connection.
+func (c *conn) failed(t mqttwire.PacketType, err error) {
+	c.ending, c.linger = t.String()+": "+err.Error(), true
+	c.server.bans.malformed(c)
+}
+
+// handle handles one packet.
+func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
+	c.lock()
+	out, ev, err := c.machine.Receive(c.buffer(), &w.decoder, h, body, w.now)
+	c.out = out
+	switch ev.Kind {
+	case session.Completed, session.Rejected, session.Released:
+		c.acknowledged(ev)
+		w.acked = true
+	case session.None:
+		if ev.Journal == qos.Forget { // a PUBREL
+			c.server.journal.freed(c.client, ev.ID)
+		}
+	}
+	c.unlock()
+	if c.server.debug && ev.Packet != nil {
+		c.trace("received", ev.Packet)
+	}
+	switch {
+	case err == mqttwire.ErrNotYet:
+		c.fail(h.Type, mqttwire.ErrAuthUnexpected) // [MQTT-3.1.2-30]
+		return
+	case err != nil:
+		c.failed(h.Type, err)
+		return
+	}
+	switch ev.Kind {
+	case session.Deliver:
+		c.deliver(w, ev.Packet.(*codec.Publish), ev.Ticket())
+	case session.Subscribe:
+		c.subscribe(w, ev.Packet.(*codec.Subscribe))
+	case session.Unsubscribe:
+		c.unsubscribe(ev.Packet.(*codec.Unsubscribe))
+	case session.Connect:
+		c.connect(w, ev.Packet.(*codec.Connect))
+	case session.Auth:
+		data, _ := ev.Packet.(*codec.Auth).Properties.AuthenticationData()
+		c.authenticate(w, data)
+	case session.Disconnect:
+		p := ev.Packet.(*codec.Disconnect)
+		c.ending = "DISCONNECT: " + p.Code.Name(mqttwire.DISCONNECT)
+	}
+}
+
+// yield lets others run who have something to say to the same clients, so that
+// one write carries all of it.
+func yield() { runtime.Gosched() }

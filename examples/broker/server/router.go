@@ -1,0 +1,73 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// A Router takes messages to the other nodes of a cluster. The server calls it
+// with what its own clients publish; what comes from other nodes it is given by
+// [Server.Deliver]. It is called by many goroutines at once, must not block,
+// and must not call the server from within.
+type Router interface {
+	// Publish takes a message that a client of this node has published, or its
+	// will, which the Router may read during the call only.
+	Publish(m Message)
+	// Interest says that somebody on this node wants what a Topic Filter
+	// matches, or that nobody does any more. A Shared Subscription is its whole
+	// filter, with $share.
+	Interest(filter string, wanted bool)
+}
+
+// A Message is an Application Message on its way between nodes, or to and from
+// a Store.
+type Message struct {
+	Topic, Payload []byte
+	Properties     codec.Properties // of PUBLISH, without a Topic Alias
+	QoS            qos.Level
+	Retain         bool
+	// From is the Client Identifier of the publisher, "" for the server.
+	From string
+}
+
+func messageOf(pub *posting) Message {
+	return Message{pub.topic, pub.payload, pub.properties, pub.level, pub.retain, pub.from}
+}
+
+// Deliver takes a message that came from another node to the clients of this
+// one, and retains it if it is to be. Nothing of it is kept by reference. It
+// must not be called from within a Router, Store, Access or Handler.
+func (s *Server) Deliver(m Message) {
+	w := s.worker()
+	defer w.finish()
+	w.pub.set(&codec.Publish{Topic: m.Topic, Payload: m.Payload, Properties: m.Properties, QoS: m.QoS, Retain: m.Retain}, m.From, w.now)
+	s.publishHere(w, &w.pub)
+}
+
+// interests counts who wants a Topic Filter, for a Router.
+type interests struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+// interest notes a subscription more or less to a filter.
+func (s *Server) interest(filter []byte, n int) {
+	i := &s.interests
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.counts == nil {
+		i.counts = make(map[string]int)
+	}
+	was := i.counts[string(filter)]
+	is := was + n
+	if is == 0 {
+		delete(i.counts, string(filter))
+	} else {
+		i.counts[string(filter)] = is
+	}
+	if (was == 0) != (is == 0) {
+		s.config.Router.Interest(string(filter), is > 0)
+	}
+}

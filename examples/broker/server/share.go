@@ -1,0 +1,80 @@
+package server
+
+import (
+	"slices"
+)
+
+// A share is one client's part in a Shared Subscription, by its whole filter.
+type share struct{ filter string }
+
+func (d *delivery) shared() bool { return d.to != nil && d.to.share != nil }
+
+// clone returns a recipient that does not borrow the worker's memory.
+func (r *recipient) clone() *recipient {
+	if r == nil {
+		return nil
+	}
+	return &recipient{slices.Clone(r.ids), r.share}
+}
+
+// share gives a publication to one member of a group: the one whose turn it is,
+// or where that is away or has no room, another.
+func (s *Server) share(w *worker, pub *posting, turn *match) publishResult {
+	if turn.Key.online.Load() && s.offerShare(w, pub, turn) == taken {
+		return taken
+	}
+	// The others, those who are there first, from a different one each time.
+	var members []match
+	for _, m := range s.subscriptions.AppendMatches(nil, pub.topic) {
+		if m.Group == turn.Group {
+			members = append(members, m)
+		}
+	}
+	if len(members) > 0 {
+		first := int(s.turns.Add(1) % uint64(len(members)))
+		members = slices.Concat(members[first:], members[:first])
+	}
+	result := dropped
+	for _, online := range [...]bool{true, false} {
+		for i := range members {
+			if members[i].Key.online.Load() != online {
+				continue
+			}
+			switch s.offerShare(w, pub, &members[i]) {
+			case taken:
+				return taken
+			case refused:
+				result = refused
+			}
+		}
+	}
+	return result
+}
+
+func (s *Server) offerShare(w *worker, pub *posting, m *match) publishResult {
+	v := &m.Value
+	w.ids = w.ids[:0]
+	if v.id != 0 {
+		w.ids = append(w.ids, v.id)
+	}
+	w.to = recipient{w.ids, v.share}
+	retain := pub.retain && v.options.RetainAsPublished()
+	return m.Key.offer(w, pub, min(v.options.QoS(), pub.level), retain, &w.to)
+}
+
+// adopt gives a message that a lost member never took over to another member of
+// its group (5.0 §4.8.2).
+func (s *Server) adopt(w *worker, d *delivery, lost *client) {
+	if d.m == nil {
+		return
+	}
+	w.pub.republish(d.m, w.now)
+	w.pub.level = d.level
+	for _, m := range s.subscriptions.AppendMatches(nil, d.m.topic) {
+		if m.Group != 0 && m.Key != lost && m.Value.share.filter == d.to.share.filter {
+			s.share(w, &w.pub, &m)
+			return
+		}
+	}
+	s.stats.dropped.Add(1)
+}

@@ -1,0 +1,18 @@
+//go:build !unix
+
+package server
+
+import (
+	"net"
+	"syscall"
+)
+
+// Without a way to read and write that does not wait, goroutines do.
+
+func rawConn(net.Conn) syscall.RawConn { return nil }
+
+func (c *conn) receiveRaw() error { return nil }
+
+func (c *conn) drainRaw() {}
+
+func (c *conn) tryWrite([]byte) (int, error) { return 0, nil }

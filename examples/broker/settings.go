@@ -1,0 +1,266 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mqttwire/mqttwire/examples/broker/gate"
+	"github.com/mqttwire/mqttwire/examples/broker/server"
+)
+
+// settings are all that can be set, by a flag or in a configuration file.
+type settings struct {
+	listen, listenTLS                 list
+	certificate, key, clientCA        string
+	requireCertificate, certificateCN bool
+	files                             gate.Files
+	anonymous                         bool
+	ahead                             time.Duration
+	reload                            time.Duration
+	refused                           list
+	maximumQoS                        int
+	retain, wildcard, shared, ids     bool
+	server                            server.Config
+	logLevel, logFormat               string
+	verbose                           bool
+	grace                             time.Duration
+
+	hashPassword string
+}
+
+// list is a flag that may be given more than once. What is given replaces the
+// default.
+type list struct {
+	values []string
+	given  bool
+}
+
+func (l *list) String() string { return strings.Join(l.values, ",") }
+
+func (l *list) Set(s string) error {
+	if !l.given {
+		l.values, l.given = nil, true
+	}
+	if s != "" {
+		l.values = append(l.values, s)
+	}
+	return nil
+}
+
+// number is a flag for an integer of some size.
+type number[T ~int | ~uint16 | ~uint32] struct {
+	value    *T
+	min, max int64
+}
+
+func (n number[T]) String() string {
+	if n.value == nil {
+		return ""
+	}
+	return fmt.Sprint(*n.value)
+}
+
+func (n number[T]) Set(s string) error {
+	var v int64
+	if _, err := fmt.Sscanf(s+"\n", "%d\n", &v); err != nil {
+		return errors.New("not a number")
+	}
+	if v < n.min || v > n.max {
+		return fmt.Errorf("not from %d to %d", n.min, n.max)
+	}
+	*n.value = T(v)
+	return nil
+}
+
+func define[T ~int | ~uint16 | ~uint32](f *flag.FlagSet, p *T, name string, value T, min, max int64, usage string) {
+	*p = value
+	f.Var(number[T]{p, min, max}, name, usage)
+}
+
+// flags defines the flags of all settings, with their defaults.
+func (s *settings) flags(f *flag.FlagSet) {
+	c := &s.server
+	o := server.DefaultOptions()
+	s.listen.values = []string{"127.0.0.1:1883"}
+	f.Var(&s.listen, "listen", "`address` to listen on; give it again for another, empty for none")
+	f.Var(&s.listenTLS, "listen-tls", "`address` to listen on with TLS; give it again for another")
+	f.StringVar(&s.certificate, "tls-cert", "", "`file` of the server's certificate, PEM")
+	f.StringVar(&s.key, "tls-key", "", "`file` of its key, PEM")
+	f.StringVar(&s.clientCA, "tls-client-ca", "", "`file` of who signs clients' certificates, PEM")
+	f.BoolVar(&s.requireCertificate, "tls-require-cert", false, "let nobody in on -listen-tls without a client certificate")
+	f.BoolVar(&s.certificateCN, "tls-cert-user", false, "take the Common Name of a client's certificate for its user name")
+
+	f.StringVar(&s.files.Users, "users", "", "`file` of users and passwords; see -hash-password")
+	f.StringVar(&s.files.ACL, "acl", "", "`file` of who may read and write which topics")
+	f.StringVar(&s.files.TokenKeys, "token-keys", "", "`file` of keys of tokens, as \"go run ./examples/token key\" makes it")
+	f.StringVar(&s.files.Revocations, "token-revoked", "", "`file` of revoked tokens, as \"go run ./examples/token revoke\" makes it")
+	f.DurationVar(&s.ahead, "token-notice", 0, "how long before its token expires a client is told (default 5m)")
+	f.BoolVar(&s.anonymous, "anonymous", false, "let clients in that give no user name (default true without -users and -token-keys)")
+	f.DurationVar(&s.reload, "reload", time.Second, "how often the files of users, access and tokens are looked at for changes; 0 for never")
+	f.StringVar(&s.hashPassword, "hash-password", "", "make a line for -users: for this user `name`, with the password from standard input, and do nothing else")
+
+	const bytes = math.MaxInt32
+	define(f, &c.MaximumPacketSize, "max-packet", o.MaximumPacketSize, 16, 268_435_460, "most `bytes` a packet may take")
+	define(f, &s.maximumQoS, "max-qos", 2, 0, 2, "the highest QoS")
+	f.BoolVar(&s.retain, "retain", true, "retain messages")
+	f.BoolVar(&s.wildcard, "wildcard", true, "allow subscriptions with wildcards")
+	f.BoolVar(&s.shared, "shared", true, "allow shared subscriptions")
+	f.BoolVar(&s.ids, "subscription-ids", true, "allow subscription identifiers")
+	define(f, &c.ReceiveMaximum, "receive-maximum", o.ReceiveMaximum, 1, 65535, "how many messages of QoS 1 and 2 a client may have on their way to the broker")
+	define(f, &c.OutboundWindow, "max-inflight", o.OutboundWindow, 1, 65535, "how many messages of QoS 1 and 2 may be on their way to a client")
+	define(f, &c.TopicAliasMaximum, "topic-alias-maximum", o.TopicAliasMaximum, 0, 65535, "how many topic aliases a client may give")
+	define(f, &c.TopicAliases, "topic-aliases", o.TopicAliases, 0, 65535, "how many topic aliases the broker gives a client that takes them")
+	define(f, &c.MaximumKeepAlive, "max-keepalive", o.MaximumKeepAlive, 0, 65535, "the longest keep-alive, `seconds`; 0 for no limit")
+	define(f, &c.MaximumSessionExpiry, "max-session-expiry", o.MaximumSessionExpiry, 0, math.MaxUint32, "how long a session outlives its connection at most, `seconds`; 0 for no limit")
+	f.DurationVar(&c.Retry, "retry", 0, "send a message again when it is not acknowledged for so long, before 5.0 only; 0 for never")
+
+	define(f, &c.MaxQueue, "max-buffer", 1<<20, 1, bytes, "most `bytes` that wait to be written to a client; what comes on top waits in its session, or at QoS 0 is dropped")
+	define(f, &c.MaxQueuedMessages, "max-queued", 100_000, 1, bytes, "most messages of QoS 1 and 2 that wait in a session")
+	define(f, &c.MaxQueuedBytes, "max-queued-bytes", 64<<20, 1, bytes, "most `bytes` that wait in a session")
+	f.BoolVar(&c.DisconnectSlow, "disconnect-slow", false, "disconnect a client whose queue is full")
+	define(f, &c.MaxSubscriptions, "max-subscriptions", 100_000, 1, bytes, "how many subscriptions a client may have")
+	define(f, &c.MaxLevels, "max-levels", 128, 1, 65536, "how many levels a topic filter may have, and the topic of a retained message")
+	define(f, &c.MaxRetained, "max-retained", 0, 0, bytes, "how many messages are retained; 0 for no limit")
+	define(f, &c.MaxConnections, "max-connections", 0, 0, bytes, "how many connections there may be; 0 for no limit")
+	define(f, &c.ConnectRate, "connect-rate", 0, 0, bytes, "how many connections a second an address may open; 0 for no limit")
+	define(f, &c.Bans.Credentials, "ban-credentials", 0, 0, bytes, "ban an address and client id after so many refused credentials within -ban-window; 0 for never")
+	define(f, &c.Bans.Malformed, "ban-malformed", 0, 0, bytes, "ban an address and client id after so many malformed packets within -ban-window; 0 for never")
+	f.DurationVar(&c.Bans.Window, "ban-window", time.Minute, "how long an offence counts")
+	f.DurationVar(&c.Bans.For, "ban-for", 10*time.Minute, "how long a ban lasts")
+	s.refused.values = []string{"test/nosubscribe"}
+	f.Var(&s.refused, "refuse-filter", "topic `filter` that nobody may subscribe to; give it again for another, empty for none. The default is what interoperability suites expect")
+	f.StringVar(&c.ResponseInformation, "response-information", "", "`text` for clients that ask for response information; %c is the client id")
+
+	f.DurationVar(&c.ConnectTimeout, "connect-timeout", o.ConnectTimeout, "how long a connection may take to send its CONNECT")
+	f.DurationVar(&c.WriteTimeout, "write-timeout", time.Minute, "how long a write of 64 KiB to a client may take")
+	f.DurationVar(&c.Linger, "linger", time.Second, "how long a connection that the broker ends is kept to deliver the reason")
+	f.DurationVar(&c.SysInterval, "sys-interval", 10*time.Second, "how often $SYS/broker/# is published; negative for never")
+	f.DurationVar(&s.grace, "grace", 5*time.Second, "how long clients may take to leave when the broker stops")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug (every packet), info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	f.BoolVar(&s.verbose, "v", false, "the same as -log-level debug")
+}
+
+// errUsage says that what is wrong has been told.
+var errUsage = errors.New("usage")
+
+// parse reads the command line, and the configuration file that it names.
+func parse(args []string, out io.Writer) (*settings, error) {
+	s := new(settings)
+	f := flag.NewFlagSet("broker", flag.ContinueOnError)
+	f.SetOutput(out)
+	f.Usage = func() {
+		fmt.Fprint(out, "An MQTT broker for 3.1, 3.1.1 and 5.0. All that can be set has a default:\n\n")
+		f.PrintDefaults()
+		fmt.Fprint(out, "\nA configuration file is a JSON object of the same names: {\"listen\": [\":1883\"], \"max-qos\": 1}.\nWhat the command line says comes before what the file says.\n")
+	}
+	s.flags(f)
+	config := f.String("config", "", "`file` of settings, JSON")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, errUsage
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("what is %q? Settings begin with a dash; -help lists them", f.Arg(0))
+	}
+	given := map[string]bool{}
+	f.Visit(func(x *flag.Flag) { given[x.Name] = true })
+	if *config != "" {
+		if err := s.read(f, *config, given); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.finish(given)
+}
+
+// read reads a configuration file. What was given on the command line stays.
+func (s *settings) read(f *flag.FlagSet, name string, given map[string]bool) error {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for key, raw := range all {
+		if f.Lookup(key) == nil || key == "config" || key == "hash-password" {
+			return fmt.Errorf("%s: there is no setting %q", name, key)
+		}
+		if given[key] {
+			continue
+		}
+		var values []string
+		if json.Unmarshal(raw, &values) != nil {
+			var one string
+			if json.Unmarshal(raw, &one) != nil {
+				one = strings.TrimSpace(string(raw)) // a number, true or false
+			}
+			values = []string{one}
+		}
+		if len(values) == 0 {
+			values = []string{""}
+		}
+		for _, v := range values {
+			if err := f.Set(key, v); err != nil {
+				return fmt.Errorf("%s: %q: %w", name, key, err)
+			}
+		}
+	}
+	for key := range all {
+		given[key] = true
+	}
+	return nil
+}
+
+// finish checks what settings say together.
+func (s *settings) finish(given map[string]bool) error {
+	c := &s.server
+	c.NoQoS1, c.NoQoS2 = s.maximumQoS < 1, s.maximumQoS < 2
+	c.NoRetain, c.NoWildcard, c.NoShared, c.NoSubscriptionID = !s.retain, !s.wildcard, !s.shared, !s.ids
+	c.RefusedFilters = s.refused.values
+	if !given["anonymous"] {
+		s.anonymous = s.files.Users == "" && s.files.TokenKeys == ""
+	}
+	if len(s.listenTLS.values) > 0 && !given["listen"] {
+		s.listen.values = nil // who asks for TLS does not want the other unasked
+	}
+	switch {
+	case s.hashPassword != "":
+		return nil
+	case len(s.listen.values)+len(s.listenTLS.values) == 0:
+		return errors.New("there is nothing to listen on: give -listen or -listen-tls")
+	case len(s.listenTLS.values) > 0 && (s.certificate == "" || s.key == ""):
+		return errors.New("-listen-tls needs -tls-cert and -tls-key")
+	case s.requireCertificate && s.clientCA == "":
+		return errors.New("-tls-require-cert needs -tls-client-ca")
+	case s.files.Revocations != "" && s.files.TokenKeys == "":
+		return errors.New("-token-revoked needs -token-keys")
+	}
+	level := slog.LevelDebug
+	if !s.verbose {
+		if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+			return fmt.Errorf("-log-level: %w", err)
+		}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch s.logFormat {
+	case "text":
+		c.Log = slog.New(slog.NewTextHandler(os.Stderr, options))
+	case "json":
+		c.Log = slog.New(slog.NewJSONHandler(os.Stderr, options))
+	default:
+		return fmt.Errorf("-log-format: %q is neither text nor json", s.logFormat)
+	}
+	return nil
+}
