@@ -46,6 +46,7 @@ type conn struct {
 	stop     chan struct{}          // closed when it is kicked
 	left     chan struct{}          // closed when it has let its client go
 	draining bool                   // what had come before it was kicked is handled
+	ordered  bool                   // the client has sent a normal DISCONNECT
 	linger   bool                   // the server ends it, and may have said why
 
 	// mu
@@ -253,7 +254,11 @@ func (c *conn) leave() {
 	cl.mu.Unlock()
 	c.server.stats.connected.Add(-1)
 	cl.finish(a)
-	c.log(slog.LevelInfo, "disconnected", "client", cl.id, "why", c.ending, "dropped", dropped)
+	level := slog.LevelInfo
+	if c.ordered {
+		level = slog.LevelDebug // no news: "connected" has told
+	}
+	c.log(level, "disconnected", "client", cl.id, "why", c.ending, "dropped", dropped)
 }
 
 // close writes what is left and closes the connection: its own direction first,

@@ -179,7 +179,7 @@ func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
 		c.authenticate(w, data)
 	case session.Disconnect:
 		p := ev.Packet.(*codec.Disconnect)
-		c.ending = "DISCONNECT: " + p.Code.Name(mqttwire.DISCONNECT)
+		c.ending, c.ordered = "DISCONNECT: "+p.Code.Name(mqttwire.DISCONNECT), p.Code == mqttwire.NormalDisconnection
 	}
 }
 
