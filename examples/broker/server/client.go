@@ -36,6 +36,7 @@ type client struct {
 
 	waiting deque // for quota, for room, or for a connection
 	bytes   int   // of the messages in waiting
+	purgeAt time.Duration
 	flight  flight
 	backlog []*backlog // retained messages for new subscriptions
 }
@@ -101,9 +102,13 @@ func (cl *client) full() bool {
 	return cl.waiting.n >= cl.server.config.MaxQueuedMessages || cl.bytes >= cl.server.config.MaxQueuedBytes
 }
 
-// purge removes what has expired from the queue, and reports whether there is
-// room then.
+// purge removes what has expired from the queue, now and then, and reports
+// whether there is room then.
 func (cl *client) purge(now time.Duration) bool {
+	if now < cl.purgeAt {
+		return false
+	}
+	cl.purgeAt = now + time.Second
 	old := cl.waiting
 	cl.waiting = deque{}
 	for i := range old.n {
@@ -255,7 +260,7 @@ func (cl *client) finish(a aftermath) {
 	w := s.worker()
 	for i, m := range a.wills {
 		w.pub.republish(m, w.now)
-		w.pub.retain = a.retain[i]
+		w.pub.kept, w.pub.retain = nil, a.retain[i] // its time begins now (5.0 §3.1.3.2.4)
 		s.publish(w, &w.pub)
 	}
 	for i := range a.orphans {

@@ -20,7 +20,8 @@ type message struct {
 	expiry     uint32           // Message Expiry Interval, seconds
 	expires    bool
 	level      qos.Level
-	number     uint64 // of a retained message: how many were before
+	number     uint64      // of a retained message: how many were before
+	timer      *time.Timer // of a retained message that expires
 }
 
 // size is what it counts for in a queue, in bytes.

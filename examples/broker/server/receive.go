@@ -38,6 +38,9 @@ func (c *conn) readable(read func([]byte) (n int, wait bool, err error), failed 
 	w := c.server.worker()
 	defer w.finish()
 	for {
+		if c.framer.Buffered() == 0 {
+			c.park(w)
+		}
 		c.framer.Use(w.buf)
 		n, wait, err := read(c.framer.Buffer())
 		if wait {

@@ -23,7 +23,8 @@ type retained struct {
 // empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]).
 func (r *retained) store(s *Server, pub *posting) {
 	if len(pub.payload) == 0 || tooDeep(pub.topic, s.config.MaxLevels) {
-		if _, had := r.messages.Delete(pub.topic); had {
+		if old, had := r.messages.Delete(pub.topic); had {
+			old.stop()
 			s.journal.retain(&message{topic: pub.topic})
 		}
 		return
@@ -31,10 +32,20 @@ func (r *retained) store(s *Server, pub *posting) {
 	m := *pub.keep()
 	r.stored++
 	m.number = r.stored
-	r.messages.Set(m.topic, &m)
-	s.journal.retain(&m)
 	if m.expires {
-		time.AfterFunc(time.Duration(m.expiry)*time.Second, func() { r.remove(&m) })
+		at := m.at + time.Duration(m.expiry)*time.Second
+		m.timer = time.AfterFunc(at-s.now(), func() { r.remove(&m) })
+	}
+	if old, had, _ := r.messages.Set(m.topic, &m); had {
+		old.stop()
+	}
+	s.journal.retain(&m)
+}
+
+// stop stops the timer of a message that is not retained any more.
+func (m *message) stop() {
+	if m.timer != nil {
+		m.timer.Stop()
 	}
 }
 
@@ -77,6 +88,7 @@ func (r *retained) remove(m *message) {
 // A backlog is the retained messages that a new subscription brings, sent as
 // fast as the client takes them.
 type backlog struct {
+	filter   string
 	messages []*message
 	to       *recipient
 	level    qos.Level
@@ -109,6 +121,29 @@ func (b *backlog) send(c *conn, now time.Duration) backlogState {
 		b.messages = b.messages[1:]
 	}
 	return backlogDone
+}
+
+// maxBacklog is how many retained messages may wait for one client, for all of
+// its new subscriptions, before it is taken to ask for more than it reads.
+const maxBacklog = 4 << 20
+
+// addBacklog has retained messages sent. They replace what an earlier
+// subscription to the same filter has not been sent yet. It reports false where
+// more would wait than there should.
+func (cl *client) addBacklog(b *backlog) bool {
+	n := len(b.messages)
+	for i, old := range cl.backlog {
+		if old.filter == b.filter {
+			cl.backlog[i] = b
+			return true
+		}
+		n += len(old.messages)
+	}
+	if len(cl.backlog) > 0 && n > maxBacklog {
+		return false
+	}
+	cl.backlog = append(cl.backlog, b)
+	return true
 }
 
 // keptBacklog returns what of the backlogs outlives a connection: messages above

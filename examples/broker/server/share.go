@@ -2,6 +2,8 @@ package server
 
 import (
 	"slices"
+
+	"github.com/mqttwire/mqttwire/codec"
 )
 
 // A share is one client's part in a Shared Subscription, by its whole filter.
@@ -68,8 +70,17 @@ func (s *Server) adopt(w *worker, d *delivery, lost *client) {
 	if d.m == nil {
 		return
 	}
+	waited, expired := d.m.waited(w.now)
+	if expired {
+		s.stats.expired.Add(1)
+		return
+	}
 	w.pub.republish(d.m, w.now)
 	w.pub.level = d.level
+	if waited > 0 {
+		w.pub.kept = nil
+		w.pub.properties = propertiesAfter(d.m.properties, waited, nil, codec.Properties{})
+	}
 	for _, m := range s.subscriptions.AppendMatches(nil, d.m.topic) {
 		if m.Group != 0 && m.Key != lost && m.Value.share.filter == d.to.share.filter {
 			s.share(w, &w.pub, &m)

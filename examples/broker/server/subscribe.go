@@ -22,11 +22,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 	s, cl := c.server, c.client
 	ack := codec.Suback{ID: p.ID}
 	id, _ := p.Properties.SubscriptionIdentifier()
-	type want struct {
-		filter []byte
-		backlog
-	}
-	var wants []want
+	var wants []*backlog
 
 	s.retained.mu.Lock()
 	cl.mu.Lock()
@@ -55,10 +51,11 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		s.journal.subscribed(cl, x.Filter, sub)
 		handling := x.Options.RetainHandling()
 		if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
-			wants = append(wants, want{x.Filter, backlog{level: sub.options.QoS()}})
+			b := &backlog{filter: string(x.Filter), level: sub.options.QoS()}
 			if id != 0 {
-				wants[len(wants)-1].to = &recipient{ids: []uint32{id}}
+				b.to = &recipient{ids: []uint32{id}}
 			}
+			wants = append(wants, b)
 		}
 		ack.Codes = ack.Codes.Append(code)
 	}
@@ -73,16 +70,19 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 	s.retained.mu.Unlock()
 	c.trace("sent", &ack)
 
-	for i := range wants {
-		b := &wants[i].backlog
-		b.messages = s.retained.match(wants[i].filter, newest)
+	for _, b := range wants {
+		b.messages = s.retained.match([]byte(b.filter), newest)
 		if len(b.messages) == 0 {
 			continue
 		}
-		cl.mu.Lock()
-		cl.backlog = append(cl.backlog, b)
 		w.acked = true // pump
+		cl.mu.Lock()
+		added := cl.addBacklog(b)
 		cl.mu.Unlock()
+		if !added {
+			c.disconnect(mqttwire.QuotaExceeded, "too many retained messages wait")
+			return
+		}
 	}
 }
 
