@@ -19,14 +19,12 @@ func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, 
 		return mqttwire.ErrNotConnected
 	}
 	cl := c.client
-	var d delivery
-	var token uint64
+	var token uint64 // 0: nobody will send it again
 	if level != qos.AtMostOnce {
 		if c.machine.Quota() == 0 {
 			return mqttwire.ErrSendQuota
 		}
 		if !cl.volatile || to != nil && to.share != nil {
-			d = delivery{m: pub.keep(), to: to.clone(), level: level, retain: retain}
 			token = cl.flight.next()
 		}
 	}
@@ -51,7 +49,9 @@ func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, 
 	if err != nil {
 		return err
 	}
-	c.sent(token, &d, a)
+	if token != 0 {
+		c.sent(delivery{m: pub.keep(), to: to.clone(), level: level, retain: retain}, a)
+	}
 	w.messagesOut++
 	w.touch(c)
 	return nil
@@ -80,13 +80,10 @@ func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uin
 	return a, nil
 }
 
-// sent notes a message that has been sent.
-func (c *conn) sent(token uint64, d *delivery, a qos.Action) {
-	if token == 0 {
-		return
-	}
-	c.server.journal.sent(c.client, d, a)
-	c.client.flight.put(*d)
+// sent keeps a message that has been sent, in case that it has to be again.
+func (c *conn) sent(d delivery, a qos.Action) {
+	c.server.journal.sent(c.client, &d, a)
+	c.client.flight.put(d)
 }
 
 // sendWaiting sends a delivery from the queue. It reports false where it has to
@@ -102,7 +99,9 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 	c.out = out
 	switch err {
 	case nil:
-		c.sent(token, &d, a)
+		if token != 0 {
+			c.sent(d, a)
+		}
 		c.server.stats.messagesOut.Add(1)
 		return true
 	case mqttwire.ErrSendQuota, mqttwire.ErrResuming, mqttwire.ErrPacketIDsExhausted, mqttwire.ErrNotConnected:
