@@ -7,6 +7,7 @@ import (
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/tokenauth"
+	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // tokenAccess is what a client's tokens let it do. The rules are those of
@@ -21,6 +22,9 @@ func (t *tokenAccess) Publish(topic []byte) mqttwire.Reason {
 }
 
 func (t *tokenAccess) Subscribe(filter []byte) mqttwire.Reason {
+	if _, inner, ok := topicmatch.SplitShared(filter); ok {
+		filter = inner // the broker shares in every version
+	}
 	return t.session.Subscribe(time.Now(), filter).Code.Reason()
 }
 

@@ -20,25 +20,30 @@ type client struct {
 	subscribed atomic.Int32 // how many subscriptions it has
 	online     atomic.Bool  // has a connection
 
-	mu       sync.Mutex
-	state    session.Session
-	conn     *conn // nil without one
-	gone     bool  // the server has forgotten it: look the identifier up again
-	volatile bool  // the session ends with the connection: nothing is sent twice
-	who      Peer
-	access   Access
-	will     *message
-	willKeep bool // Will Retain
-	timer    *time.Timer
+	mu        sync.Mutex
+	state     session.Session
+	conn      *conn // nil without one
+	gone      bool  // the server has forgotten it: look the identifier up again
+	resuming  bool  // there is more to send again, once there is room
+	volatile  bool  // the session ends with the connection: nothing is sent twice
+	who       Peer
+	access    Access
+	will      *message
+	willKeep  bool   // Will Retain
+	willDelay uint32 // Will Delay Interval, seconds
+	timer     *time.Timer
 
 	filters map[string]struct{} // of its subscriptions, for a Router only
-	keys    uint64              // of messages in the Store
+	relived time.Duration       // when a session that was restored has lost its connection
 
 	waiting deque // for quota, for room, or for a connection
-	bytes   int   // of the messages in waiting
+	bytes   int   // of the messages in waiting and in flight
 	purgeAt time.Duration
 	flight  flight
-	backlog []*backlog // retained messages for new subscriptions
+
+	backlog    []*backlog          // retained messages for new subscriptions
+	backlogs   map[string]*backlog // the same by filter
+	backlogged int                 // messages in them
 }
 
 // publishResult is what became of a message at one client.
@@ -51,8 +56,9 @@ const (
 )
 
 // offer gives a publication to the client at a level, with what it is to be
-// told of its subscriptions. A level above 0 is kept until it can be sent.
-func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, to *recipient) publishResult {
+// told of its subscriptions. A level above 0 is kept until it can be sent. key is
+// the message's number in the Store, 0 where it is not there yet.
+func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, to *recipient, key uint64) publishResult {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	c := cl.conn
@@ -63,15 +69,15 @@ func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, t
 		if c == nil {
 			return dropped // QoS 0 is not kept (3.1.1 §4.1, 5.0 §4.1)
 		}
-		if len(c.out) >= cl.server.config.MaxQueue || c.sendFirst(w, pub, level, retain, to) != nil {
+		if len(c.out) >= cl.server.config.MaxQueue || c.sendFirst(w, pub, level, retain, to, 0) != nil {
 			c.dropped++
 			cl.server.stats.dropped.Add(1)
 			return dropped
 		}
 		return taken
 	}
-	if c != nil && cl.waiting.n == 0 && len(cl.backlog) == 0 && len(c.out) < cl.server.ahead {
-		switch err := c.sendFirst(w, pub, level, retain, to); err {
+	if c != nil && cl.waiting.n == 0 && len(cl.backlog) == 0 && len(c.out) < cl.server.ahead && (!cl.keeps(to) || !cl.overweight()) {
+		switch err := c.sendFirst(w, pub, level, retain, to, key); err {
 		case nil:
 			return taken
 		case mqttwire.ErrSendQuota, mqttwire.ErrResuming, mqttwire.ErrPacketIDsExhausted, mqttwire.ErrNotConnected:
@@ -80,7 +86,7 @@ func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, t
 			return dropped
 		}
 	}
-	return cl.enqueue(delivery{m: pub.keep(), to: to.clone(), level: level, retain: retain}, pub.now)
+	return cl.enqueue(delivery{m: pub.keep(), to: to.clone(), key: key, level: level, retain: retain}, pub.now)
 }
 
 // enqueue has a delivery wait.
@@ -94,12 +100,29 @@ func (cl *client) enqueue(d delivery, now time.Duration) publishResult {
 	}
 	cl.server.journal.queued(cl, &d)
 	cl.waiting.push(d)
-	cl.bytes += d.m.size()
+	cl.weigh(d.m.size())
 	return taken
 }
 
+// keeps reports whether what is sent is kept until it is acknowledged: to be
+// sent again, or to go to another member of a share.
+func (cl *client) keeps(to *recipient) bool { return !cl.volatile || to != nil && to.share != nil }
+
+// weigh accounts for so many bytes more that are queued or in flight.
+func (cl *client) weigh(n int) {
+	cl.bytes += n
+	cl.server.kept.Add(int64(n))
+}
+
+// overweight reports whether the session, or all together, keep as many bytes
+// as they may.
+func (cl *client) overweight() bool {
+	s := cl.server
+	return cl.bytes >= s.config.MaxQueuedBytes || s.kept.Load() >= s.config.MaxTotalBytes
+}
+
 func (cl *client) full() bool {
-	return cl.waiting.n >= cl.server.config.MaxQueuedMessages || cl.bytes >= cl.server.config.MaxQueuedBytes
+	return cl.waiting.n >= cl.server.config.MaxQueuedMessages || cl.overweight()
 }
 
 // purge removes what has expired from the queue, now and then, and reports
@@ -132,7 +155,7 @@ func (cl *client) expired(d *delivery, now time.Duration) bool {
 
 // withdraw takes a delivery that is not sent out of account.
 func (cl *client) withdraw(d *delivery) {
-	cl.bytes -= d.m.size()
+	cl.weigh(-d.m.size())
 	cl.server.journal.unqueued(cl, d)
 }
 
@@ -147,10 +170,14 @@ func (cl *client) pump(now time.Duration) {
 	if c == nil || c.machine.Phase() != session.Connected {
 		return
 	}
-	for len(c.out) < cl.server.ahead {
+	cl.resuming = true
+	for cl.resuming {
+		if len(c.out) >= cl.server.ahead {
+			return
+		}
 		out, ev, ok := c.machine.NextResend(c.buffer(), now)
 		if c.out = out; !ok {
-			break
+			cl.resuming = false // all, or none before an acknowledgement
 		}
 		if ev.Kind == session.Resend {
 			c.resend(ev, now)
@@ -163,10 +190,11 @@ func (cl *client) pump(now time.Duration) {
 		case cl.access != nil && !cl.access.Receive(d.m.topic):
 			cl.withdraw(d) // not any more
 		default:
+			size := d.m.size()
 			if !c.sendWaiting(*d, now) {
 				return
 			}
-			cl.bytes -= d.m.size()
+			cl.weigh(-size)
 		}
 		cl.waiting.pop()
 	}
@@ -176,9 +204,7 @@ func (cl *client) pump(now time.Duration) {
 		case backlogWaits:
 			return
 		case backlogDone:
-			if cl.backlog = cl.backlog[1:]; len(cl.backlog) == 0 {
-				cl.backlog = nil
-			}
+			cl.backlogDone()
 		}
 	}
 }
@@ -241,7 +267,9 @@ func (cl *client) end(a *aftermath) {
 			a.orphans = append(a.orphans, *d)
 		}
 	}
-	cl.flight, cl.waiting, cl.bytes, cl.backlog = flight{}, deque{}, 0, nil
+	cl.weigh(-cl.bytes)
+	cl.flight, cl.waiting = flight{}, deque{}
+	cl.backlog, cl.backlogs, cl.backlogged = nil, nil, 0
 	cl.server.unsubscribeAll(cl)
 	if !cl.volatile {
 		cl.server.journal.ended(cl)

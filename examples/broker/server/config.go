@@ -19,10 +19,18 @@ type Config struct {
 	// and 2 wait in their session. As many may be on their way to the socket
 	// besides. Default 1 MiB.
 	MaxQueue int
-	// MaxQueuedMessages and MaxQueuedBytes are how much may wait in a session,
-	// of QoS 1 and 2, while its client is slow or away. Defaults 100,000
-	// messages, 64 MiB of topics, properties and payloads.
+	// MaxQueuedMessages is how many messages of QoS 1 and 2 may wait in a
+	// session, while its client is slow or away, MaxQueuedBytes how many bytes
+	// of topics, properties and payloads may, including what is in flight and
+	// might have to be sent again. Defaults 100,000 messages, 64 MiB.
 	MaxQueuedMessages, MaxQueuedBytes int
+	// MaxTotalBytes is how much may wait and be in flight in all sessions
+	// together. A message counts for each. Default 2 GiB.
+	MaxTotalBytes int64
+	// MaxSessions is how many clients there may be, connected or not: more are
+	// refused, unless their session ends with their connection. Default
+	// 1,000,000.
+	MaxSessions int
 	// DisconnectSlow has a client disconnected, with 0x97, when its session's
 	// queue is full. Either way the message is refused: a publisher of 5.0 is
 	// told with 0x97, earlier ones cannot be.
@@ -34,9 +42,11 @@ type Config struct {
 	// MaxLevels is how many levels a Topic Filter, or the topic of a message to
 	// be retained, may have: each costs tens of bytes. Default 128.
 	MaxLevels int
-	// MaxRetained is how many messages are retained, 0 for no limit.
+	// MaxRetained is how many messages are retained, but for those of the
+	// server itself, 0 for no limit. A publisher of 5.0 is answered 0x97 to more.
 	MaxRetained int
-	// RefusedFilters are Topic Filters that nobody may subscribe to.
+	// RefusedFilters are Topic Filters that nobody may subscribe to, in a share
+	// or not. Others that match the same are not refused.
 	RefusedFilters []string
 	// MaxConnections is how many connections there may be, 0 for no limit.
 	MaxConnections int
@@ -97,6 +107,8 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxQueue, 1<<20)
 	defaultTo(&c.MaxQueuedMessages, 100_000)
 	defaultTo(&c.MaxQueuedBytes, 64<<20)
+	defaultTo(&c.MaxTotalBytes, 2<<30)
+	defaultTo(&c.MaxSessions, 1_000_000)
 	defaultTo(&c.MaxSubscriptions, 100_000)
 	defaultTo(&c.MaxLevels, 128)
 	defaultTo(&c.WriteTimeout, time.Minute)

@@ -59,6 +59,7 @@ type conn struct {
 	aliases  bool          // it takes Topic Aliases
 	progress chan struct{} // closed when something was written, nil if nobody waits
 	dropped  uint64
+	owes     uint64 // what the journal must have kept before out is written
 	ending   string // why it ends, for the log
 	access   *time.Timer
 }
@@ -245,7 +246,7 @@ func (c *conn) leave() {
 	cl.conn = nil
 	cl.online.Store(false)
 	cl.flight.compact()
-	cl.backlog = keptBacklog(cl.backlog)
+	cl.keepBacklog()
 	a := cl.settle(now)
 	if !cl.gone {
 		cl.server.journal.session(cl, now)

@@ -31,11 +31,14 @@ func (c *conn) connect(w *worker, p *codec.Connect) {
 		c.refuse(connack.Code(c.denied), c.denied.String())
 		return
 	}
-	c.asked = asked{clean: p.CleanStart}
+	c.asked = asked{lasts: !p.CleanStart}
 	if p.WillFlag {
 		c.asked.will, c.asked.willRetain = newWill(c.who.ClientID, &p.Will), p.Will.Retain
+		c.asked.willDelay, _ = p.Will.Properties.WillDelayInterval()
 	}
 	if p.Version == v5 {
+		expiry, _ := p.Properties.SessionExpiryInterval()
+		c.asked.lasts = expiry > 0
 		n, _ := p.Properties.TopicAliasMaximum()
 		c.aliases = n > 0 && s.config.TopicAliases > 0
 		wants, _ := p.Properties.RequestResponseInformation()
@@ -71,7 +74,8 @@ func (c *conn) connect(w *worker, p *codec.Connect) {
 type asked struct {
 	will        *message
 	willRetain  bool
-	clean       bool
+	willDelay   uint32
+	lasts       bool // the session is to outlive the connection
 	information bool
 }
 
@@ -134,6 +138,9 @@ func (c *conn) authenticate(w *worker, data []byte) {
 		if err != nil {
 			c.disconnect(mqttwire.UnspecifiedError, "AUTH: "+err.Error())
 		}
+		if state == Granted {
+			c.watch()
+		}
 	}
 }
 
@@ -159,6 +166,10 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 			ack.Properties = codec.AppendAuthenticationData(ack.Properties, data)
 		}
 	}
+	if c.asked.lasts && s.isCrowded(c.who.ClientID) {
+		c.refuse(connack.Code(mqttwire.QuotaExceeded), "there are too many sessions")
+		return
+	}
 	cl := c.join()
 	if cl == nil {
 		return // kicked while it waited for another to leave
@@ -182,11 +193,16 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		s.journal.ended(cl) // it will not outlast the server
 	}
-	s.journal.session(cl, now)
+	cl.will, cl.willDelay = nil, c.asked.willDelay
 	if c.asked.will != nil {
 		c.asked.will.at = now
-		cl.setWill(c.asked.will, c.asked.willRetain)
+		cl.will, cl.willKeep = c.asked.will, c.asked.willRetain
 	}
+	s.journal.session(cl, now)
+	if cl.will != nil {
+		s.journal.will(cl, cl.will, cl.willKeep)
+	}
+	c.owe()
 	c.asked = asked{}
 	cl.dropLost()
 	cl.pump(now)
@@ -253,6 +269,13 @@ func (s *Server) clientOf(id string) *client {
 		s.clients[id] = cl
 	}
 	return cl
+}
+
+// isCrowded reports whether there is no room for one more client.
+func (s *Server) isCrowded(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients) >= s.config.MaxSessions && s.clients[id] == nil
 }
 
 // forget removes a client that is gone.

@@ -14,7 +14,7 @@ import (
 
 // sendFirst sends a publication to the client for the first time: as it was
 // encoded for all, where nothing is different for this one.
-func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, to *recipient) error {
+func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, to *recipient, key uint64) error {
 	if c.machine.Phase() != session.Connected {
 		return mqttwire.ErrNotConnected
 	}
@@ -24,7 +24,7 @@ func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, 
 		if c.machine.Quota() == 0 {
 			return mqttwire.ErrSendQuota
 		}
-		if !cl.volatile || to != nil && to.share != nil {
+		if cl.keeps(to) {
 			token = cl.flight.next()
 		}
 	}
@@ -50,7 +50,7 @@ func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, 
 		return err
 	}
 	if token != 0 {
-		c.sent(delivery{m: pub.keep(), to: to.clone(), level: level, retain: retain}, a)
+		c.sent(delivery{m: pub.keep(), to: to.clone(), key: key, level: level, retain: retain}, a)
 	}
 	w.messagesOut++
 	w.touch(c)
@@ -83,6 +83,8 @@ func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uin
 // sent keeps a message that has been sent, in case that it has to be again.
 func (c *conn) sent(d delivery, a qos.Action) {
 	c.server.journal.sent(c.client, &d, a)
+	c.owe()
+	c.client.weigh(d.m.size())
 	c.client.flight.put(d)
 }
 
@@ -91,7 +93,7 @@ func (c *conn) sent(d delivery, a qos.Action) {
 func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 	cl := c.client
 	token := uint64(0)
-	if d.level > qos.AtMostOnce && (!cl.volatile || d.shared()) {
+	if d.level > qos.AtMostOnce && cl.keeps(d.to) {
 		token = cl.flight.next()
 	}
 	p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
@@ -126,11 +128,20 @@ func (c *conn) resend(ev session.Event, now time.Duration) {
 	if err != nil { // this connection cannot carry it: it is done
 		ev.Journal = qos.Forget
 		c.server.journal.acknowledged(c.client, d, ev)
+		c.client.landed(d)
 		c.client.flight.remove(ev.Token)
 		c.server.stats.dropped.Add(1)
 		return
 	}
 	c.server.stats.messagesOut.Add(1)
+}
+
+// landed lets go of a message that is not to be sent again.
+func (cl *client) landed(d *delivery) {
+	if d.m != nil {
+		cl.weigh(-d.m.size())
+		d.m = nil
+	}
 }
 
 // acknowledged takes note of what became of a message.
@@ -141,9 +152,9 @@ func (c *conn) acknowledged(ev session.Event) {
 		return
 	}
 	cl.server.journal.acknowledged(cl, d, ev)
-	if ev.Kind == session.Released {
-		d.m = nil // the receiver has it
-	} else {
+	c.owe()
+	cl.landed(d) // the receiver has it
+	if ev.Kind != session.Released {
 		cl.flight.remove(ev.Token)
 	}
 }

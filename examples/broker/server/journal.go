@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -19,6 +18,7 @@ type journal struct {
 	appended atomic.Uint64 // records that ever were
 	syncing  sync.Mutex
 	synced   atomic.Uint64 // of them are durable
+	keys     atomic.Uint64 // of messages
 }
 
 func (j *journal) keeps(cl *client) bool { return j.store != nil && !cl.volatile }
@@ -28,12 +28,11 @@ func (j *journal) append(r *Record) {
 	j.appended.Add(1)
 }
 
+// mark returns what sync takes, for all that was appended so far.
+func (j *journal) mark() uint64 { return j.appended.Load() }
+
 // sync returns when all that bytes about to be written promise is durable.
-func (j *journal) sync() {
-	if j.store == nil {
-		return
-	}
-	want := j.appended.Load()
+func (j *journal) sync(want uint64) {
 	if j.synced.Load() >= want {
 		return
 	}
@@ -56,13 +55,13 @@ func (j *journal) message(m *message) *Message {
 // wall returns a moment of the server's clock as one of the day.
 func (j *journal) wall(at time.Duration) time.Time { return j.server.started.Add(at) }
 
-// session keeps the state of a session, at its beginning, its end, and whenever
-// it changes hands.
+// session keeps what is to be known of a session, when it gets a connection and
+// when it loses that.
 func (j *journal) session(cl *client, now time.Duration) {
 	if !j.keeps(cl) {
 		return
 	}
-	r := Record{Kind: SessionKept, Client: cl.id, Session: cl.state.AppendSnapshot(nil, now)}
+	r := Record{Kind: SessionKept, Client: cl.id, Expiry: cl.state.Expiry(), Will: cl.will != nil, WillDelay: cl.willDelay}
 	if cl.conn == nil {
 		r.At = j.wall(now)
 	}
@@ -99,19 +98,50 @@ func (j *journal) will(cl *client, m *message, retain bool) {
 	}
 }
 
-func (j *journal) queued(cl *client, d *delivery) {
-	if !j.keeps(cl) {
-		return
+// published keeps a message for all who are to get it, and, with an id, that it
+// was accepted from its publisher: all of it or nothing. It reports whether
+// there was anything to keep.
+func (j *journal) published(pub *posting, plan []planned, from *client, id uint16) bool {
+	r := Record{Kind: MessageQueued, ID: id}
+	for i := range plan {
+		if p := &plan[i]; p.key != 0 {
+			r.To = append(r.To, p.recipient(p.client.id))
+		}
 	}
-	cl.keys++
-	d.key = cl.keys
-	r := Record{Kind: MessageQueued, Client: cl.id, Key: d.key, Message: j.message(d.m), At: j.wall(d.m.at),
-		Level: d.level, Retain: d.retain, SubscriptionIDs: d.ids()}
-	if d.shared() {
-		r.Filter = d.to.share.filter
+	switch {
+	case len(r.To) > 0:
+		m := pub.keep()
+		r.Message, r.At = j.message(m), j.wall(m.at)
+	case id != 0:
+		r.Kind = MessageAccepted
+	default:
+		return false
+	}
+	if id != 0 {
+		r.Client = from.id
 	}
 	j.append(&r)
+	return true
 }
+
+func (d *delivery) recipient(client string) Recipient {
+	r := Recipient{Client: client, Key: d.key, Level: d.level, Retain: d.retain, SubscriptionIDs: d.ids()}
+	if d.shared() {
+		r.Share = d.to.share.filter
+	}
+	return r
+}
+
+// queued keeps a message for one client, unless it is kept already.
+func (j *journal) queued(cl *client, d *delivery) {
+	if !j.keeps(cl) || d.key != 0 {
+		return
+	}
+	d.key = j.key()
+	j.append(&Record{Kind: MessageQueued, Message: j.message(d.m), At: j.wall(d.m.at), To: []Recipient{d.recipient(cl.id)}})
+}
+
+func (j *journal) key() uint64 { return j.keys.Add(1) }
 
 // unqueued notes that a message that waited is not sent.
 func (j *journal) unqueued(cl *client, d *delivery) {
@@ -124,9 +154,7 @@ func (j *journal) sent(cl *client, d *delivery, a qos.Action) {
 	if !j.keeps(cl) {
 		return
 	}
-	if d.key == 0 {
-		j.queued(cl, d)
-	}
+	j.queued(cl, d)
 	j.append(&Record{Kind: MessageSent, Client: cl.id, Key: d.key, Token: a.Token, ID: a.ID, Level: d.level})
 }
 
@@ -147,10 +175,15 @@ func (j *journal) acknowledged(cl *client, d *delivery, ev session.Event) {
 	j.append(&r)
 }
 
-// accepted notes that a message of the client's is the server's now.
-func (j *journal) accepted(cl *client, t qos.Ticket, reason mqttwire.Reason) {
-	if j.keeps(cl) && t.Level() == qos.ExactlyOnce && !reason.IsError() {
-		j.append(&Record{Kind: MessageAccepted, Client: cl.id, ID: t.ID()})
+// decided notes what was answered to a message of the client's at QoS 2, of
+// which it may have been told already that it is accepted.
+func (j *journal) decided(cl *client, id uint16, accepted, told bool) {
+	switch {
+	case !j.keeps(cl) || accepted == told:
+	case accepted:
+		j.append(&Record{Kind: MessageAccepted, Client: cl.id, ID: id})
+	default:
+		j.freed(cl, id)
 	}
 }
 

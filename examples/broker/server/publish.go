@@ -22,11 +22,11 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		order = c.violation(p)
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
-		if p.Retain && c.server.retained.isFull(&w.pub) {
-			reason = mqttwire.QuotaExceeded
-		} else {
-			reason = c.server.publish(w, &w.pub)
+		w.origin = origin{}
+		if t.Level() == qos.ExactlyOnce && c.server.journal.keeps(c.client) {
+			w.origin = origin{client: c.client, id: t.ID()}
 		}
+		reason = c.server.publish(w, &w.pub)
 	}
 	c.obey(w, order)
 	if t == 0 || c.ending != "" {
@@ -38,7 +38,11 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		c.unlock()
 		return
 	}
-	c.server.journal.accepted(c.client, t, reason)
+	if t.Level() == qos.ExactlyOnce {
+		c.server.journal.decided(c.client, t.ID(), !reason.IsError(), w.origin.told)
+	}
+	w.origin = origin{}
+	c.owe()
 	if !reason.AllowedIn(mqttwire.PUBACK) {
 		reason = mqttwire.UnspecifiedError
 	}
@@ -94,13 +98,27 @@ func (s *Server) publish(w *worker, pub *posting) mqttwire.Reason {
 }
 
 func (s *Server) publishHere(w *worker, pub *posting) mqttwire.Reason {
-	if pub.retain {
-		// Who subscribes meanwhile gets it once.
-		s.retained.mu.Lock()
-		defer s.retained.mu.Unlock()
-		s.retained.store(s, pub)
+	if !pub.retain {
+		return s.publishNow(w, pub)
 	}
+	// Who subscribes meanwhile gets it once.
+	s.retained.mu.Lock()
+	defer s.retained.mu.Unlock()
+	stored := s.retained.store(s, pub)
+	reason := s.publishNow(w, pub)
+	if !stored {
+		s.stats.refused.Add(1)
+		return mqttwire.QuotaExceeded
+	}
+	return reason
+}
+
+// publishNow takes a message to all who want it now.
+func (s *Server) publishNow(w *worker, pub *posting) mqttwire.Reason {
 	w.matches = s.subscriptions.AppendTurns(w.matches[:0], pub.topic)
+	if s.journal.store != nil {
+		return s.routeAsPlanned(w, pub)
+	}
 	reason := mqttwire.NoMatchingSubscribers
 	if len(w.matches) > 0 {
 		reason = s.route(w, pub)
@@ -183,5 +201,5 @@ func (s *Server) offer(w *worker, pub *posting, matches []match) publishResult {
 		w.to = recipient{ids: ids}
 		to = &w.to
 	}
-	return cl.offer(w, pub, min(level, pub.level), retain, to)
+	return s.give(w, pub, cl, min(level, pub.level), retain, to)
 }

@@ -96,7 +96,7 @@ func (c *conn) received(w *worker, n int) {
 		}
 		w.packetsIn++
 		c.handle(w, h, body)
-		if !c.roomy() {
+		if !c.draining && !c.roomy() {
 			w.flush()
 			c.await()
 		}
@@ -161,6 +161,9 @@ func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
 		c.trace("received", ev.Packet)
 	}
 	switch {
+	case err == mqttwire.ErrNotYet && h.Type == mqttwire.DISCONNECT:
+		c.ending = "DISCONNECT while it authenticates" // [MQTT-3.1.2-30]
+		return
 	case err == mqttwire.ErrNotYet:
 		c.fail(h.Type, mqttwire.ErrAuthUnexpected) // [MQTT-3.1.2-30]
 		return
@@ -182,6 +185,11 @@ func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
 		c.authenticate(w, data)
 	case session.Disconnect:
 		p := ev.Packet.(*codec.Disconnect)
+		if p.Code == mqttwire.NormalDisconnection {
+			c.lock()
+			c.dropWill() // [MQTT-3.14.4-3]
+			c.unlock()
+		}
 		c.ending, c.ordered = "DISCONNECT: "+p.Code.Name(mqttwire.DISCONNECT), p.Code == mqttwire.NormalDisconnection
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
@@ -44,10 +46,72 @@ func (s *Server) replay(r *Record) error {
 		s.retained.store(s, &p)
 		return nil
 	}
+	if r.Kind == MessageQueued {
+		s.requeue(r)
+		if r.ID == 0 {
+			return nil
+		}
+	}
 	cl := s.clientOf(r.Client)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.replay(r)
+}
+
+// requeue has a message wait again at all who are to get it.
+func (s *Server) requeue(r *Record) {
+	m := kept(r, s.clock(r.At))
+	for i := range r.To {
+		x := &r.To[i]
+		d := delivery{m: m, key: x.Key, level: x.Level, retain: x.Retain}
+		if len(x.SubscriptionIDs) > 0 || x.Share != "" {
+			d.to = (&recipient{ids: x.SubscriptionIDs}).clone()
+			if x.Share != "" {
+				d.to.share = &share{x.Share}
+			}
+		}
+		cl := s.clientOf(x.Client)
+		cl.mu.Lock()
+		cl.waiting.push(d)
+		cl.weigh(m.size())
+		cl.mu.Unlock()
+		s.journal.keys.Store(max(s.journal.keys.Load(), x.Key))
+	}
+}
+
+// relive has the session of a client on a connection that it lost at a moment,
+// which says of it all that a record does. What is in flight stays.
+func (cl *client) relive(r *Record, lost time.Duration) error {
+	was := lost
+	if cl.state.Exists() {
+		was = cl.relived
+	}
+	for cl.state.Poll(was).Kind != session.None {
+		// It was told in its time.
+	}
+	connect := codec.Connect{Version: v5, ClientID: []byte(cl.id), WillFlag: r.Will,
+		Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, r.Expiry)}
+	if r.Will {
+		connect.Will.Topic = []byte("will")
+		connect.Will.Properties = codec.AppendWillDelayInterval(codec.Properties{}, r.WillDelay)
+	}
+	b, err := connect.Append(nil, codec.Rules{From: mqttwire.Client})
+	if err != nil {
+		return err
+	}
+	var machine session.Server
+	var d codec.Decoder
+	machine.Open(new(session.ServerOptions), was)
+	h, body, _, err := codec.Split(machine.Rules(), b, 0)
+	if err == nil {
+		_, _, err = machine.Receive(nil, &d, h, body, was)
+	}
+	if err == nil {
+		_, err = machine.Accept(nil, &cl.state, nil, was)
+	}
+	machine.Close(lost)
+	cl.relived, cl.willDelay = lost, r.WillDelay
+	return err
 }
 
 // clock returns a moment of the day as one of the server's clock, before 0 for
@@ -68,9 +132,10 @@ func (cl *client) replay(r *Record) error {
 		if !r.At.IsZero() {
 			at = s.clock(r.At)
 		}
-		return cl.state.Restore(r.Session, at)
+		return cl.relive(r, at)
 	case SessionEnded:
 		s.unsubscribeAll(cl)
+		cl.weigh(-cl.bytes)
 		cl.gone = true
 		s.forget(cl) // a new one takes its place
 	case SubscriptionKept:
@@ -91,27 +156,17 @@ func (cl *client) replay(r *Record) error {
 		cl.will, cl.willKeep = kept(r, s.clock(r.At)), r.Message.Retain
 	case WillEnded:
 		cl.will = nil
-	case MessageQueued:
-		d := delivery{m: kept(r, s.clock(r.At)), key: r.Key, level: r.Level, retain: r.Retain}
-		if len(r.SubscriptionIDs) > 0 || r.Filter != "" {
-			d.to = (&recipient{ids: r.SubscriptionIDs}).clone()
-			if r.Filter != "" {
-				d.to.share = &share{r.Filter}
-			}
-		}
-		cl.waiting.push(d)
-		cl.bytes += d.m.size()
-		cl.keys = max(cl.keys, r.Key)
 	case MessageSent:
 		d, ok := cl.unqueue(r.Key)
 		if !ok {
 			return mqttwire.ErrSnapshot
 		}
+		cl.weigh(d.m.size())
 		cl.flight.place(r.Token, d)
 		return cl.state.ReplaySent(qos.Store, r.ID, r.Level, r.Token)
 	case MessageReleased:
 		if d := cl.flight.get(r.Token); d != nil {
-			d.m = nil
+			cl.landed(d)
 		}
 		return cl.state.ReplaySent(qos.Release, r.ID, qos.ExactlyOnce, r.Token)
 	case MessageDone:
@@ -119,9 +174,12 @@ func (cl *client) replay(r *Record) error {
 			cl.unqueue(r.Key)
 			return nil
 		}
+		if d := cl.flight.get(r.Token); d != nil {
+			cl.landed(d)
+		}
 		cl.flight.clear(r.Token)
 		return cl.state.ReplaySent(qos.Forget, r.ID, 0, r.Token)
-	case MessageAccepted:
+	case MessageAccepted, MessageQueued:
 		return cl.state.ReplayReceived(qos.Accept, r.ID, qos.ExactlyOnce)
 	case IdentifierFreed:
 		return cl.state.ReplayReceived(qos.Forget, r.ID, qos.ExactlyOnce)
@@ -146,7 +204,7 @@ func (cl *client) unqueue(key uint64) (d delivery, ok bool) {
 			continue
 		}
 		d, ok = *old.at(i), true
-		cl.bytes -= d.m.size()
+		cl.weigh(-d.m.size())
 		if i == 0 {
 			cl.waiting.pop()
 			break

@@ -16,18 +16,26 @@ type retained struct {
 	mu       sync.Mutex
 	messages topicmatch.Names[*message]
 	stored   uint64 // how many ever were: numbers them
+	count    int    // but for the server's own
 	limit    int
 }
 
 // store keeps a message, or removes what its topic has where the payload is
 // empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]).
-func (r *retained) store(s *Server, pub *posting) {
+// It reports false where there is no room.
+func (r *retained) store(s *Server, pub *posting) bool {
+	own := pub.topic[0] == '$'
 	if len(pub.payload) == 0 || tooDeep(pub.topic, s.config.MaxLevels) {
 		if old, had := r.messages.Delete(pub.topic); had {
-			old.stop()
+			r.forget(old)
 			s.journal.retain(&message{topic: pub.topic})
 		}
-		return
+		return true
+	}
+	if !own && r.limit > 0 && r.count >= r.limit {
+		if _, replaces := r.messages.Get(pub.topic); !replaces {
+			return false
+		}
 	}
 	m := *pub.keep()
 	r.stored++
@@ -37,25 +45,23 @@ func (r *retained) store(s *Server, pub *posting) {
 		m.timer = time.AfterFunc(at-s.now(), func() { r.remove(&m) })
 	}
 	if old, had, _ := r.messages.Set(m.topic, &m); had {
-		old.stop()
+		r.forget(old)
+	}
+	if !own {
+		r.count++
 	}
 	s.journal.retain(&m)
+	return true
 }
 
-// stop stops the timer of a message that is not retained any more.
-func (m *message) stop() {
+// forget takes a message that is not retained any more out of account.
+func (r *retained) forget(m *message) {
+	if m.topic[0] != '$' {
+		r.count--
+	}
 	if m.timer != nil {
 		m.timer.Stop()
 	}
-}
-
-// isFull reports whether a message cannot be retained for lack of room.
-func (r *retained) isFull(pub *posting) bool {
-	if r.limit <= 0 || len(pub.payload) == 0 || r.messages.Len() < r.limit {
-		return false
-	}
-	_, replaces := r.messages.Get(pub.topic)
-	return !replaces
 }
 
 // match returns what a filter matches of the messages up to a number.
@@ -82,6 +88,7 @@ func (r *retained) remove(m *message) {
 	defer r.mu.Unlock()
 	if r.has(m) {
 		r.messages.Delete(m.topic)
+		r.forget(m)
 	}
 }
 
@@ -89,6 +96,8 @@ func (r *retained) remove(m *message) {
 // fast as the client takes them.
 type backlog struct {
 	filter   string
+	newest   uint64 // messages with a greater number come as they are published
+	matched  bool   // messages are those that the filter matches, else nobody has looked
 	messages []*message
 	to       *recipient
 	level    qos.Level
@@ -107,6 +116,10 @@ const (
 // and nothing older after that.
 func (b *backlog) send(c *conn, now time.Duration) backlogState {
 	s, cl := c.server, c.client
+	if !b.matched {
+		b.messages, b.matched = s.retained.match([]byte(b.filter), b.newest), true
+		cl.backlogged += len(b.messages)
+	}
 	for len(b.messages) > 0 {
 		if len(c.out) >= s.ahead {
 			return backlogFull
@@ -119,40 +132,51 @@ func (b *backlog) send(c *conn, now time.Duration) backlogState {
 			}
 		}
 		b.messages = b.messages[1:]
+		cl.backlogged--
 	}
 	return backlogDone
 }
 
-// maxBacklog is how many retained messages may wait for one client, for all of
-// its new subscriptions, before it is taken to ask for more than it reads.
-const maxBacklog = 4 << 20
+// maxBacklog is how many retained messages are listed for one client, for all of
+// its new subscriptions. Of more only the filters are kept, until their turn
+// comes.
+const maxBacklog = 1 << 20
 
 // addBacklog has retained messages sent. They replace what an earlier
-// subscription to the same filter has not been sent yet. It reports false where
-// more would wait than there should.
-func (cl *client) addBacklog(b *backlog) bool {
-	n := len(b.messages)
-	for i, old := range cl.backlog {
-		if old.filter == b.filter {
-			cl.backlog[i] = b
-			return true
-		}
-		n += len(old.messages)
+// subscription to the same filter has not been sent yet.
+func (cl *client) addBacklog(b *backlog) {
+	if old := cl.backlogs[b.filter]; old != nil {
+		cl.backlogged += len(b.messages) - len(old.messages)
+		*old = *b
+		return
 	}
-	if len(cl.backlog) > 0 && n > maxBacklog {
-		return false
+	if cl.backlogs == nil {
+		cl.backlogs = make(map[string]*backlog)
 	}
+	cl.backlogs[b.filter] = b
 	cl.backlog = append(cl.backlog, b)
-	return true
+	cl.backlogged += len(b.messages)
 }
 
-// keptBacklog returns what of the backlogs outlives a connection: messages above
-// QoS 0 are part of the session (3.1.1 §4.1, 5.0 §4.1).
-func keptBacklog(all []*backlog) (kept []*backlog) {
+// backlogDone removes the first backlog.
+func (cl *client) backlogDone() {
+	b := cl.backlog[0]
+	cl.backlogged -= len(b.messages)
+	delete(cl.backlogs, b.filter)
+	cl.backlog[0] = nil
+	if cl.backlog = cl.backlog[1:]; len(cl.backlog) == 0 {
+		cl.backlog, cl.backlogs = nil, nil
+	}
+}
+
+// keepBacklog drops what does not outlive a connection: messages of QoS 0 are no
+// part of the session (3.1.1 §4.1, 5.0 §4.1).
+func (cl *client) keepBacklog() {
+	all := cl.backlog
+	cl.backlog, cl.backlogs, cl.backlogged = nil, nil, 0
 	for _, b := range all {
-		if b.level > qos.AtMostOnce && len(b.messages) > 0 {
-			kept = append(kept, b)
+		if b.level > qos.AtMostOnce {
+			cl.addBacklog(b)
 		}
 	}
-	return kept
 }

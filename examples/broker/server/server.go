@@ -34,6 +34,8 @@ type Server struct {
 	interests     interests
 	turns         atomic.Uint64 // of Shared Subscriptions
 
+	kept atomic.Int64 // bytes of messages that are queued and in flight, at all clients
+
 	workers sync.Pool // of *worker
 	buffers sync.Pool // of *[]byte
 
@@ -142,7 +144,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cut()
 	s.running.Wait()
 	s.stopTimers()
-	s.journal.sync()
+	s.journal.sync(s.journal.mark())
 	return ctx.Err()
 }
 
@@ -228,7 +230,7 @@ func (s *Server) Recheck() {
 			order = access.Recheck()
 		}
 		cl.mu.Unlock()
-		if order.End != 0 {
+		if c != nil {
 			w := s.worker()
 			c.obey(w, order)
 			w.finish()

@@ -26,23 +26,23 @@ func (s *Server) share(w *worker, pub *posting, turn *match) publishResult {
 		return taken
 	}
 	// The others, those who are there first, from a different one each time.
-	var members []match
-	for _, m := range s.subscriptions.AppendMatches(nil, pub.topic) {
+	w.members = w.members[:0]
+	s.subscriptions.Visit(pub.topic, func(m match) bool {
 		if m.Group == turn.Group {
-			members = append(members, m)
+			w.members = append(w.members, m)
 		}
-	}
-	if len(members) > 0 {
-		first := int(s.turns.Add(1) % uint64(len(members)))
-		members = slices.Concat(members[first:], members[:first])
-	}
+		return true
+	})
+	members := w.members
+	first := int(s.turns.Add(1))
 	result := dropped
 	for _, online := range [...]bool{true, false} {
 		for i := range members {
-			if members[i].Key.online.Load() != online {
+			m := &members[(first+i)%len(members)]
+			if m.Key.online.Load() != online {
 				continue
 			}
-			switch s.offerShare(w, pub, &members[i]) {
+			switch s.offerShare(w, pub, m) {
 			case taken:
 				return taken
 			case refused:
@@ -50,6 +50,7 @@ func (s *Server) share(w *worker, pub *posting, turn *match) publishResult {
 			}
 		}
 	}
+	clear(members)
 	return result
 }
 
@@ -61,7 +62,7 @@ func (s *Server) offerShare(w *worker, pub *posting, m *match) publishResult {
 	}
 	w.to = recipient{w.ids, v.share}
 	retain := pub.retain && v.options.RetainAsPublished()
-	return m.Key.offer(w, pub, min(v.options.QoS(), pub.level), retain, &w.to)
+	return s.give(w, pub, m.Key, min(v.options.QoS(), pub.level), retain, &w.to)
 }
 
 // adopt gives a message that a lost member never took over to another member of
@@ -81,11 +82,17 @@ func (s *Server) adopt(w *worker, d *delivery, lost *client) {
 		w.pub.kept = nil
 		w.pub.properties = propertiesAfter(d.m.properties, waited, nil, codec.Properties{})
 	}
-	for _, m := range s.subscriptions.AppendMatches(nil, d.m.topic) {
-		if m.Group != 0 && m.Key != lost && m.Value.share.filter == d.to.share.filter {
-			s.share(w, &w.pub, &m)
-			return
+	if s.shareOther(w, &w.pub, d.to.share, lost) != taken {
+		s.stats.dropped.Add(1)
+	}
+}
+
+// shareOther gives a publication to a member of a group other than one.
+func (s *Server) shareOther(w *worker, pub *posting, of *share, not *client) publishResult {
+	for _, m := range s.subscriptions.AppendMatches(nil, pub.topic) {
+		if m.Group != 0 && m.Key != not && m.Value.share.filter == of.filter {
+			return s.share(w, pub, &m)
 		}
 	}
-	s.stats.dropped.Add(1)
+	return dropped
 }

@@ -86,3 +86,6 @@ func (s *Server) publishStats() {
 	number("subscriptions/count", int64(s.subscriptions.Len()))
 	number("retained messages/count", int64(s.retained.messages.Len()))
 }
+
+// Subscriptions returns how many subscriptions there are.
+func (s *Server) Subscriptions() int { return s.subscriptions.Len() }

@@ -51,7 +51,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		s.journal.subscribed(cl, x.Filter, sub)
 		handling := x.Options.RetainHandling()
 		if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
-			b := &backlog{filter: string(x.Filter), level: sub.options.QoS()}
+			b := &backlog{filter: string(x.Filter), newest: newest, level: sub.options.QoS()}
 			if id != 0 {
 				b.to = &recipient{ids: []uint32{id}}
 			}
@@ -66,23 +66,25 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		c.disconnect(mqttwire.ImplementationSpecificError, "SUBACK: "+err.Error())
 		return
 	}
+	c.owe()
 	cl.mu.Unlock()
 	s.retained.mu.Unlock()
 	c.trace("sent", &ack)
 
+	listed := 0
 	for _, b := range wants {
-		b.messages = s.retained.match([]byte(b.filter), newest)
-		if len(b.messages) == 0 {
+		if listed < maxBacklog { // here it delays nobody who has a message for the client
+			b.messages, b.matched = s.retained.match([]byte(b.filter), newest), true
+			listed += len(b.messages)
+		}
+		if b.matched && len(b.messages) == 0 {
 			continue
 		}
 		w.acked = true // pump
 		cl.mu.Lock()
-		added := cl.addBacklog(b)
+		cl.addBacklog(b)
+		listed = max(listed, cl.backlogged)
 		cl.mu.Unlock()
-		if !added {
-			c.disconnect(mqttwire.QuotaExceeded, "too many retained messages wait")
-			return
-		}
 	}
 }
 
@@ -100,8 +102,12 @@ func (c *conn) grant(x codec.Subscription) mqttwire.Reason {
 			return mqttwire.QuotaExceeded
 		}
 	}
+	inner := x.Filter
+	if _, filter, ok := topicmatch.SplitShared(x.Filter); ok {
+		inner = filter
+	}
 	for _, filter := range s.config.RefusedFilters {
-		if string(x.Filter) == filter {
+		if string(inner) == filter {
 			return mqttwire.UnspecifiedError
 		}
 	}
@@ -139,6 +145,7 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 	}
 	out, err := c.machine.Unsuback(c.buffer(), &ack)
 	c.out = out
+	c.owe()
 	cl.mu.Unlock()
 	if err != nil {
 		c.disconnect(mqttwire.ImplementationSpecificError, "UNSUBACK: "+err.Error())

@@ -22,11 +22,12 @@ func (c *conn) flush() {
 	c.touched = false
 	for !c.writing && len(c.out) > 0 && !c.lost.Load() {
 		b, box := c.take()
+		owed := c.owes
 		c.writing = true
 		n, err := 0, error(nil)
 		if c.raw != nil {
 			c.unlock()
-			c.server.journal.sync() // what the bytes promise is kept
+			c.server.journal.sync(owed) // what the bytes promise is kept
 			n, err = c.tryWrite(b)
 			c.lock()
 		}
@@ -35,7 +36,7 @@ func (c *conn) flush() {
 		case err != nil:
 			c.lose()
 		case n < len(b):
-			go c.writeRest(b[n:], box, b)
+			go c.writeRest(b[n:], box, b, owed)
 			return
 		}
 		c.recycle(b, box)
@@ -56,6 +57,9 @@ func (c *conn) flushAlone() {
 	}
 	c.recycle(b, box)
 }
+
+// owe notes that what is to be written promises what the journal has by now.
+func (c *conn) owe() { c.owes = c.server.journal.mark() }
 
 // take takes what is to be written.
 func (c *conn) take() (b []byte, box *[]byte) {
@@ -80,7 +84,7 @@ func (c *conn) wrote() {
 	c.writing = false
 	c.signal()
 	if cl := c.client; cl != nil && cl.conn == c {
-		if cl.waiting.n > 0 || len(cl.backlog) > 0 {
+		if cl.resuming || cl.waiting.n > 0 || len(cl.backlog) > 0 {
 			cl.pump(c.server.now())
 		}
 	}
@@ -102,9 +106,9 @@ func (c *conn) lose() {
 
 // writeRest writes what the socket did not take at once, and then all that has
 // come meanwhile.
-func (c *conn) writeRest(rest []byte, box *[]byte, whole []byte) {
+func (c *conn) writeRest(rest []byte, box *[]byte, whole []byte, owed uint64) {
 	for {
-		c.server.journal.sync()
+		c.server.journal.sync(owed)
 		err := c.writeAll(rest)
 		c.lock()
 		c.recycle(whole, box)
@@ -118,7 +122,7 @@ func (c *conn) writeRest(rest []byte, box *[]byte, whole []byte) {
 		}
 		c.writing = true
 		whole, box = c.take()
-		rest = whole
+		rest, owed = whole, c.owes
 		c.server.stats.bytesOut.Add(int64(len(rest)))
 		c.unlock()
 	}
