@@ -9,7 +9,9 @@ import (
 	"github.com/mqttwire/mqttwire"
 )
 
-// Bans say after how many offences an address or Client Identifier is banned.
+// Bans say after how many offences an address or Client Identifier is banned: a
+// Client Identifier only for what was done after its CONNECT was accepted, or
+// any stranger could have it banned.
 type Bans struct {
 	// Credentials and Malformed are how many refused credentials, and how many
 	// connections ended for a packet that breaks the standard, within Window
@@ -50,10 +52,11 @@ func (b *bans) init(c *Config) {
 
 func (b *bans) active() bool { return b.config.Bans.Credentials > 0 || b.config.Bans.Malformed > 0 }
 
-// offenders are who a connection stands for.
-func offenders(c *conn) []offender {
+// offenders are who a connection stands for. Its Client Identifier is not to be
+// banned for what is done in its name by who was never let in.
+func offenders(c *conn, named bool) []offender {
 	all := []offender{{false, host(c.who.Address)}}
-	if c.who.ClientID != "" && !c.assigned {
+	if named && c.who.ClientID != "" && !c.assigned {
 		all = append(all, offender{true, c.who.ClientID})
 	}
 	return all
@@ -73,7 +76,7 @@ func (b *bans) judge(c *conn) mqttwire.Reason {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, o := range offenders(c) {
+	for _, o := range offenders(c, true) {
 		if r := b.known[o]; r != nil && time.Now().Before(r.until) {
 			return mqttwire.Banned
 		}
@@ -97,7 +100,7 @@ func (b *bans) note(c *conn, enough func(*record) bool) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, o := range offenders(c) {
+	for _, o := range offenders(c, c.client != nil) {
 		r := b.known[o]
 		if r == nil || now.Sub(r.since) > b.config.Bans.Window && now.After(r.until) {
 			b.makeRoom(now)

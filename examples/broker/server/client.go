@@ -20,18 +20,19 @@ type client struct {
 	subscribed atomic.Int32 // how many subscriptions it has
 	online     atomic.Bool  // has a connection
 
-	mu        sync.Mutex
-	state     session.Session
-	conn      *conn // nil without one
-	gone      bool  // the server has forgotten it: look the identifier up again
-	resuming  bool  // there is more to send again, once there is room
-	volatile  bool  // the session ends with the connection: nothing is sent twice
-	who       Peer
-	access    Access
-	will      *message
-	willKeep  bool   // Will Retain
-	willDelay uint32 // Will Delay Interval, seconds
-	timer     *time.Timer
+	mu         sync.Mutex
+	state      session.Session
+	conn       *conn  // nil without one
+	generation uint16 // counts its sessions
+	gone       bool   // the server has forgotten it: look the identifier up again
+	resuming   bool   // there is more to send again, once there is room
+	volatile   bool   // the session ends with the connection: nothing is sent twice
+	who        Peer
+	access     Access
+	will       *message
+	willKeep   bool   // Will Retain
+	willDelay  uint32 // Will Delay Interval, seconds
+	timer      *time.Timer
 
 	filters map[string]struct{} // of its subscriptions, for a Router only
 	relived time.Duration       // when a session that was restored has lost its connection
@@ -41,9 +42,9 @@ type client struct {
 	purgeAt time.Duration
 	flight  flight
 
-	backlog    []*backlog          // retained messages for new subscriptions
-	backlogs   map[string]*backlog // the same by filter
-	backlogged int                 // messages in them
+	backlog  []*backlog          // retained messages for new subscriptions
+	backlogs map[string]*backlog // the same by filter
+	finding  bool                // a goroutine looks for those of the first
 }
 
 // publishResult is what became of a message at one client.
@@ -62,7 +63,7 @@ func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, t
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	c := cl.conn
-	if cl.gone || c != nil && cl.access != nil && !cl.access.Receive(pub.topic) {
+	if cl.gone || w.generation != cl.generation || c != nil && cl.access != nil && !cl.access.Receive(pub.topic) {
 		return dropped
 	}
 	if level == qos.AtMostOnce {
@@ -269,8 +270,9 @@ func (cl *client) end(a *aftermath) {
 	}
 	cl.weigh(-cl.bytes)
 	cl.flight, cl.waiting = flight{}, deque{}
-	cl.backlog, cl.backlogs, cl.backlogged = nil, nil, 0
+	cl.backlog, cl.backlogs = nil, nil
 	cl.server.unsubscribeAll(cl)
+	cl.generation++ // what is on its way to the session before is not for the next
 	if !cl.volatile {
 		cl.server.journal.ended(cl)
 	}

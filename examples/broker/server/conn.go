@@ -35,10 +35,11 @@ type conn struct {
 
 	exchange Exchange // enhanced authentication that goes on
 
-	bridge   bool   // it says that it is another broker's
-	assigned bool   // the Client Identifier is the server's
-	method   string // Authentication Method
-	asked    asked
+	bridge        bool   // it says that it is another broker's
+	assigned      bool   // the Client Identifier is the server's
+	method        string // Authentication Method
+	maximumPacket int    // the client's Maximum Packet Size, 0 for none
+	asked         asked
 
 	kicked   atomic.Uint32          // why another goroutine wants it to end
 	why      atomic.Pointer[string] // the same in words
@@ -47,6 +48,7 @@ type conn struct {
 	left     chan struct{}          // closed when it has let its client go
 	draining bool                   // what had come before it was kicked is handled
 	ordered  bool                   // the client has sent a normal DISCONNECT
+	deferred bool                   // what becomes of the session the server's next run decides
 	linger   bool                   // the server ends it, and may have said why
 
 	// mu
@@ -111,6 +113,11 @@ func (c *conn) interrupted(err error) {
 	why := mqttwire.Reason(c.kicked.Load())
 	switch {
 	case c.ending != "":
+	case why == mqttwire.ServerShuttingDown && c.lost.Load():
+		c.lock()
+		c.leaveWill()
+		c.unlock()
+		c.ending = "cut by the end of the server"
 	case c.lost.Load():
 		c.ending = "connection lost while writing"
 	case why != 0:
@@ -209,12 +216,19 @@ func (c *conn) disconnect(why mqttwire.Reason, text string) {
 		return
 	}
 	if c.out, _ = c.machine.Disconnect(c.buffer(), why, c.say(text)); why == mqttwire.ServerShuttingDown {
-		c.dropWill()
+		c.leaveWill()
 	}
 }
 
-// dropWill removes the will of the connection: a server that goes is no news of
-// its clients.
+// leaveWill has the will not published now: a server that goes is no news of its
+// clients. With a Store it is when the server is back (5.0 §3.1.2.5).
+func (c *conn) leaveWill() {
+	if c.client != nil {
+		c.client.will, c.deferred = nil, true
+	}
+}
+
+// dropWill removes the will of the connection.
 func (c *conn) dropWill() {
 	if c.client != nil {
 		c.client.setWill(nil, false)
@@ -248,7 +262,7 @@ func (c *conn) leave() {
 	cl.flight.compact()
 	cl.keepBacklog()
 	a := cl.settle(now)
-	if !cl.gone {
+	if !cl.gone && !c.deferred { // else as if the server had crashed
 		cl.server.journal.session(cl, now)
 	}
 	dropped := c.dropped

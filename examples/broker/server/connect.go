@@ -31,6 +31,8 @@ func (c *conn) connect(w *worker, p *codec.Connect) {
 		c.refuse(connack.Code(c.denied), c.denied.String())
 		return
 	}
+	n, _ := p.Properties.MaximumPacketSize()
+	c.maximumPacket = int(min(n, codec.MaxPacketSize))
 	c.asked = asked{lasts: !p.CleanStart}
 	if p.WillFlag {
 		c.asked.will, c.asked.willRetain = newWill(c.who.ClientID, &p.Will), p.Will.Retain
@@ -113,6 +115,7 @@ func (c *conn) authenticate(w *worker, data []byte) {
 	if c.exchange == nil { // a re-authentication begins
 		c.exchange = c.server.config.Methods[c.method].Start(&c.who)
 	}
+	w.flush() // it may take its time
 	answer, access, state := c.exchange.Next(data)
 	if state != Continued {
 		c.exchange = nil

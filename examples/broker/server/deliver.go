@@ -92,6 +92,9 @@ func (c *conn) sent(d delivery, a qos.Action) {
 // go on waiting.
 func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 	cl := c.client
+	if d.level > qos.AtMostOnce && c.machine.Quota() == 0 {
+		return false
+	}
 	token := uint64(0)
 	if d.level > qos.AtMostOnce && cl.keeps(d.to) {
 		token = cl.flight.next()

@@ -31,7 +31,7 @@ type Authenticator interface {
 	// Authenticate judges a CONNECT without Authentication Method, which it may
 	// read during the call only. It returns what the client may do, nil for
 	// anything, or a code other than connack.Success, in the numbering of 5.0,
-	// and a text for the log that holds nothing secret.
+	// and a text that holds nothing secret, for the log and, in 5.0, the client.
 	Authenticate(who *Peer, p *codec.Connect) (Access, connack.Code, string)
 }
 

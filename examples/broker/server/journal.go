@@ -31,21 +31,24 @@ func (j *journal) append(r *Record) {
 // mark returns what sync takes, for all that was appended so far.
 func (j *journal) mark() uint64 { return j.appended.Load() }
 
-// sync returns when all that bytes about to be written promise is durable.
-func (j *journal) sync(want uint64) {
+// sync returns when all that bytes about to be written promise is durable. With
+// an error they must not be written.
+func (j *journal) sync(want uint64) error {
 	if j.synced.Load() >= want {
-		return
+		return nil
 	}
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	if j.synced.Load() >= want {
-		return // another's Sync was for this too
+		return nil // another's Sync was for this too
 	}
 	want = j.appended.Load()
 	if err := j.store.Sync(); err != nil {
 		j.server.config.Log.Error("store", "error", err)
+		return err
 	}
 	j.synced.Store(want)
+	return nil
 }
 
 func (j *journal) message(m *message) *Message {

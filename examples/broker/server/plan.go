@@ -11,7 +11,8 @@ import (
 
 // planned is a delivery that is decided and not made.
 type planned struct {
-	client *client
+	client     *client
+	generation uint16
 	delivery
 }
 
@@ -28,7 +29,7 @@ func (s *Server) give(w *worker, pub *posting, cl *client, level qos.Level, reta
 	if !w.planning {
 		return cl.offer(w, pub, level, retain, to, 0)
 	}
-	p := planned{cl, delivery{to: to.clone(), level: level, retain: retain}}
+	p := planned{cl, w.generation, delivery{to: to.clone(), level: level, retain: retain}}
 	if level > qos.AtMostOnce {
 		cl.mu.Lock()
 		if !cl.gone && !cl.volatile {
@@ -54,6 +55,7 @@ func (s *Server) routeAsPlanned(w *worker, pub *posting) mqttwire.Reason {
 	reason := mqttwire.NoMatchingSubscribers
 	for i := range plan {
 		p := &plan[i]
+		w.generation = p.generation
 		result := p.client.offer(w, pub, p.level, p.retain, p.to, p.key)
 		if result != taken {
 			p.client.mu.Lock()

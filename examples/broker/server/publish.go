@@ -196,6 +196,7 @@ func (s *Server) offer(w *worker, pub *posting, matches []match) publishResult {
 	if !wanted {
 		return dropped
 	}
+	w.generation = matches[0].Value.generation
 	var to *recipient
 	if len(ids) > 0 {
 		w.to = recipient{ids: ids}

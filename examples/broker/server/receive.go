@@ -28,6 +28,10 @@ func (c *conn) receive() error {
 		if c.interruptedBy() {
 			return nil
 		}
+		// What a large packet has taken is not kept for the next.
+		if b := c.framer.Release(); len(b) <= workerBuffer/4 {
+			c.framer.Use(b)
+		}
 	}
 	return nil
 }

@@ -143,9 +143,13 @@ func (cl *client) replay(r *Record) error {
 		if topicmatch.IsShared(r.Filter) {
 			sub.share = &share{r.Filter}
 		}
+		sub.generation = cl.generation
 		_, existed, err := s.subscriptions.Subscribe(cl, []byte(r.Filter), sub)
 		if err != nil {
 			return err
+		}
+		if !existed {
+			cl.subscribed.Add(1)
 		}
 		cl.noteSubscription([]byte(r.Filter), existed)
 	case SubscriptionEnded:

@@ -42,7 +42,7 @@ func (r *retained) store(s *Server, pub *posting) bool {
 	m.number = r.stored
 	if m.expires {
 		at := m.at + time.Duration(m.expiry)*time.Second
-		m.timer = time.AfterFunc(at-s.now(), func() { r.remove(&m) })
+		m.timer = time.AfterFunc(at-s.now(), func() { r.remove(s, &m) })
 	}
 	if old, had, _ := r.messages.Set(m.topic, &m); had {
 		r.forget(old)
@@ -83,12 +83,13 @@ func (r *retained) has(m *message) bool {
 }
 
 // remove removes a message unless it has been replaced.
-func (r *retained) remove(m *message) {
+func (r *retained) remove(s *Server, m *message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.has(m) {
 		r.messages.Delete(m.topic)
 		r.forget(m)
+		s.journal.retain(&message{topic: m.topic})
 	}
 }
 
@@ -117,8 +118,11 @@ const (
 func (b *backlog) send(c *conn, now time.Duration) backlogState {
 	s, cl := c.server, c.client
 	if !b.matched {
-		b.messages, b.matched = s.retained.match([]byte(b.filter), b.newest), true
-		cl.backlogged += len(b.messages)
+		if !cl.finding {
+			cl.finding = true
+			go cl.findNext(b)
+		}
+		return backlogWaits
 	}
 	for len(b.messages) > 0 {
 		if len(c.out) >= s.ahead {
@@ -132,21 +136,54 @@ func (b *backlog) send(c *conn, now time.Duration) backlogState {
 			}
 		}
 		b.messages = b.messages[1:]
-		cl.backlogged--
 	}
 	return backlogDone
 }
 
-// maxBacklog is how many retained messages are listed for one client, for all of
-// its new subscriptions. Of more only the filters are kept, until their turn
-// comes.
-const maxBacklog = 1 << 20
+// wantRetained has the retained messages of new subscriptions sent.
+func (c *conn) wantRetained(w *worker, wants []*backlog) {
+	cl := c.client
+	cl.mu.Lock()
+	inline := len(cl.backlog) == 0
+	cl.mu.Unlock()
+	if inline { // mostly there is one, and nothing to wait for
+		wants[0].find(c.server)
+	}
+	cl.mu.Lock()
+	for _, b := range wants {
+		cl.addBacklog(b)
+	}
+	cl.mu.Unlock()
+	w.acked = true // pump
+}
+
+// find looks for the messages that the filter matches.
+func (b *backlog) find(s *Server) {
+	b.messages, b.matched = s.retained.match([]byte(b.filter), b.newest), true
+}
+
+// findNext finds the messages of a backlog whose turn has come, without the lock
+// of the client: there may be very many.
+func (cl *client) findNext(b *backlog) {
+	found := *b
+	found.find(cl.server)
+	cl.mu.Lock()
+	cl.finding = false
+	if cl.backlogs[b.filter] == b && b.newest == found.newest && !b.matched {
+		b.messages, b.matched = found.messages, true
+	}
+	c := cl.conn
+	cl.pump(cl.server.now())
+	cl.mu.Unlock()
+	if c != nil {
+		c.flush()
+	}
+}
 
 // addBacklog has retained messages sent. They replace what an earlier
 // subscription to the same filter has not been sent yet.
 func (cl *client) addBacklog(b *backlog) {
 	if old := cl.backlogs[b.filter]; old != nil {
-		cl.backlogged += len(b.messages) - len(old.messages)
 		*old = *b
 		return
 	}
@@ -155,13 +192,11 @@ func (cl *client) addBacklog(b *backlog) {
 	}
 	cl.backlogs[b.filter] = b
 	cl.backlog = append(cl.backlog, b)
-	cl.backlogged += len(b.messages)
 }
 
 // backlogDone removes the first backlog.
 func (cl *client) backlogDone() {
 	b := cl.backlog[0]
-	cl.backlogged -= len(b.messages)
 	delete(cl.backlogs, b.filter)
 	cl.backlog[0] = nil
 	if cl.backlog = cl.backlog[1:]; len(cl.backlog) == 0 {
@@ -173,7 +208,7 @@ func (cl *client) backlogDone() {
 // part of the session (3.1.1 §4.1, 5.0 §4.1).
 func (cl *client) keepBacklog() {
 	all := cl.backlog
-	cl.backlog, cl.backlogs, cl.backlogged = nil, nil, 0
+	cl.backlog, cl.backlogs = nil, nil
 	for _, b := range all {
 		if b.level > qos.AtMostOnce {
 			cl.addBacklog(b)

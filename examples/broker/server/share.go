@@ -61,6 +61,7 @@ func (s *Server) offerShare(w *worker, pub *posting, m *match) publishResult {
 		w.ids = append(w.ids, v.id)
 	}
 	w.to = recipient{w.ids, v.share}
+	w.generation = v.generation
 	retain := pub.retain && v.options.RetainAsPublished()
 	return s.give(w, pub, m.Key, min(v.options.QoS(), pub.level), retain, &w.to)
 }

@@ -11,6 +11,8 @@ type subscription struct {
 	share   *share // of a Shared Subscription
 	id      uint32 // Subscription Identifier, 0 for none
 	options codec.SubscriptionOptions
+
+	generation uint16 // of the session that it belongs to
 }
 
 // A match is a subscription that a message matches, and whose it is.
@@ -27,6 +29,12 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 	s.retained.mu.Lock()
 	cl.mu.Lock()
 	newest := s.retained.stored // later ones come as they are published
+	if n := p.Subscriptions.Len(); c.maximumPacket > 0 && 6+n > c.maximumPacket {
+		cl.mu.Unlock()
+		s.retained.mu.Unlock()
+		c.disconnect(mqttwire.PacketTooLarge, "SUBACK would be over the Maximum Packet Size") // [MQTT-3.1.2-24]
+		return
+	}
 	for x := range p.Subscriptions.All() {
 		code := c.grant(x)
 		if code.IsError() {
@@ -42,7 +50,12 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 			sub.share = &share{string(x.Filter)}
 			sub.options &^= codec.NoLocal
 		}
+		sub.generation = cl.generation
+		cl.subscribed.Add(1) // before a message can find that there are two
 		_, existed, err := s.subscriptions.Subscribe(cl, x.Filter, sub)
+		if existed || err != nil {
+			cl.subscribed.Add(-1)
+		}
 		if err != nil { // before 5.0, a filter that is no Shared Subscription after all
 			ack.Codes = ack.Codes.Append(c.sayable(mqttwire.TopicFilterInvalid))
 			continue
@@ -71,20 +84,8 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 	s.retained.mu.Unlock()
 	c.trace("sent", &ack)
 
-	listed := 0
-	for _, b := range wants {
-		if listed < maxBacklog { // here it delays nobody who has a message for the client
-			b.messages, b.matched = s.retained.match([]byte(b.filter), newest), true
-			listed += len(b.messages)
-		}
-		if b.matched && len(b.messages) == 0 {
-			continue
-		}
-		w.acked = true // pump
-		cl.mu.Lock()
-		cl.addBacklog(b)
-		listed = max(listed, cl.backlogged)
-		cl.mu.Unlock()
+	if len(wants) > 0 && s.retained.messages.Len() > 0 {
+		c.wantRetained(w, wants)
 	}
 }
 
@@ -153,12 +154,11 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 	c.trace("sent", &ack)
 }
 
-// noteSubscription counts a subscription, unless it existed before.
+// noteSubscription tells a Router of a subscription, unless it existed before.
 func (cl *client) noteSubscription(filter []byte, existed bool) {
 	if existed {
 		return
 	}
-	cl.subscribed.Add(1)
 	if cl.server.config.Router != nil {
 		if cl.filters == nil {
 			cl.filters = make(map[string]struct{})

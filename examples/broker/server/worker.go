@@ -14,22 +14,23 @@ const (
 // A worker is what a goroutine needs while it handles packets, and not while it
 // waits for them: the server has as many as are at work.
 type worker struct {
-	server   *Server
-	buf      []byte // to read into
-	decoder  codec.Decoder
-	now      time.Duration
-	pub      posting
-	matches  []match
-	members  []match   // of a share
-	several  []match   // of clients with several subscriptions
-	ids      []uint32  // Subscription Identifiers of one delivery
-	to       recipient // of one delivery
-	scratch  codec.Properties
-	plan     []planned
-	planning bool
-	origin   origin
-	flushes  []*conn // have something to write
-	acked    bool    // what waits may go on
+	server     *Server
+	buf        []byte // to read into
+	decoder    codec.Decoder
+	now        time.Duration
+	pub        posting
+	matches    []match
+	members    []match   // of a share
+	several    []match   // of clients with several subscriptions
+	ids        []uint32  // Subscription Identifiers of one delivery
+	to         recipient // of one delivery
+	scratch    codec.Properties
+	plan       []planned
+	planning   bool
+	generation uint16 // of the session that a delivery is for
+	origin     origin
+	flushes    []*conn // have something to write
+	acked      bool    // what waits may go on
 
 	packetsIn, bytesIn, messagesIn, messagesOut int
 }

@@ -27,8 +27,9 @@ func (c *conn) flush() {
 		n, err := 0, error(nil)
 		if c.raw != nil {
 			c.unlock()
-			c.server.journal.sync(owed) // what the bytes promise is kept
-			n, err = c.tryWrite(b)
+			if err = c.server.journal.sync(owed); err == nil { // what the bytes promise is kept
+				n, err = c.tryWrite(b)
+			}
 			c.lock()
 		}
 		c.server.stats.bytesOut.Add(int64(len(b)))
@@ -108,8 +109,10 @@ func (c *conn) lose() {
 // come meanwhile.
 func (c *conn) writeRest(rest []byte, box *[]byte, whole []byte, owed uint64) {
 	for {
-		c.server.journal.sync(owed)
-		err := c.writeAll(rest)
+		err := c.server.journal.sync(owed)
+		if err == nil {
+			err = c.writeAll(rest)
+		}
 		c.lock()
 		c.recycle(whole, box)
 		if err != nil {
