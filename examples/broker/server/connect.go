@@ -178,7 +178,7 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 		return // kicked while it waited for another to leave
 	}
 	w.renew()
-	now := w.now
+	now, mark := w.now, s.journal.mark()
 	out, err := c.machine.Accept(c.buffer(), &cl.state, &ack, now)
 	c.out = out
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	if cl.will != nil {
 		s.journal.will(cl, cl.will, cl.willKeep)
 	}
-	c.owe()
+	c.owe(mark)
 	c.asked = asked{}
 	cl.dropLost()
 	cl.pump(now)

@@ -82,8 +82,9 @@ func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uin
 
 // sent keeps a message that has been sent, in case that it has to be again.
 func (c *conn) sent(d delivery, a qos.Action) {
+	mark := c.server.journal.mark()
 	c.server.journal.sent(c.client, &d, a)
-	c.owe()
+	c.owe(mark)
 	c.client.weigh(d.m.size())
 	c.client.flight.put(d)
 }
@@ -154,8 +155,9 @@ func (c *conn) acknowledged(ev session.Event) {
 	if d == nil {
 		return
 	}
+	mark := c.server.journal.mark()
 	cl.server.journal.acknowledged(cl, d, ev)
-	c.owe()
+	c.owe(mark)
 	cl.landed(d) // the receiver has it
 	if ev.Kind != session.Released {
 		cl.flight.remove(ev.Token)

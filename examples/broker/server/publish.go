@@ -13,6 +13,7 @@ import (
 // it.
 func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	w.messagesIn++
+	mark := c.server.journal.mark()
 	var reason mqttwire.Reason
 	var order Order
 	if p.Topic[0] == '$' {
@@ -42,7 +43,7 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		c.server.journal.decided(c.client, t.ID(), !reason.IsError(), w.origin.told)
 	}
 	w.origin = origin{}
-	c.owe()
+	c.owe(mark)
 	if !reason.AllowedIn(mqttwire.PUBACK) {
 		reason = mqttwire.UnspecifiedError
 	}

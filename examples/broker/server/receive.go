@@ -157,7 +157,9 @@ func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
 		w.acked = true
 	case session.None:
 		if ev.Journal == qos.Forget { // a PUBREL
+			mark := c.server.journal.mark()
 			c.server.journal.freed(c.client, ev.ID)
+			c.owe(mark) // the PUBCOMP lets the client use the identifier again
 		}
 	}
 	c.unlock()

@@ -28,6 +28,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 
 	s.retained.mu.Lock()
 	cl.mu.Lock()
+	mark := s.journal.mark()
 	newest := s.retained.stored // later ones come as they are published
 	if n := p.Subscriptions.Len(); c.maximumPacket > 0 && 6+n > c.maximumPacket {
 		cl.mu.Unlock()
@@ -79,7 +80,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		c.disconnect(mqttwire.ImplementationSpecificError, "SUBACK: "+err.Error())
 		return
 	}
-	c.owe()
+	c.owe(mark)
 	cl.mu.Unlock()
 	s.retained.mu.Unlock()
 	c.trace("sent", &ack)
@@ -135,6 +136,7 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 	s, cl := c.server, c.client
 	ack := codec.Unsuback{ID: p.ID}
 	cl.mu.Lock()
+	mark := s.journal.mark()
 	for filter := range p.Filters.All() {
 		code := mqttwire.NoSubscriptionExisted
 		if _, existed := s.subscriptions.Unsubscribe(cl, filter); existed {
@@ -146,7 +148,7 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 	}
 	out, err := c.machine.Unsuback(c.buffer(), &ack)
 	c.out = out
-	c.owe()
+	c.owe(mark)
 	cl.mu.Unlock()
 	if err != nil {
 		c.disconnect(mqttwire.ImplementationSpecificError, "UNSUBACK: "+err.Error())

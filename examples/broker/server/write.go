@@ -59,8 +59,13 @@ func (c *conn) flushAlone() {
 	c.recycle(b, box)
 }
 
-// owe notes that what is to be written promises what the journal has by now.
-func (c *conn) owe() { c.owes = c.server.journal.mark() }
+// owe notes that what is to be written promises what the journal has got since
+// a mark.
+func (c *conn) owe(since uint64) {
+	if now := c.server.journal.mark(); now != since {
+		c.owes = now
+	}
+}
 
 // take takes what is to be written.
 func (c *conn) take() (b []byte, box *[]byte) {
