@@ -2,6 +2,8 @@ package interop
 
 import (
 	"context"
+	"flag"
+	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -9,31 +11,55 @@ import (
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 )
 
+var logBroker = flag.Bool("broker.log", false, "log what the broker receives and sends")
+
 // patience is how long a test waits for what must come.
 const patience = 30 * time.Second
 
-// startBroker runs a broker on a port of the loopback interface until the test
-// ends and returns it and its address.
-func startBroker(t *testing.T) (*server.Server, string) {
+// A broker runs on a port of the loopback interface until its test ends.
+type broker struct {
+	*server.Server
+	address string
+}
+
+func startBroker(t *testing.T, change ...func(*server.Config)) *broker {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server.New(server.Config{})
+	config := server.Config{SysInterval: -1}
+	if *logBroker {
+		config.Log = slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	b := &broker{server.New(config), l.Addr().String()}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- b.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Error(err)
+		if err := b.shutdown(); err != nil {
+			t.Error("shutdown:", err)
 		}
-		if err := <-served; err != nil {
+		if err := receive(t, served, "end of the server"); err != nil {
 			t.Error(err)
 		}
 	})
-	return s, l.Addr().String()
+	return b
+}
+
+func (b *broker) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return b.Shutdown(ctx)
+}
+
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(b []byte) (int, error) {
+	l.t.Logf("%s", b)
+	return len(b), nil
 }
 
 // receive returns what comes from a channel, in time.
@@ -47,3 +73,6 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 	}
 	panic("not reached")
 }
+
+// shortKeepAlive has clients of 5.0 ping every second.
+func shortKeepAlive(c *server.Config) { c.MaximumKeepAlive = 1 }

@@ -2,228 +2,315 @@ package interop
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
-	"testing"
+	"sync"
+	"syscall"
+
+	"github.com/mqttwire/mqttwire"
 )
 
-var mosquittoVersions = []string{"mqttv31", "mqttv311", "mqttv5"}
-
-// requireMosquitto skips a test where the clients are not installed.
-func requireMosquitto(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "stdbuf"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("MQTTWIRE_REQUIRE_MOSQUITTO") != "" {
-				t.Fatalf("MQTTWIRE_REQUIRE_MOSQUITTO is set, but %v", err)
+var mosquittoPrograms = requirement{
+	variable: "MQTTWIRE_REQUIRE_MOSQUITTO",
+	hint:     "Debian: apt-get install mosquitto-clients",
+	look: sync.OnceValue(func() error {
+		for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "stdbuf"} {
+			if _, err := exec.LookPath(name); err != nil {
+				return err
 			}
-			complain(fmt.Sprintf("*** SKIPPED: %s: %v (Debian: apt-get install mosquitto-clients)\n", t.Name(), err))
-			t.Skip(err)
 		}
-	}
+		return nil
+	}),
 }
 
-// complain writes to the terminal where there is one: go test shows nothing of
-// what a test that passes prints, and a skipped one passes.
-func complain(text string) {
-	out := os.Stderr
-	if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
-		defer tty.Close()
-		out = tty
-	}
-	out.WriteString(text)
-}
+func missingMosquitto() error { return mosquittoPrograms.lacks() }
 
-// mosquitto runs one of the programs against a broker.
-func mosquitto(t *testing.T, program, address string, args ...string) *exec.Cmd {
-	t.Helper()
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
+var mosquittoVersions = map[mqttwire.Version]string{v31: "mqttv31", v311: "mqttv311", v50: "mqttv5"}
+
+// mosquitto returns a command of one of the programs, to be run against an
+// address.
+func mosquitto(ctx context.Context, program, address string, version mqttwire.Version, args ...string) *exec.Cmd {
+	host, port, _ := net.SplitHostPort(address)
 	// The programs hold back what they print into a pipe.
-	return exec.CommandContext(ctx, "stdbuf", slices.Concat([]string{"-oL", program, "-h", host, "-p", port}, args)...)
+	cmd := exec.CommandContext(ctx, "stdbuf", slices.Concat([]string{"-oL", program, "-h", host, "-p", port,
+		"-V", mosquittoVersions[version]}, args)...)
+	cmd.WaitDelay = patience
+	return cmd
 }
 
-func mosquittoPub(t *testing.T, address string, args ...string) {
-	t.Helper()
-	if out, err := mosquitto(t, "mosquitto_pub", address, args...).CombinedOutput(); err != nil {
-		t.Fatalf("mosquitto_pub %q: %v\n%s", args, err, out)
+// A mosquittoClient drives a mosquitto_sub, and runs a mosquitto_pub for each
+// message that it publishes.
+type mosquittoClient struct {
+	c      *client
+	ctx    context.Context
+	cancel context.CancelFunc
+	sub    *exec.Cmd     // nil without subscriptions
+	done   chan struct{} // sub has ended
+	dup    map[string]bool
+}
+
+func openMosquitto(c *client, address string, o options) error {
+	m := &mosquittoClient{c: c, dup: map[string]bool{}}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	c.driver = m
+	if len(o.subscribe) == 0 && o.will == nil {
+		return nil
 	}
-}
-
-// A mosquittoSub is a mosquitto_sub that runs.
-type mosquittoSub struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	lines chan string
-}
-
-// startMosquittoSub starts a mosquitto_sub and returns when it has its SUBACK.
-func startMosquittoSub(t *testing.T, address string, args ...string) *mosquittoSub {
-	t.Helper()
-	s := &mosquittoSub{t: t, cmd: mosquitto(t, "mosquitto_sub", address, append(args, "-d")...), lines: make(chan string, 1000)}
-	out, err := s.cmd.StdoutPipe()
+	m.sub = mosquitto(m.ctx, "mosquitto_sub", address, c.flavor.version, mosquittoSubArgs(c.flavor.version, o)...)
+	out, err := m.sub.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+	var complaint bytes.Buffer
+	m.sub.Stderr = &complaint
+	if err := m.sub.Start(); err != nil {
+		return err
 	}
+	granted := make(chan []byte, 100)
+	m.done = make(chan struct{})
 	go func() {
-		defer close(s.lines)
-		for in := bufio.NewScanner(out); in.Scan(); {
-			s.lines <- in.Text()
-		}
-	}()
-	t.Cleanup(s.kill)
-	for {
-		switch line := s.line(); {
-		case strings.HasPrefix(line, "Subscribed"):
-			return s
-		case line == "":
-			t.Fatalf("mosquitto_sub %q ends without a SUBACK", args)
-		}
-	}
-}
-
-// kill ends the program as a crash would.
-func (s *mosquittoSub) kill() {
-	s.cmd.Process.Kill()
-	for range s.lines {
-	}
-	s.cmd.Wait()
-}
-
-// line returns the next line, "" at the end.
-func (s *mosquittoSub) line() string {
-	s.t.Helper()
-	return receive(s.t, s.lines, "line from mosquitto_sub")
-}
-
-// expect receives lines that are no remarks of its own.
-func (s *mosquittoSub) expect(want ...string) {
-	s.t.Helper()
-	for _, w := range want {
-		got := s.line()
-		for strings.HasPrefix(got, "Client ") {
-			got = s.line()
-		}
-		if got != w {
-			s.t.Fatalf("mosquitto_sub says %q, want %q", got, w)
-		}
-	}
-}
-
-// Every version publishes to every version.
-func TestMosquittoMessages(t *testing.T) {
-	requireMosquitto(t)
-	_, address := startBroker(t)
-	var subs []*mosquittoSub
-	for _, v := range mosquittoVersions {
-		subs = append(subs, startMosquittoSub(t, address, "-V", v, "-i", "sub-"+v, "-t", "a/+/#", "-v"))
-	}
-	for _, v := range mosquittoVersions {
-		levels := []string{"0", "1", "2"}
-		if v == "mqttv5" {
-			levels = levels[:1]
-		}
-		for _, level := range levels {
-			text := "from " + v + " at " + level
-			mosquittoPub(t, address, "-V", v, "-q", level, "-t", "a/b", "-m", text)
-			mosquittoPub(t, address, "-V", v, "-q", level, "-t", "a", "-m", "not wanted")
-			mosquittoPub(t, address, "-V", v, "-q", level, "-t", "a/b/c/d", "-m", text)
-			for _, s := range subs {
-				s.expect("a/b "+text, "a/b/c/d "+text)
+		defer close(m.done)
+		for in := bufio.NewReader(out); ; {
+			line, err := in.ReadBytes('\n')
+			m.line(bytes.TrimSuffix(line, []byte("\n")), granted)
+			if err != nil {
+				break
 			}
 		}
+		m.sub.Wait()
+	}()
+	select {
+	case codes := <-granted:
+		if len(o.subscribe) > 0 {
+			c.granted = codes
+		}
+		return nil
+	case <-m.done:
+		return fmt.Errorf("mosquitto_sub %q ends without a SUBACK: %s", m.sub.Args, complaint.Bytes())
 	}
 }
 
-func TestMosquittoLargeMessage(t *testing.T) {
-	requireMosquitto(t)
-	_, address := startBroker(t)
-	file := t.TempDir() + "/large"
-	if err := os.WriteFile(file, []byte(strings.Repeat("0123456789", 100_000)), 0o600); err != nil {
-		t.Fatal(err)
+func mosquittoSubArgs(version mqttwire.Version, o options) []string {
+	args := []string{"-d", "-F", "%j", "-k", fmt.Sprint(o.keep())}
+	if o.id != "" {
+		args = append(args, "-i", o.id)
 	}
-	for _, v := range mosquittoVersions {
-		s := startMosquittoSub(t, address, "-V", v, "-t", "large", "-F", "%l")
-		mosquittoPub(t, address, "-V", v, "-t", "large", "-f", file)
-		s.expect("1000000")
+	if o.resume {
+		args = append(args, "-c")
+	}
+	if expiry := o.sessionExpiry(); version == v50 && expiry > 0 {
+		args = append(args, "-x", fmt.Sprint(expiry))
+	}
+	property := func(packet, name string, value int) {
+		if version == v50 && value != 0 {
+			args = append(args, "-D", packet, name, fmt.Sprint(value))
+		}
+	}
+	property("connect", "receive-maximum", int(o.receiveMaximum))
+	property("connect", "maximum-packet-size", int(o.maximumPacket))
+	if w := o.will; w != nil {
+		args = append(args, "--will-topic", w.topic, "--will-payload", w.payload, "--will-qos", fmt.Sprint(w.qos))
+		if w.retain {
+			args = append(args, "--will-retain")
+		}
+		property("will", "will-delay-interval", int(o.willDelay))
+		if version == v50 {
+			args = append(args, mosquittoProperties("will", w.properties)...)
+		}
+	}
+	if len(o.subscribe) == 0 {
+		return append(args, "-t", "nothing/for/"+o.id) // it subscribes to something
+	}
+	for _, s := range o.subscribe {
+		args = append(args, "-t", s.filter)
+	}
+	s := o.subscribe[0]
+	if s.asPublished && version == v50 {
+		args = append(args, "--retain-as-published")
+	}
+	property("subscribe", "subscription-identifier", s.id)
+	return append(args, "-q", fmt.Sprint(s.qos))
+}
+
+func mosquittoProperties(of string, p properties) (args []string) {
+	add := func(values ...string) { args = append(args, slices.Concat([]string{"-D", of}, values)...) }
+	if p.format > 0 {
+		add("payload-format-indicator", fmt.Sprint(p.format))
+	}
+	if p.expiry > 0 {
+		add("message-expiry-interval", fmt.Sprint(p.expiry))
+	}
+	if p.contentType != "" {
+		add("content-type", p.contentType)
+	}
+	if p.responseTopic != "" {
+		add("response-topic", p.responseTopic)
+	}
+	if p.correlation != "" {
+		add("correlation-data", p.correlation)
+	}
+	for _, x := range p.user {
+		add("user-property", x.name, x.value)
+	}
+	return args
+}
+
+// line takes in a line that mosquitto_sub prints: with -d it tells of each
+// packet.
+func (m *mosquittoClient) line(b []byte, granted chan<- []byte) {
+	text := string(b[:min(len(b), 200)])
+	if strings.HasPrefix(text, "{") {
+		if got, err := m.message(b); err == nil {
+			m.c.messages <- got
+		} else {
+			m.c.messages <- message{topic: "mosquitto_sub: " + err.Error(), payload: string(b)}
+		}
+		return
+	}
+	if _, rest, ok := strings.Cut(text, "Subscribed (mid: "); ok {
+		_, rest, _ = strings.Cut(rest, "): ")
+		var codes []byte
+		for _, x := range strings.Split(rest, ", ") {
+			n, _ := strconv.Atoi(x)
+			codes = append(codes, byte(n))
+		}
+		granted <- codes
+	}
+	if _, rest, ok := strings.Cut(text, "eceived DISCONNECT ("); ok {
+		n, _ := strconv.Atoi(strings.TrimSuffix(rest, ")"))
+		m.c.ended <- byte(n)
+	}
+	if _, rest, ok := strings.Cut(text, "received PUBLISH (d"); ok { // d0, q2, r0, m1, 'topic', ...
+		if x := strings.SplitN(rest, ", ", 5); len(x) == 5 {
+			m.dup[strings.TrimPrefix(x[3], "m")] = x[0] == "1"
+		}
 	}
 }
 
-func TestMosquittoRetained(t *testing.T) {
-	requireMosquitto(t)
-	for _, v := range mosquittoVersions {
-		t.Run(v, func(t *testing.T) {
-			_, address := startBroker(t)
-			mosquittoPub(t, address, "-V", v, "-t", "r/1", "-m", "old", "-r")
-			mosquittoPub(t, address, "-V", v, "-t", "r/1", "-m", "kept", "-r")
-			mosquittoPub(t, address, "-V", v, "-t", "r/2", "-m", "removed", "-r")
-			mosquittoPub(t, address, "-V", v, "-t", "r/2", "-n", "-r")
-			s := startMosquittoSub(t, address, "-V", v, "-t", "r/+", "-F", "%r %t %p")
-			s.expect("1 r/1 kept")
-			mosquittoPub(t, address, "-V", v, "-t", "r/1", "-m", "live", "-r")
-			s.expect("0 r/1 live")
-		})
+// message decodes a message as -F %j prints it.
+func (m *mosquittoClient) message(b []byte) (message, error) {
+	var x struct {
+		Topic, Payload string
+		QoS            byte
+		Retain         int
+		Mid            int
+		Properties     struct {
+			Format        byte            `json:"payload-format-indicator"`
+			Expiry        uint32          `json:"message-expiry-interval"`
+			ContentType   string          `json:"content-type"`
+			ResponseTopic string          `json:"response-topic"`
+			Correlation   string          `json:"correlation-data"`
+			User          json.RawMessage `json:"user-properties"`
+			ID            int             `json:"subscription-identifier"`
+		}
+	}
+	if err := json.Unmarshal(b, &x); err != nil {
+		return message{}, err
+	}
+	p := x.Properties
+	got := message{topic: x.Topic, payload: x.Payload, qos: x.QoS, retain: x.Retain == 1, dup: x.QoS > 0 && m.dup[fmt.Sprint(x.Mid)],
+		properties: properties{format: p.Format, expiry: p.Expiry, contentType: p.ContentType,
+			responseTopic: p.ResponseTopic, correlation: p.Correlation}}
+	if p.ID != 0 {
+		got.ids = []int{p.ID}
+	}
+	var err error
+	got.user, err = pairs(p.User)
+	return got, err
+}
+
+// pairs decodes an object of strings in which a name may stand more than once.
+func pairs(b []byte) (all []pair, err error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	var words []string
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s, ok := token.(string); ok {
+			words = append(words, s)
+		}
+	}
+	for x := range slices.Chunk(words, 2) {
+		all = append(all, pair{x[0], x[len(x)-1]})
+	}
+	return all, nil
+}
+
+func (m *mosquittoClient) subscribe(...subscription) ([]byte, error) {
+	return nil, fmt.Errorf("%w: mosquitto_sub subscribes when it starts", errors.ErrUnsupported)
+}
+
+func (m *mosquittoClient) unsubscribe(string) error {
+	return fmt.Errorf("%w: mosquitto_sub stays subscribed", errors.ErrUnsupported)
+}
+
+func (m *mosquittoClient) publish(x message) (byte, error) {
+	ctx, cancel := context.WithTimeout(m.ctx, patience)
+	defer cancel()
+	args := []string{"-d", "-t", x.topic, "-q", fmt.Sprint(x.qos)}
+	switch {
+	case x.payload == "":
+		args = append(args, "-n")
+	case len(x.payload) > 10_000: // too long for an argument
+		args = append(args, "-s")
+	default:
+		args = append(args, "-m", x.payload)
+	}
+	if x.retain {
+		args = append(args, "-r")
+	}
+	if m.c.flavor.version == v50 {
+		args = append(args, mosquittoProperties("publish", x.properties)...)
+	}
+	cmd := mosquitto(ctx, "mosquitto_pub", m.c.broker.address, m.c.flavor.version, args...)
+	cmd.Stdin = strings.NewReader(x.payload)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, out)
+	}
+	// Client … received PUBACK (Mid: 1, RC:16)
+	_, rest, _ := strings.Cut(string(out), " received PUBACK ")
+	if x.qos == 2 {
+		_, rest, _ = strings.Cut(string(out), " received PUBREC ")
+	}
+	_, rest, _ = strings.Cut(rest, "RC:")
+	rest, _, _ = strings.Cut(rest, ")")
+	code, _ := strconv.Atoi(rest)
+	return byte(code), nil
+}
+
+// end has mosquitto_sub end by itself, with a DISCONNECT.
+func (m *mosquittoClient) end() error {
+	if m.sub == nil {
+		return nil
+	}
+	return m.sub.Process.Signal(syscall.SIGTERM)
+}
+
+func (m *mosquittoClient) stop() {
+	m.cancel()
+	if m.done != nil {
+		<-m.done
 	}
 }
 
-func TestMosquittoWill(t *testing.T) {
-	requireMosquitto(t)
-	for _, v := range mosquittoVersions {
-		t.Run(v, func(t *testing.T) {
-			_, address := startBroker(t)
-			watcher := startMosquittoSub(t, address, "-V", v, "-t", "will/#", "-v")
-			lost := startMosquittoSub(t, address, "-V", v, "-t", "x", "--will-topic", "will/lost", "--will-payload", "gone")
-			lost.kill()
-			watcher.expect("will/lost gone")
-		})
-	}
-}
-
-func TestMosquittoProperties(t *testing.T) {
-	requireMosquitto(t)
-	_, address := startBroker(t)
-	s := startMosquittoSub(t, address, "-V", "mqttv5", "-t", "p/#", "-D", "subscribe", "subscription-identifier", "300",
-		"-F", "%t|%p|%C|%D|%E|%F|%P|%R|%S")
-	mosquittoPub(t, address, "-V", "mqttv5", "-t", "p/1", "-m", "x", "-D", "publish", "content-type", "text/plain",
-		"-D", "publish", "correlation-data", "abc", "-D", "publish", "message-expiry-interval", "3600",
-		"-D", "publish", "payload-format-indicator", "1", "-D", "publish", "user-property", "k", "1",
-		"-D", "publish", "user-property", "k", "2", "-D", "publish", "response-topic", "r/1")
-	s.expect("p/1|x|text/plain|abc|3600|1|k:1 k:2|r/1|300")
-}
-
-func TestMosquittoWillProperties(t *testing.T) {
-	requireMosquitto(t)
-	_, address := startBroker(t)
-	watcher := startMosquittoSub(t, address, "-V", "mqttv5", "-t", "will", "-F", "%t|%p|%C|%D|%E|%F|%P|%R")
-	lost := startMosquittoSub(t, address, "-V", "mqttv5", "-t", "x", "--will-topic", "will", "--will-payload", "gone",
-		"-D", "will", "content-type", "text/plain", "-D", "will", "correlation-data", "abc", "-D", "will", "message-expiry-interval", "3600",
-		"-D", "will", "payload-format-indicator", "1", "-D", "will", "user-property", "k", "1",
-		"-D", "will", "response-topic", "r/1", "-D", "will", "will-delay-interval", "0")
-	lost.kill()
-	watcher.expect("will|gone|text/plain|abc|3600|1|k:1|r/1")
-}
-
-// What a 5.0 client publishes reaches the Go clients of 3.1.1, and back.
-func TestMosquittoAndPaho(t *testing.T) {
-	requireMosquitto(t)
-	_, address := startBroker(t)
-	three := dialPaho3(t, address, "three", 4, nil)
-	three.subscribe("to/paho", 0)
-	s := startMosquittoSub(t, address, "-V", "mqttv5", "-t", "to/mosquitto", "-v")
-	mosquittoPub(t, address, "-V", "mqttv5", "-t", "to/paho", "-m", "1", "-D", "publish", "user-property", "k", "v")
-	three.expect("to/paho", "1", false)
-	three.publish("to/mosquitto", "2", 2, false)
-	s.expect("to/mosquitto 2")
-}
+// freeze stops the program from running, as a machine does that is put to sleep.
+func (m *mosquittoClient) freeze() error { return m.sub.Process.Signal(os.Signal(syscall.SIGSTOP)) }

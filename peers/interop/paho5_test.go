@@ -1,177 +1,160 @@
 package interop
 
 import (
-	"bytes"
 	"context"
 	"net"
-	"slices"
-	"testing"
 
 	"github.com/eclipse/paho.golang/paho"
+	"github.com/eclipse/paho.golang/paho/extensions/topicaliases"
 )
 
-// A paho5 is a client of 5.0, and what has come to it.
+// A paho5 drives a client of paho.golang.
 type paho5 struct {
 	*paho.Client
-	t        *testing.T
-	ctx      context.Context
-	conn     net.Conn
-	connack  *paho.Connack
-	messages chan *paho.Publish
-	ended    chan byte
 }
 
-func dialPaho5(t *testing.T, address string, connect *paho.Connect) *paho5 {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
+func openPaho5(c *client, address string, o options) error {
+	if o.reconnect {
+		return openAutopaho(c, address, o)
+	}
 	conn, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	p := &paho5{t: t, ctx: ctx, conn: conn, messages: make(chan *paho.Publish, 1000), ended: make(chan byte, 1)}
-	p.Client = paho.NewClient(paho.ClientConfig{
-		Conn: conn,
+	topics := map[uint16]string{}
+	config := paho.ClientConfig{
+		Conn:          conn,
+		PacketTimeout: patience,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
-			p.messages <- r.Packet
+			c.messages <- fromPaho5(r.Packet, topics)
 			return true, nil
 		}},
-		OnServerDisconnect: func(d *paho.Disconnect) { p.ended <- d.ReasonCode },
-	})
-	connect.CleanStart = true
-	if connect.KeepAlive == 0 {
-		connect.KeepAlive = 60
+		OnServerDisconnect: func(d *paho.Disconnect) { c.ended <- d.ReasonCode },
 	}
-	if p.connack, err = p.Connect(ctx, connect); err != nil {
-		t.Fatal(err)
+	if o.giveAliases {
+		config.PublishHook = topicaliases.NewTAHandler(maxAliases).PublishHook
 	}
-	t.Cleanup(func() { p.Disconnect(&paho.Disconnect{}) })
-	return p
+	p := &paho5{paho.NewClient(config)}
+	c.driver = p
+	_, err = p.Connect(context.Background(), connect5(o))
+	return err
 }
 
-func (p *paho5) subscribe(o paho.SubscribeOptions, id int) {
-	p.t.Helper()
-	s := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{o}}
-	if id != 0 {
-		s.Properties = &paho.SubscribeProperties{SubscriptionIdentifier: &id}
+// connect5 returns the CONNECT that options ask for.
+func connect5(o options) *paho.Connect {
+	expiry := o.sessionExpiry()
+	connect := &paho.Connect{ClientID: o.id, CleanStart: !o.resume, KeepAlive: o.keep(),
+		Properties: &paho.ConnectProperties{RequestProblemInfo: true, SessionExpiryInterval: &expiry}}
+	p := connect.Properties
+	if o.receiveMaximum > 0 {
+		p.ReceiveMaximum = &o.receiveMaximum
 	}
-	ack, err := p.Subscribe(p.ctx, s)
-	if err != nil {
-		p.t.Fatal(err)
+	if o.maximumPacket > 0 {
+		p.MaximumPacketSize = &o.maximumPacket
 	}
-	if !slices.Equal(ack.Reasons, []byte{0}) {
-		p.t.Fatal("granted", ack.Reasons)
+	if o.topicAliases > 0 {
+		p.TopicAliasMaximum = &o.topicAliases
 	}
+	if w := o.will; w != nil {
+		connect.WillMessage = &paho.WillMessage{Topic: w.topic, Payload: []byte(w.payload), QoS: w.qos, Retain: w.retain}
+		// paho.golang v0.23.0 sends no other properties of a will.
+		connect.WillProperties = &paho.WillProperties{WillDelayInterval: &o.willDelay, User: user5(w.user)}
+	}
+	return connect
 }
 
-func (p *paho5) publish(m *paho.Publish) {
-	p.t.Helper()
-	if _, err := p.Publish(p.ctx, m); err != nil {
-		p.t.Fatal(err)
+func user5(all []pair) (u paho.UserProperties) {
+	for _, x := range all {
+		u.Add(x.name, x.value)
 	}
+	return u
 }
 
-func (p *paho5) expect(topic, payload string, retain bool) *paho.Publish {
-	p.t.Helper()
-	m := receive(p.t, p.messages, "message on "+topic)
-	if m.Topic != topic || string(m.Payload) != payload || m.Retain != retain || m.QoS != 0 {
-		p.t.Fatalf("got %v, want %s %q retain %v", m, topic, payload, retain)
+// fromPaho5 returns a PUBLISH as a message. topics are the Topic Aliases so far:
+// the library leaves them to its user.
+func fromPaho5(m *paho.Publish, topics map[uint16]string) message {
+	got := message{topic: m.Topic, payload: string(m.Payload), qos: m.QoS, retain: m.Retain, dup: m.Duplicate()}
+	p := m.Properties
+	if p == nil {
+		return got
 	}
-	return m
+	if p.PayloadFormat != nil {
+		got.format = *p.PayloadFormat
+	}
+	if p.MessageExpiry != nil {
+		got.expiry = *p.MessageExpiry
+	}
+	if p.SubscriptionIdentifier != nil {
+		got.ids = []int{*p.SubscriptionIdentifier} // the last one, if there are several
+	}
+	for _, x := range p.User {
+		got.user = append(got.user, pair{x.Key, x.Value})
+	}
+	got.contentType, got.responseTopic, got.correlation = p.ContentType, p.ResponseTopic, string(p.CorrelationData)
+	if p.TopicAlias != nil {
+		if m.Topic != "" {
+			topics[*p.TopicAlias] = m.Topic
+		}
+		got.topic = topics[*p.TopicAlias]
+	}
+	return got
 }
 
-func TestPaho5Properties(t *testing.T) {
-	_, address := startBroker(t)
-	a, b := dialPaho5(t, address, &paho.Connect{ClientID: "a"}), dialPaho5(t, address, &paho.Connect{ClientID: "b"})
-	a.subscribe(paho.SubscribeOptions{Topic: "x/+/#", QoS: 2}, 268_435_455)
-	format, expiry := byte(1), uint32(100)
-	user := paho.UserProperties{{Key: "k", Value: "1"}, {Key: "", Value: "ü"}, {Key: "k", Value: "2"}}
-	b.publish(&paho.Publish{Topic: "x/y", Payload: []byte("1"), Properties: &paho.PublishProperties{
-		PayloadFormat: &format, MessageExpiry: &expiry, ContentType: "text/plain", ResponseTopic: "r/1",
-		CorrelationData: []byte{0, 255}, User: user,
-	}})
-	got := a.expect("x/y", "1", false).Properties
-	if got.PayloadFormat == nil || *got.PayloadFormat != 1 || got.MessageExpiry == nil || *got.MessageExpiry > 100 || *got.MessageExpiry < 90 ||
-		got.ContentType != "text/plain" || got.ResponseTopic != "r/1" || !bytes.Equal(got.CorrelationData, []byte{0, 255}) ||
-		!slices.Equal(got.User, user) || got.SubscriptionIdentifier == nil || *got.SubscriptionIdentifier != 268_435_455 {
-		t.Errorf("properties: %+v", got)
+// toPaho5 returns a message as a PUBLISH.
+func toPaho5(m message) *paho.Publish {
+	p := &paho.PublishProperties{ContentType: m.contentType, ResponseTopic: m.responseTopic, User: user5(m.user)}
+	if m.format > 0 {
+		p.PayloadFormat = &m.format
 	}
+	if m.expiry > 0 {
+		p.MessageExpiry = &m.expiry
+	}
+	if m.correlation != "" {
+		p.CorrelationData = []byte(m.correlation)
+	}
+	return &paho.Publish{Topic: m.topic, Payload: []byte(m.payload), QoS: m.qos, Retain: m.retain, Properties: p}
 }
 
-func TestPaho5Announcement(t *testing.T) {
-	_, address := startBroker(t)
-	a := dialPaho5(t, address, &paho.Connect{})
-	p := a.connack.Properties
-	if p.AssignedClientID == "" || p.MaximumQoS == nil || *p.MaximumQoS != 0 || p.SharedSubAvailable || !p.RetainAvailable ||
-		!p.WildcardSubAvailable || !p.SubIDAvailable || a.connack.SessionPresent {
-		t.Errorf("CONNACK: %v", a.connack)
-	}
-	if _, err := a.Publish(a.ctx, &paho.Publish{Topic: "x", QoS: 1}); err == nil {
-		t.Error("the client has published at QoS 1")
-	}
+func (p *paho5) subscribe(all ...subscription) ([]byte, error) { return subscribe5(p, all) }
+
+// subscriber5 is a client of paho.golang or autopaho.
+type subscriber5 interface {
+	Subscribe(context.Context, *paho.Subscribe) (*paho.Suback, error)
 }
 
-func TestPaho5Retained(t *testing.T) {
-	_, address := startBroker(t)
-	a := dialPaho5(t, address, &paho.Connect{ClientID: "a"})
-	a.publish(&paho.Publish{Topic: "x", Payload: []byte("1"), Retain: true})
-	a.subscribe(paho.SubscribeOptions{Topic: "x", RetainHandling: 2}, 0)
-	a.subscribe(paho.SubscribeOptions{Topic: "x", RetainHandling: 1}, 0)
-	a.publish(&paho.Publish{Topic: "x", Payload: []byte("2"), Retain: true})
-	a.expect("x", "2", false)
-	a.subscribe(paho.SubscribeOptions{Topic: "x", RetainAsPublished: true}, 0)
-	a.expect("x", "2", true)
-	a.publish(&paho.Publish{Topic: "x", Payload: []byte("3"), Retain: true})
-	a.expect("x", "3", true)
+func subscribe5(p subscriber5, all []subscription) (granted []byte, err error) {
+	for _, x := range all {
+		s := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{
+			{Topic: x.filter, QoS: x.qos, NoLocal: x.noLocal, RetainAsPublished: x.asPublished, RetainHandling: x.handling}}}
+		if x.id != 0 {
+			s.Properties = &paho.SubscribeProperties{SubscriptionIdentifier: &x.id}
+		}
+		ack, err := p.Subscribe(context.Background(), s)
+		if err != nil {
+			return nil, err
+		}
+		granted = append(granted, ack.Reasons...)
+	}
+	return granted, nil
 }
 
-func TestPaho5NoLocal(t *testing.T) {
-	_, address := startBroker(t)
-	a, b := dialPaho5(t, address, &paho.Connect{ClientID: "a"}), dialPaho5(t, address, &paho.Connect{ClientID: "b"})
-	a.subscribe(paho.SubscribeOptions{Topic: "x", NoLocal: true}, 0)
-	a.publish(&paho.Publish{Topic: "x", Payload: []byte("own")})
-	a.subscribe(paho.SubscribeOptions{Topic: "y"}, 0) // the broker is done with the one before
-	b.publish(&paho.Publish{Topic: "x", Payload: []byte("other")})
-	a.expect("x", "other", false)
+func (p *paho5) unsubscribe(filter string) error {
+	_, err := p.Unsubscribe(context.Background(), &paho.Unsubscribe{Topics: []string{filter}})
+	return err
 }
 
-func TestPaho5Will(t *testing.T) {
-	_, address := startBroker(t)
-	a := dialPaho5(t, address, &paho.Connect{ClientID: "a"})
-	a.subscribe(paho.SubscribeOptions{Topic: "will/#"}, 0)
-	withWill := func(id string) *paho5 {
-		return dialPaho5(t, address, &paho.Connect{ClientID: id,
-			WillMessage: &paho.WillMessage{Topic: "will/" + id, Payload: []byte("gone")},
-			// paho.golang v0.23.0 sends no other property of a will.
-			WillProperties: &paho.WillProperties{User: paho.UserProperties{{Key: "k", Value: "v"}}}})
+func (p *paho5) publish(m message) (byte, error) {
+	ack, err := p.Publish(context.Background(), toPaho5(m))
+	if ack == nil {
+		return 0, err
 	}
-	if err := withWill("polite").Disconnect(&paho.Disconnect{}); err != nil {
-		t.Error(err)
-	}
-	withWill("lost").conn.Close()
-	m := a.expect("will/lost", "gone", false)
-	if m.Properties.User.Get("k") != "v" {
-		t.Errorf("properties: %+v", m.Properties)
-	}
-	if err := withWill("asks").Disconnect(&paho.Disconnect{ReasonCode: 4}); err != nil {
-		t.Error(err)
-	}
-	a.expect("will/asks", "gone", false)
+	return ack.ReasonCode, err
 }
 
-func TestPaho5Disconnects(t *testing.T) {
-	s, address := startBroker(t)
-	old := dialPaho5(t, address, &paho.Connect{ClientID: "a"})
-	a := dialPaho5(t, address, &paho.Connect{ClientID: "a"})
-	if code := receive(t, old.ended, "DISCONNECT"); code != 0x8E {
-		t.Errorf("taken over with 0x%02x", code)
-	}
-	shut := make(chan error, 1)
-	go func() { shut <- s.Shutdown(a.ctx) }()
-	if code := receive(t, a.ended, "DISCONNECT"); code != 0x8B {
-		t.Errorf("shut down with 0x%02x", code)
-	}
-	if err := receive(t, shut, "end of the server"); err != nil {
-		t.Error(err)
-	}
+func (p *paho5) end() error { return p.Disconnect(&paho.Disconnect{}) }
+
+func (p *paho5) stop() { p.Disconnect(&paho.Disconnect{}) }
+
+func (p *paho5) leave(code byte, expiry *uint32) error {
+	return p.Disconnect(&paho.Disconnect{ReasonCode: code, Properties: &paho.DisconnectProperties{SessionExpiryInterval: expiry}})
 }

@@ -72,8 +72,10 @@ func (s *Server) requeue(r *Record) {
 		}
 		cl := s.clientOf(x.Client)
 		cl.mu.Lock()
-		cl.waiting.push(d)
-		cl.weigh(m.size())
+		if cl.state.Exists() { // else it had ended before the message came to it
+			cl.waiting.push(d)
+			cl.weigh(m.size())
+		}
 		cl.mu.Unlock()
 		s.journal.keys.Store(max(s.journal.keys.Load(), x.Key))
 	}

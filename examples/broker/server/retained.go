@@ -120,7 +120,7 @@ func (b *backlog) send(c *conn, now time.Duration) backlogState {
 	if !b.matched {
 		if !cl.finding {
 			cl.finding = true
-			go cl.findNext(b)
+			go cl.findNext(b, *b)
 		}
 		return backlogWaits
 	}
@@ -162,10 +162,9 @@ func (b *backlog) find(s *Server) {
 	b.messages, b.matched = s.retained.match([]byte(b.filter), b.newest), true
 }
 
-// findNext finds the messages of a backlog whose turn has come, without the lock
-// of the client: there may be very many.
-func (cl *client) findNext(b *backlog) {
-	found := *b
+// findNext finds the messages of a backlog whose turn has come, of which found is
+// a copy, without the lock of the client: there may be very many.
+func (cl *client) findNext(b *backlog, found backlog) {
 	found.find(cl.server)
 	cl.mu.Lock()
 	cl.finding = false
