@@ -13,17 +13,21 @@ import (
 // with its connection is not kept. A client's lock is held, but in sync and
 // retain.
 type journal struct {
-	store    Store
-	server   *Server
-	appended atomic.Uint64 // records that ever were
-	syncing  sync.Mutex
-	synced   atomic.Uint64 // of them are durable
-	keys     atomic.Uint64 // of messages
+	store     Store
+	server    *Server
+	appended  atomic.Uint64 // records that ever were
+	syncing   sync.Mutex
+	synced    atomic.Uint64 // of them are durable
+	replaying atomic.Bool
+	keys      atomic.Uint64 // of messages
 }
 
 func (j *journal) keeps(cl *client) bool { return j.store != nil && !cl.volatile }
 
 func (j *journal) append(r *Record) {
+	if j.replaying.Load() {
+		return // what it tells is not told back
+	}
 	j.store.Append(r)
 	j.appended.Add(1)
 }

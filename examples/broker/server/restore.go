@@ -17,11 +17,12 @@ func (s *Server) Restore() error {
 	if s.config.Store == nil {
 		return nil
 	}
-	s.journal.store = nil // what it tells is not told back
-	if err := s.config.Store.Replay(s.replay); err != nil {
+	s.journal.replaying.Store(true)
+	err := s.config.Store.Replay(s.replay)
+	s.journal.replaying.Store(false)
+	if err != nil {
 		return err
 	}
-	s.journal.store = s.config.Store
 	for _, cl := range s.all() {
 		cl.mu.Lock()
 		cl.flight.relink()
