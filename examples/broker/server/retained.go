@@ -21,8 +21,8 @@ type retained struct {
 }
 
 // store keeps a message, or removes what its topic has where the payload is
-// empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]).
-// It reports false where there is no room.
+// empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]). It reports false where there
+// is no room.
 func (r *retained) store(s *Server, pub *posting) bool {
 	own := pub.topic[0] == '$'
 	if len(pub.payload) == 0 || tooDeep(pub.topic, s.config.MaxLevels) {
@@ -102,6 +102,7 @@ type backlog struct {
 	messages []*message
 	to       *recipient
 	level    qos.Level
+	noLocal  bool // not those that the client itself has published
 }
 
 type backlogState uint8
@@ -130,7 +131,7 @@ func (b *backlog) send(c *conn, now time.Duration) backlogState {
 		}
 		m := b.messages[0]
 		_, expired := m.waited(now)
-		if !expired && s.retained.has(m) && (cl.access == nil || cl.access.Receive(m.topic)) {
+		if !expired && !(b.noLocal && m.from == cl.id) && s.retained.has(m) && (cl.access == nil || cl.access.Receive(m.topic)) {
 			if !c.sendWaiting(delivery{m: m, to: b.to, level: min(b.level, m.level), retain: true}, now) {
 				return backlogWaits
 			}
@@ -191,6 +192,13 @@ func (cl *client) addBacklog(b *backlog) {
 	}
 	cl.backlogs[b.filter] = b
 	cl.backlog = append(cl.backlog, b)
+}
+
+// dropBacklog drops what waits for a subscription that has ended.
+func (cl *client) dropBacklog(filter []byte) {
+	if b := cl.backlogs[string(filter)]; b != nil {
+		b.messages, b.matched = nil, true
+	}
 }
 
 // backlogDone removes the first backlog.

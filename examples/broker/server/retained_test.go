@@ -134,3 +134,43 @@ func TestRetainedForSlowReader(t *testing.T) {
 		p.expectNothing()
 	})
 }
+
+// What a client has published itself it gets neither live nor retained where it
+// asks for No Local (5.0 [MQTT-3.8.3-3]).
+func TestRetainedNoLocal(t *testing.T) {
+	simulate(t, Config{}, func(t *testing.T, s *Server) {
+		p, other := connected(t, s, mqttwire.V50, "c"), connected(t, s, mqttwire.V50, "other")
+		p.send(retainedPublication("own", "1"))
+		p.expectNothing()
+		other.send(retainedPublication("others", "2"))
+		other.expectNothing()
+		p.subscribeWith(codec.Subscription{Filter: []byte("+"), Options: codec.NoLocal}, codec.Properties{})
+		p.expect(retainedPublication("others", "2"))
+		p.expectNothing()
+	})
+}
+
+// What waits for a subscription goes with it.
+func TestRetainedUnsubscribed(t *testing.T) {
+	simulate(t, Config{MaxQueue: 100}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V311, "c")
+		for i := range 50 {
+			s.Deliver(Message{Topic: fmt.Append(nil, "t/", i), Payload: []byte("0123456789"), Retain: true})
+		}
+		var filters codec.Filters
+		filters, _ = codec.AppendFilter(filters, "#")
+		p.send(subscribeTo(t, "#"), &codec.Unsubscribe{ID: 2, Filters: filters})
+		n := 0
+		for {
+			x := p.receive()
+			if _, done := x.(*codec.Unsuback); done {
+				break
+			}
+			n++
+		}
+		p.expectNothing()
+		if n > 40 {
+			t.Errorf("%d packets came before the UNSUBACK", n)
+		}
+	})
+}

@@ -65,7 +65,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		s.journal.subscribed(cl, x.Filter, sub)
 		handling := x.Options.RetainHandling()
 		if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
-			b := &backlog{filter: string(x.Filter), newest: newest, level: sub.options.QoS()}
+			b := &backlog{filter: string(x.Filter), newest: newest, level: sub.options.QoS(), noLocal: sub.options.NoLocal()}
 			if id != 0 {
 				b.to = &recipient{ids: []uint32{id}}
 			}
@@ -142,6 +142,7 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 		if _, existed := s.subscriptions.Unsubscribe(cl, filter); existed {
 			code = mqttwire.Success
 			cl.noteUnsubscription(filter)
+			cl.dropBacklog(filter)
 			s.journal.unsubscribed(cl, filter)
 		}
 		ack.Codes = ack.Codes.Append(code)
