@@ -1,0 +1,527 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// What a client knows that keeps to the standard: what it has sent and not been
+// told of, which identifiers of QoS 2 it holds, what it has been given.
+type mind struct {
+	admitted   bool // it has had a CONNACK
+	pending    []owed
+	held       map[uint16]bool
+	delivered  []string
+	asked      map[uint16]string // filters by Packet Identifier
+	subscribed map[string]bool   // as acknowledged
+	doubtful   map[string]bool   // asked for, or given back, and not told
+	lastID     uint16
+}
+
+// owed is a message whose exchange is not over.
+type owed struct {
+	p        codec.Publish
+	released bool
+}
+
+func newMind() *mind {
+	return &mind{held: map[uint16]bool{}, asked: map[uint16]string{}, subscribed: map[string]bool{}, doubtful: map[string]bool{}}
+}
+
+func (m *mind) sent(p codec.Packet) {
+	switch p := p.(type) {
+	case *codec.Publish:
+		if p.QoS > qos.AtMostOnce {
+			m.pending = append(m.pending, owed{p: *p})
+			m.lastID = p.ID
+		}
+	case *codec.Subscribe:
+		for x := range p.Subscriptions.All() {
+			m.asked[p.ID] = string(x.Filter)
+			m.doubtful[string(x.Filter)] = true
+		}
+		m.lastID = p.ID
+	case *codec.Unsubscribe:
+		for f := range p.Filters.All() {
+			m.asked[p.ID] = string(f)
+			m.doubtful[string(f)] = true
+		}
+		m.lastID = p.ID
+	}
+}
+
+func (m *mind) got(p codec.Packet) (reply codec.Packet) {
+	switch p := p.(type) {
+	case *codec.Connack:
+		m.admitted = true
+	case *codec.Publish:
+		if p.QoS != qos.ExactlyOnce || !m.held[p.ID] {
+			m.delivered = append(m.delivered, string(p.Payload))
+		}
+		switch p.QoS {
+		case qos.AtLeastOnce:
+			return &codec.Puback{ID: p.ID}
+		case qos.ExactlyOnce:
+			m.held[p.ID] = true
+			return &codec.Pubrec{ID: p.ID}
+		}
+	case *codec.Pubrel:
+		delete(m.held, p.ID)
+		return &codec.Pubcomp{ID: p.ID}
+	case *codec.Puback:
+		m.done(p.ID)
+	case *codec.Pubrec:
+		for i := range m.pending {
+			if m.pending[i].p.ID == p.ID {
+				m.pending[i].released = true
+			}
+		}
+		return &codec.Pubrel{ID: p.ID}
+	case *codec.Pubcomp:
+		m.done(p.ID)
+	case *codec.Suback:
+		m.subscribed[m.asked[p.ID]] = true
+		delete(m.doubtful, m.asked[p.ID])
+	case *codec.Unsuback:
+		delete(m.subscribed, m.asked[p.ID])
+		delete(m.doubtful, m.asked[p.ID])
+	}
+	return nil
+}
+
+func (m *mind) done(id uint16) {
+	m.pending = slices.DeleteFunc(m.pending, func(o owed) bool { return o.p.ID == id })
+}
+
+func (m *mind) id() uint16 {
+	for {
+		m.lastID = m.lastID%100 + 1
+		if !slices.ContainsFunc(m.pending, func(o owed) bool { return o.p.ID == m.lastID }) && m.asked[m.lastID] == "" {
+			return m.lastID
+		}
+	}
+}
+
+// An actor is a client whose packets are read as they come, and handled when
+// the test says so.
+type actor struct {
+	saga  *saga
+	index int
+	name  string
+	v     mqttwire.Version
+	mind  *mind
+	peer  *peer // nil while it is away
+
+	mu    sync.Mutex
+	inbox []codec.Packet
+}
+
+// A saga is the life of some clients with a server, written down.
+type saga struct {
+	t      *testing.T
+	store  *recorder
+	server *Server
+	actors []*actor
+	events []event
+}
+
+// An event is a packet that a client sends, or handles.
+type event struct {
+	who              int
+	out              bool
+	p                codec.Packet
+	appended, synced int // records, by then
+}
+
+func (s *saga) actor(name string, v mqttwire.Version) *actor {
+	a := &actor{saga: s, index: len(s.actors), name: name, v: v, mind: newMind()}
+	s.actors = append(s.actors, a)
+	return a
+}
+
+func (s *saga) note(a *actor, out bool, p codec.Packet) {
+	appended, synced := s.store.counts()
+	s.events = append(s.events, event{a.index, out, p, appended, synced})
+}
+
+func (a *actor) join() (present bool) {
+	s := a.saga
+	a.peer = pipe(s.t, s.server, a.v)
+	c := &codec.Connect{Version: a.v, ClientID: []byte(a.name)}
+	if a.v == mqttwire.V50 {
+		c.Properties = codec.AppendSessionExpiryInterval(c.Properties, session.Never)
+	}
+	a.peer.send(c)
+	ack, ok := a.peer.receive().(*codec.Connack)
+	if !ok || ack.Code != 0 {
+		s.t.Fatalf("%s: %v", a.name, ack)
+	}
+	s.note(a, false, &codec.Connack{})
+	present = ack.SessionPresent
+	a.mind.got(ack)
+	a.inbox = nil
+	go a.read(a.peer)
+	// All that is not over, in its order [MQTT-4.4.0-1].
+	for _, o := range a.mind.pending {
+		if o.released {
+			a.peer.send(&codec.Pubrel{ID: o.p.ID})
+			continue
+		}
+		p := o.p
+		p.Dup = true
+		a.peer.send(&p)
+	}
+	return present
+}
+
+func (a *actor) read(p *peer) {
+	for {
+		x, err := p.next()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		b, _ := x.Append(nil, p.in.Rules)
+		h, body, _, _ := codec.Split(p.in.Rules, b, 0)
+		x, err = new(codec.Decoder).Decode(p.in.Rules, h, body)
+		if err != nil {
+			p.t.Error(err)
+			return
+		}
+		a.mu.Lock()
+		if a.peer == p {
+			a.inbox = append(a.inbox, x)
+		}
+		a.mu.Unlock()
+	}
+}
+
+func (a *actor) leave() {
+	a.mu.Lock()
+	a.peer.conn.Close()
+	a.peer, a.inbox = nil, nil
+	a.mu.Unlock()
+}
+
+func (a *actor) send(p codec.Packet) {
+	a.saga.note(a, true, p)
+	a.mind.sent(p)
+	a.peer.send(p)
+}
+
+// handle handles one packet, if there is any.
+func (a *actor) handle() bool {
+	a.mu.Lock()
+	if a.peer == nil || len(a.inbox) == 0 {
+		a.mu.Unlock()
+		return false
+	}
+	p := a.inbox[0]
+	a.inbox = a.inbox[1:]
+	a.mu.Unlock()
+	a.saga.note(a, false, p)
+	if reply := a.mind.got(p); reply != nil {
+		a.peer.send(reply)
+	}
+	return true
+}
+
+func (a *actor) publish(topic, payload string, level qos.Level, retain bool) {
+	p := publicationAt(topic, payload, level, a.mind.id())
+	p.Retain = retain
+	a.send(p)
+}
+
+func (a *actor) subscribe(t *testing.T, filter string, level qos.Level) {
+	list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(level)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.send(&codec.Subscribe{ID: a.mind.id(), Subscriptions: list})
+}
+
+func (a *actor) unsubscribe(t *testing.T, filter string) {
+	list, err := codec.AppendFilter(codec.Filters{}, filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.send(&codec.Unsubscribe{ID: a.mind.id(), Filters: list})
+}
+
+// settle has everybody handle everything.
+func (s *saga) settle() {
+	for busy := true; busy; {
+		synctest.Wait()
+		busy = false
+		for _, a := range s.actors {
+			for a.handle() {
+				busy = true
+			}
+		}
+	}
+}
+
+// The actors, and at which level those that subscribe do.
+var cast = []struct {
+	name  string
+	v     mqttwire.Version
+	level int // of its subscription, -1 for a publisher
+}{
+	{"publisher5", mqttwire.V50, -1},
+	{"publisher3", mqttwire.V311, -1},
+	{"subscriber5", mqttwire.V50, 2},
+	{"subscriber3", mqttwire.V311, 2},
+	{"atLeastOnce5", mqttwire.V50, 1},
+	{"goesAway5", mqttwire.V50, 2},
+	{"goesAway3", mqttwire.V311, 1},
+	{"changes5", mqttwire.V50, -1},
+}
+
+const changing = 7 // the one that subscribes and unsubscribes
+
+// live has the clients connect, subscribe, and publish and handle in an order
+// that r chooses.
+func (s *saga) live(r *rand.Rand, steps int) {
+	for _, c := range cast {
+		a := s.actor(c.name, c.v)
+		a.join()
+		if c.level >= 0 {
+			a.subscribe(s.t, "t/#", qos.Level(c.level))
+		}
+	}
+	s.settle()
+	n := 0
+	for range steps {
+		a := s.actors[r.IntN(len(s.actors))]
+		switch k := r.IntN(20); {
+		case k < 7: // a publisher, if it may
+			a = s.actors[r.IntN(2)]
+			if a.peer == nil || len(a.mind.pending) > 5 {
+				continue
+			}
+			level := qos.Level(1 + r.IntN(2))
+			n++
+			switch {
+			case k == 0 && a.index == 0:
+				payload := fmt.Sprintf("%s/%d/%d", a.name, level, n)
+				if r.IntN(3) == 0 {
+					payload = ""
+				}
+				a.publish(fmt.Sprint("r/", r.IntN(3)), payload, level, true)
+			default:
+				a.publish("t/x", fmt.Sprintf("%s/%d/%d", a.name, level, n), level, false)
+			}
+		case k == 7:
+			a = s.actors[changing]
+			filter := fmt.Sprint("u/", r.IntN(3))
+			switch {
+			case a.peer == nil || a.mind.doubtful[filter]:
+			case a.mind.subscribed[filter]:
+				a.unsubscribe(s.t, filter)
+			default:
+				a.subscribe(s.t, filter, 1)
+			}
+		case k == 8 && a.peer != nil && a.index != changing:
+			a.leave()
+		case k <= 10 && a.peer == nil:
+			synctest.Wait() // it has left
+			a.join()
+		default:
+			a.handle()
+		}
+		if r.IntN(3) > 0 {
+			synctest.Wait()
+		}
+	}
+	synctest.Wait()
+}
+
+// again starts another server with the records, takes the clients back to an
+// earlier moment of their lives, and has them all connect and finish.
+func (s *saga) again(t *testing.T, records []Record, until []event, r *rand.Rand) {
+	next := &saga{t: t, store: &recorder{records: slices.Clone(records)}}
+	next.server = New(Config{SysInterval: -1, Store: next.store})
+	if err := next.server.Restore(); err != nil {
+		t.Fatal("Restore: ", err)
+	}
+	for _, a := range s.actors {
+		next.actor(a.name, a.v)
+	}
+	type sent struct {
+		who     int
+		payload string
+	}
+	var expected []sent
+	retained := map[string]string{}
+	for _, e := range until {
+		m := next.actors[e.who].mind
+		if !e.out {
+			m.got(e.p)
+			continue
+		}
+		m.sent(e.p)
+		if p, ok := e.p.(*codec.Publish); ok {
+			if p.Retain {
+				retained[string(p.Topic)] = string(p.Payload)
+			} else {
+				expected = append(expected, sent{e.who, string(p.Payload)})
+			}
+		}
+	}
+	for _, i := range r.Perm(len(next.actors)) {
+		a := next.actors[i]
+		admitted := a.mind.admitted
+		if present := a.join(); admitted && !present {
+			t.Errorf("%s: its session is lost", a.name)
+		}
+		if r.IntN(2) == 0 {
+			synctest.Wait()
+		}
+	}
+	next.settle()
+
+	for i, c := range cast {
+		a := next.actors[i]
+		if len(a.mind.pending) > 0 || len(a.mind.held) > 0 {
+			t.Errorf("%s: not finished: %v, %v", a.name, a.mind.pending, a.mind.held)
+		}
+		if c.level < 0 || !a.mind.subscribed["t/#"] {
+			continue
+		}
+		for who := range 2 {
+			for level := 1; level <= 2; level++ {
+				prefix := fmt.Sprintf("%s/%d/", cast[who].name, level)
+				var want, got []string
+				for _, e := range expected {
+					if strings.HasPrefix(e.payload, prefix) {
+						want = append(want, e.payload)
+					}
+				}
+				seen := map[string]int{}
+				for _, payload := range a.mind.delivered {
+					if strings.HasPrefix(payload, prefix) {
+						if seen[payload]++; seen[payload] == 1 || min(level, c.level) == 2 {
+							got = append(got, payload)
+						}
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s got %v\nwant %v", a.name, got, want)
+				}
+			}
+		}
+	}
+
+	// What is subscribed to, and retained.
+	p := connected(t, next.server, mqttwire.V50, "fresh")
+	p.send(publication("t/now", "now"))
+	for i := range 3 {
+		p.send(publication(fmt.Sprint("u/", i), fmt.Sprint("u/", i)))
+	}
+	p.expectNothing()
+	next.settle()
+	for i, c := range cast {
+		m := next.actors[i].mind
+		if c.level >= 0 && m.subscribed["t/#"] && !slices.Contains(m.delivered, "now") {
+			t.Errorf("%s: its subscription is lost", c.name)
+		}
+	}
+	m := next.actors[changing].mind
+	for i := range 3 {
+		filter := fmt.Sprint("u/", i)
+		if got := slices.Contains(m.delivered, filter); !m.doubtful[filter] && got != m.subscribed[filter] {
+			t.Errorf("%s is subscribed: %v, but as acknowledged %v", filter, got, m.subscribed[filter])
+		}
+	}
+	p.subscribe("r/#")
+	for _, payload := range retained {
+		if payload != "" {
+			x := p.receive().(*codec.Publish)
+			if want := retained[string(x.Topic)]; want != string(x.Payload) {
+				t.Errorf("%s has %s retained, want %s", x.Topic, x.Payload, want)
+			}
+		}
+	}
+	p.expectNothing()
+
+	for _, a := range next.actors {
+		a.leave()
+	}
+	p.conn.Close()
+	if err := next.server.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// After a crash at any moment the clients get what they were promised: QoS 1
+// and 2 of persistent sessions, subscriptions and retained messages.
+func TestCrash(t *testing.T) {
+	tests := []struct {
+		name string
+		torn bool // the Store kept more than it had promised
+		kept func([]Record) []Record
+	}{
+		{"at a Sync", false, func(r []Record) []Record { return r }},
+		{"between two", true, func(r []Record) []Record { return r }},
+		{"compacted", false, compacted},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for seed := range uint64(6) {
+				synctest.Test(t, func(t *testing.T) {
+					r := rand.New(rand.NewPCG(seed, 1))
+					s := &saga{t: t, store: new(recorder)}
+					s.server = New(Config{SysInterval: -1, Store: s.store})
+					s.live(r, 150)
+					for _, a := range s.actors {
+						if a.peer != nil {
+							a.leave()
+						}
+					}
+					synctest.Wait()
+					// What is recorded while all leave is not looked at.
+					all := s.events[len(s.events)-1].appended
+					for p := range all + 1 {
+						if slices.Contains(s.store.marks, p) == tt.torn {
+							continue
+						}
+						early, late := 0, 0
+						for i, e := range s.events {
+							if e.appended < p {
+								early = i + 1
+							}
+							if e.synced <= p {
+								late = i + 1
+							}
+						}
+						records := tt.kept(s.store.records[:p])
+						for _, n := range []int{early, late} {
+							s.again(t, records, s.events[:n], r)
+							if t.Failed() {
+								t.Fatalf("seed %d, %d of %d records, %d of %d events", seed, p, all, n, len(s.events))
+							}
+						}
+					}
+					if err := s.server.Shutdown(context.Background()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		})
+	}
+}

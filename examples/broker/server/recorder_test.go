@@ -1,0 +1,215 @@
+package server
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+)
+
+// A recorder is a Store in memory that knows what it has promised.
+type recorder struct {
+	mu      sync.Mutex
+	records []Record
+	synced  int   // so many of them are durable
+	marks   []int // what synced ever was
+	during  func()
+}
+
+func (s *recorder) Append(r *Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records = append(s.records, copied(r))
+}
+
+func (s *recorder) Sync() error {
+	s.mu.Lock()
+	n, during := len(s.records), s.during
+	if during != nil {
+		s.mu.Unlock()
+		during()
+		s.mu.Lock()
+	}
+	defer s.mu.Unlock()
+	if n > s.synced {
+		s.synced = n
+		s.marks = append(s.marks, n)
+	}
+	return nil
+}
+
+// Replay hands out copies that do not outlive the call.
+func (s *recorder) Replay(back func(r *Record) error) error {
+	s.mu.Lock()
+	all := s.records
+	s.mu.Unlock()
+	for i := range all {
+		r := copied(&all[i])
+		if err := back(&r); err != nil {
+			return err
+		}
+		for i := range r.To {
+			clear(r.To[i].SubscriptionIDs)
+		}
+		if m := r.Message; m != nil {
+			spoil(m.Topic)
+			spoil(m.Payload)
+			spoil(m.Properties.Bytes())
+		}
+	}
+	return nil
+}
+
+func (s *recorder) counts() (appended, synced int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.records), s.synced
+}
+
+// while has f called while Sync has not returned, nil for nothing.
+func (s *recorder) while(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.during = f
+}
+
+// crashed returns a store of what is left after a crash: all that is durable.
+func (s *recorder) crashed() *recorder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &recorder{records: slices.Clone(s.records[:s.synced])}
+}
+
+func spoil(b []byte) {
+	for i := range b {
+		b[i] = '?'
+	}
+}
+
+func copied(r *Record) Record {
+	c := *r
+	c.To = slices.Clone(r.To)
+	for i := range c.To {
+		c.To[i].SubscriptionIDs = slices.Clone(c.To[i].SubscriptionIDs)
+	}
+	if m := r.Message; m != nil {
+		c.Message = &Message{bytes.Clone(m.Topic), bytes.Clone(m.Payload), m.Properties.Clone(), m.QoS, m.Retain, m.From}
+	}
+	return c
+}
+
+// compacted leaves out what later records have made void, as RecordKind says,
+// and has SessionKept come first.
+func compacted(all []Record) (kept []Record) {
+	type key struct {
+		client string
+		number uint64
+	}
+	sessions := map[string]Record{}
+	subscriptions := map[[2]string]int{}
+	wills, retained := map[string]int{}, map[string]int{}
+	messages := map[key][]int{} // what says something of a message at a client
+	accepted := map[key]int{}
+	void := make([]bool, len(all))
+	all = slices.Clone(all)
+	forget := func(i int, client string, number uint64) {
+		r := &all[i]
+		if r.Kind == MessageQueued {
+			r.To = slices.DeleteFunc(slices.Clone(r.To), func(x Recipient) bool { return x.Client == client && x.Key == number })
+			void[i] = len(r.To) == 0 && r.ID == 0
+			return
+		}
+		void[i] = true
+	}
+	free := func(k key) {
+		if i, ok := accepted[k]; ok {
+			all[i].ID, all[i].Client = 0, ""
+			void[i] = len(all[i].To) == 0
+			delete(accepted, k)
+		}
+	}
+	for i := range all {
+		r := &all[i]
+		k := key{r.Client, r.Key}
+		switch r.Kind {
+		case SessionKept:
+			sessions[r.Client] = *r
+			void[i] = true
+		case SessionEnded:
+			void[i] = true
+			delete(sessions, r.Client)
+			for x, n := range subscriptions {
+				if x[0] == r.Client {
+					void[n] = true
+					delete(subscriptions, x)
+				}
+			}
+			if n, ok := wills[r.Client]; ok {
+				void[n] = true
+				delete(wills, r.Client)
+			}
+			for x, list := range messages {
+				if x.client == r.Client {
+					for _, n := range list {
+						forget(n, x.client, x.number)
+					}
+					delete(messages, x)
+				}
+			}
+			for x := range accepted {
+				if x.client == r.Client {
+					free(x)
+				}
+			}
+		case SubscriptionKept, SubscriptionEnded:
+			x := [2]string{r.Client, r.Filter}
+			if n, ok := subscriptions[x]; ok {
+				void[n] = true
+			}
+			subscriptions[x] = i
+			void[i] = r.Kind == SubscriptionEnded
+		case WillKept, WillEnded:
+			if n, ok := wills[r.Client]; ok {
+				void[n] = true
+			}
+			wills[r.Client] = i
+			void[i] = r.Kind == WillEnded
+		case MessageQueued:
+			for _, to := range r.To {
+				x := key{to.Client, to.Key}
+				messages[x] = append(messages[x], i)
+			}
+			if r.ID != 0 {
+				accepted[key{r.Client, uint64(r.ID)}] = i
+			}
+		case MessageSent, MessageReleased:
+			messages[k] = append(messages[k], i)
+		case MessageDone:
+			void[i] = true
+			for _, n := range messages[k] {
+				forget(n, k.client, k.number)
+			}
+			delete(messages, k)
+		case MessageAccepted:
+			accepted[key{r.Client, uint64(r.ID)}] = i
+		case IdentifierFreed:
+			void[i] = true
+			free(key{r.Client, uint64(r.ID)})
+		case MessageRetained, RetainedRemoved:
+			topic := string(r.Message.Topic)
+			if n, ok := retained[topic]; ok {
+				void[n] = true
+			}
+			retained[topic] = i
+			void[i] = r.Kind == RetainedRemoved
+		}
+	}
+	for _, r := range sessions {
+		kept = append(kept, r)
+	}
+	for i := range all {
+		if !void[i] {
+			kept = append(kept, all[i])
+		}
+	}
+	return kept
+}
