@@ -151,9 +151,39 @@ func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error)
 // connection is gone. Then the sender will send the message again, or has
 // given it up.
 func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) error {
-	p := in.index.find(t.ID())
+	p := in.undecided(t)
 	if p == 0 {
 		return mqttwire.ErrStaleTicket
+	}
+	e := &in.index.entries[p]
+	e.state |= decided
+	e.reason = uint8(reason)
+	return nil
+}
+
+// Abandon forgets a delivery without deciding it: a message that comes again is
+// delivered again, as if it had never come. It is for a caller that ends the
+// connection because of the message, and so never acknowledges it; on a
+// connection that goes on an acknowledgement would be missing [MQTT-4.6.0-2,
+// MQTT-4.6.0-3]. The error is that of Finish.
+func (in *Inbound) Abandon(t Ticket) error {
+	p := in.undecided(t)
+	if p == 0 {
+		return mqttwire.ErrStaleTicket
+	}
+	if in.index.entries[p].state&queued != 0 {
+		in.remove(&in.index.entries[p])
+	}
+	in.forget(p)
+	return nil
+}
+
+// undecided returns the entry of a delivery that is still to be decided, 0
+// where there is none.
+func (in *Inbound) undecided(t Ticket) uint16 {
+	p := in.index.find(t.ID())
+	if p == 0 {
+		return 0
 	}
 	e := &in.index.entries[p]
 	switch {
@@ -161,11 +191,9 @@ func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) error {
 		e.state&twice != uint8(t.Level())>>1,
 		t.epoch() <= in.born || t.epoch() > in.epoch,
 		e.state&twice == 0 && t.epoch() != in.epoch:
-		return mqttwire.ErrStaleTicket
+		return 0
 	}
-	e.state |= decided
-	e.reason = uint8(reason)
-	return nil
+	return p
 }
 
 // NextAck hands out the next PUBACK or PUBREC, in the order of the PUBLISHes

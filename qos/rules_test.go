@@ -968,3 +968,36 @@ func TestCallersErrors(t *testing.T) {
 	_, err := in.Publish(0, q1, false)
 	wantError(t, err, mqttwire.ErrPacketID)
 }
+
+// A message that was abandoned is as if it had never come: nothing is
+// acknowledged, and what comes again is new.
+func TestAbandonedDeliveryComesAgain(t *testing.T) {
+	for _, v := range []qos.Connection{v311, v50} {
+		for _, level := range []qos.Level{q1, q2} {
+			in := newReceiver(t, v)
+			before := in.deliver(4, level)
+			ticket := in.deliver(5, level)
+			noError(t, in.Abandon(ticket))
+			wantError(t, in.Abandon(ticket), mqttwire.ErrStaleTicket)
+			wantError(t, in.Finish(ticket, success), mqttwire.ErrStaleTicket)
+			if n := in.InFlight(); n != 1 {
+				t.Errorf("%d in flight", n)
+			}
+			in.finish(before, success)
+			if len(in.acks()) != 1 {
+				t.Error("not just the other one is acknowledged")
+			}
+			in.connect(v)
+			again := in.deliver(5, level)
+			in.finish(again, success)
+			if len(in.acks()) != 1 {
+				t.Error("what came again is not acknowledged")
+			}
+		}
+	}
+	// Nor is one that was decided abandoned any more.
+	in := newReceiver(t, v50)
+	ticket := in.deliver(5, q2)
+	in.finish(ticket, success)
+	wantError(t, in.Abandon(ticket), mqttwire.ErrStaleTicket)
+}

@@ -83,6 +83,16 @@ func (s *Session) Finish(t qos.Ticket, reason mqttwire.Reason) error {
 	return s.in.Finish(t, reason)
 }
 
+// Abandon forgets a delivery without deciding it, as [qos.Inbound.Abandon] says:
+// for a message over which the connection is ended, so that it is delivered
+// anew if the peer sends it again.
+func (s *Session) Abandon(t qos.Ticket) error {
+	if t == 0 {
+		return nil
+	}
+	return s.in.Abandon(t)
+}
+
 // Compact gives memory back that a burst has taken, if nothing is in flight.
 func (s *Session) Compact() {
 	s.out.Compact()

@@ -31,8 +31,6 @@ func main() {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return
-	case errors.Is(err, errUsage):
-		os.Exit(2)
 	case err == nil && s.hashPassword != "":
 		err = hashPassword(s.hashPassword, os.Stdin, os.Stdout)
 	case err == nil:
@@ -83,6 +81,7 @@ func run(s *settings) error {
 	}
 	reload, stop := s.reloads()
 	defer stop()
+	var complaint string // the last one, so that it is not made every second
 	for serving := true; serving; {
 		select {
 		case err := <-served:
@@ -91,9 +90,12 @@ func run(s *settings) error {
 			serving = false
 		case <-reload:
 			switch changed, err := g.Reload(); {
-			case err != nil:
+			case err != nil && err.Error() != complaint:
+				complaint = err.Error()
 				log.Error("what was read before stays in force", "error", err)
+			case err != nil:
 			case changed:
+				complaint = ""
 				log.Info("read again what clients may do")
 				b.Recheck()
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,8 +70,8 @@ func (n number[T]) String() string {
 }
 
 func (n number[T]) Set(s string) error {
-	var v int64
-	if _, err := fmt.Sscanf(s+"\n", "%d\n", &v); err != nil {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
 		return errors.New("not a number")
 	}
 	if v < n.min || v > n.max {
@@ -151,26 +152,25 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.BoolVar(&s.verbose, "v", false, "the same as -log-level debug")
 }
 
-// errUsage says that what is wrong has been told.
-var errUsage = errors.New("usage")
-
 // parse reads the command line, and the configuration file that it names.
 func parse(args []string, out io.Writer) (*settings, error) {
 	s := new(settings)
 	f := flag.NewFlagSet("broker", flag.ContinueOnError)
-	f.SetOutput(out)
-	f.Usage = func() {
+	f.SetOutput(io.Discard) // an error is told by itself
+	usage := func() {
+		f.SetOutput(out)
 		fmt.Fprint(out, "An MQTT broker for 3.1, 3.1.1 and 5.0. All that can be set has a default:\n\n")
 		f.PrintDefaults()
 		fmt.Fprint(out, "\nA configuration file is a JSON object of the same names: {\"listen\": [\":1883\"], \"max-qos\": 1}.\nWhat the command line says comes before what the file says.\n")
 	}
 	s.flags(f)
 	config := f.String("config", "", "`file` of settings, JSON")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		usage()
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w; -help lists the settings", err)
 	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("what is %q? Settings begin with a dash; -help lists them", f.Arg(0))
@@ -202,16 +202,15 @@ func (s *settings) read(f *flag.FlagSet, name string, given map[string]bool) err
 		if given[key] {
 			continue
 		}
-		var values []string
-		if json.Unmarshal(raw, &values) != nil {
-			var one string
-			if json.Unmarshal(raw, &one) != nil {
-				one = strings.TrimSpace(string(raw)) // a number, true or false
-			}
-			values = []string{one}
+		values, err := valuesOf(raw)
+		if _, several := f.Lookup(key).Value.(*list); err == nil && len(values) != 1 && !several {
+			err = errors.New("one value is wanted")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %q: %w", name, key, err)
 		}
 		if len(values) == 0 {
-			values = []string{""}
+			values = []string{""} // an empty list
 		}
 		for _, v := range values {
 			if err := f.Set(key, v); err != nil {
@@ -223,6 +222,24 @@ func (s *settings) read(f *flag.FlagSet, name string, given map[string]bool) err
 		given[key] = true
 	}
 	return nil
+}
+
+// valuesOf returns what a member of a configuration file says, as flags have it.
+func valuesOf(raw json.RawMessage) (values []string, err error) {
+	if json.Unmarshal(raw, &values) == nil && values != nil {
+		return values, nil
+	}
+	var one any
+	if err := json.Unmarshal(raw, &one); err != nil {
+		return nil, err
+	}
+	switch one := one.(type) {
+	case string:
+		return []string{one}, nil
+	case bool, float64:
+		return []string{strings.TrimSpace(string(raw))}, nil
+	}
+	return nil, errors.New("neither a string, a number, true, false, nor a list of strings")
 }
 
 // finish checks what settings say together.
@@ -246,6 +263,12 @@ func (s *settings) finish(given map[string]bool) error {
 		return errors.New("-listen-tls needs -tls-cert and -tls-key")
 	case s.requireCertificate && s.clientCA == "":
 		return errors.New("-tls-require-cert needs -tls-client-ca")
+	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
+		return errors.New("a duration is negative, or zero where that means nothing")
+	case c.SysInterval == 0:
+		return errors.New("-sys-interval: 0 means nothing; negative is never")
+	case c.MaxTotalBytes < 1:
+		return errors.New("-max-total-bytes: less than 1")
 	case s.files.Revocations != "" && s.files.TokenKeys == "":
 		return errors.New("-token-revoked needs -token-keys")
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"strings"
 )
@@ -98,6 +99,15 @@ func (u *Users) work(name string) (who user, known bool, rest int) {
 		who.iterations = DefaultIterations
 	}
 	return who, false, 0
+}
+
+// Keeps reports whether a user whom other Users let in is good here too: is
+// there, is not locked, and has the same password, as far as the hash tells.
+func (u *Users) Keeps(name string, other *Users) bool {
+	is, ok := u.byName[name]
+	was, had := other.byName[name]
+	return ok && had && !is.locked && is.iterations == was.iterations && bytes.Equal(is.salt, was.salt) &&
+		subtle.ConstantTimeCompare(is.key[:], was.key[:]) == 1
 }
 
 // String returns "[users redacted]".

@@ -7,33 +7,53 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
+	"github.com/mqttwire/mqttwire/examples/broker/server"
 )
 
-// aclAccess is what the access list lets a client do, as it stands now.
-type aclAccess struct {
+// fileAccess is what the files of users and access let a client do, as they
+// stand now.
+type fileAccess struct {
 	gate         *Gate
 	user, client string
-	acl          *access.ACL // that rights are of
+	users        *access.Users // that have let the client in, nil without a password
+	acl          *access.ACL   // that rights are of
 	rights       *access.Rights
 }
 
-// now returns the rights of the list that is in force.
-func (a *aclAccess) now() *access.Rights {
-	if acl := a.gate.acl.Load(); acl != a.acl || a.rights == nil {
+// now returns the rights of the list that is in force, nil where there is none.
+func (a *fileAccess) now() *access.Rights {
+	if acl := a.gate.acl.Load(); acl != a.acl {
 		a.acl, a.rights = acl, acl.For(a.user, a.client)
 	}
 	return a.rights
 }
 
-func (a *aclAccess) Publish(topic []byte) mqttwire.Reason {
-	return allowed(a.now().Publish(topic))
+func (a *fileAccess) Publish(topic []byte) mqttwire.Reason {
+	rights := a.now()
+	return allowed(rights == nil || rights.Publish(topic))
 }
 
-func (a *aclAccess) Subscribe(filter []byte) mqttwire.Reason {
-	return allowed(a.now().Subscribe(filter))
+func (a *fileAccess) Subscribe(filter []byte) mqttwire.Reason {
+	rights := a.now()
+	return allowed(rights == nil || rights.Subscribe(filter))
 }
 
-func (a *aclAccess) Receive(topic []byte) bool { return a.now().Receive(topic) }
+func (a *fileAccess) Receive(topic []byte) bool {
+	rights := a.now()
+	return rights == nil || rights.Receive(topic)
+}
+
+// Recheck turns a user out who has been removed or locked, or has another
+// password now.
+func (a *fileAccess) Recheck() (o server.Order) {
+	if users := a.gate.users.Load(); a.users != nil && users != a.users {
+		if !users.Keeps(a.user, a.users) {
+			o.End, o.Text = mqttwire.NotAuthorized, "the user is not what it was"
+		}
+		a.users = users
+	}
+	return o
+}
 
 func allowed(ok bool) mqttwire.Reason {
 	if ok {

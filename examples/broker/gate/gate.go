@@ -5,6 +5,8 @@
 package gate
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -45,7 +47,7 @@ type Gate struct {
 	users    atomic.Pointer[access.Users]
 	acl      atomic.Pointer[access.ACL]
 	verifier hmactoken.Verifier
-	read     [4]time.Time // when each file was changed, as it was read
+	read     [4][]byte // the content of the files, hashed
 }
 
 // Open reads the files. Its errors name the file and the line, and nothing of
@@ -63,27 +65,21 @@ func Open(f Files) (*Gate, error) {
 // several goroutines at once. After a change call Recheck of the server.
 func (g *Gate) Reload() (changed bool, err error) {
 	names := [...]string{g.files.Users, g.files.ACL, g.files.TokenKeys, g.files.Revocations}
-	var read [4]time.Time
-	var content [4][]byte
+	var content, read [4][]byte
 	for i, name := range names {
 		if name == "" {
 			continue
 		}
-		info, err := os.Stat(name)
-		if i == 3 && errors.Is(err, fs.ErrNotExist) {
-			continue // nothing has been revoked yet
-		}
-		if err != nil {
+		// Times would not do: two changes may fall into the same tick.
+		content[i], err = os.ReadFile(name)
+		if err != nil && !(i == 3 && errors.Is(err, fs.ErrNotExist)) { // nothing has been revoked yet
 			return false, err
 		}
-		if read[i] = info.ModTime(); !read[i].Equal(g.read[i]) {
-			changed = true
-		}
-		if content[i], err = os.ReadFile(name); err != nil {
-			return false, err
-		}
+		sum := sha256.Sum256(content[i])
+		read[i] = sum[:]
+		changed = changed || !bytes.Equal(read[i], g.read[i])
 	}
-	if !changed && read == g.read {
+	if !changed {
 		return false, nil
 	}
 	var users *access.Users
@@ -139,12 +135,13 @@ func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, 
 		}
 	}
 	name := ""
+	var users *access.Users
 	switch {
-	case g.CertificateNames && who.Certificate != nil:
+	case g.CertificateNames && who.Certificate != nil && who.Certificate.Subject.CommonName != "":
 		name = who.Certificate.Subject.CommonName
 	case p.UserNameFlag && g.users.Load() != nil:
-		name = string(p.UserName)
-		switch g.users.Load().Check(name, p.Password) {
+		name, users = string(p.UserName), g.users.Load()
+		switch users.Check(name, p.Password) {
 		case access.OK:
 		case access.Locked:
 			return nil, connack.NotAuthorized, "the user is locked"
@@ -159,16 +156,19 @@ func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, 
 		return nil, connack.NotAuthorized, "anonymous clients are not let in"
 	}
 	who.UserName = name
-	if g.acl.Load() == nil {
+	if users == nil && g.acl.Load() == nil {
 		return nil, connack.Success, ""
 	}
-	return &aclAccess{gate: g, user: name, client: who.ClientID}, connack.Success, ""
+	return &fileAccess{gate: g, user: name, client: who.ClientID, users: users}, connack.Success, ""
 }
 
 // TLS returns what a listener needs to know of certificates: the server's own,
 // and, unless it is "", the file of who signs those of clients, which they must
 // have where required.
 func TLS(certificate, key, clientCA string, required bool) (*tls.Config, error) {
+	if required && clientCA == "" {
+		return nil, errors.New("client certificates are required, and nobody signs them")
+	}
 	own, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
 		return nil, err

@@ -216,6 +216,7 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	cl.finish(a)
 	c.arm()
 	c.watch()
+	c.recheck(w) // since it was judged, while it waited for its turn
 	c.log(slog.LevelInfo, "connected", "client", c.who.ClientID, "version", c.who.Version, "resumed", ack.SessionPresent)
 	c.trace("sent", &ack)
 }
@@ -288,6 +289,18 @@ func (s *Server) forget(cl *client) {
 	if s.clients[cl.id] == cl {
 		delete(s.clients, cl.id)
 	}
+}
+
+// recheck asks a RevocableAccess whether it is still good.
+func (c *conn) recheck(w *worker) {
+	cl := c.client
+	cl.mu.Lock()
+	var order Order
+	if access, ok := cl.access.(RevocableAccess); ok && cl.conn == c {
+		order = access.Recheck()
+	}
+	cl.mu.Unlock()
+	c.obey(w, order)
 }
 
 // watch has an Access polled when its time comes.

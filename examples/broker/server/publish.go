@@ -34,8 +34,8 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		return
 	}
 	c.lock()
-	if order.End != 0 { // decided, without a word that 3.1.1 would take for success
-		c.client.state.Finish(t, mqttwire.NotAuthorized)
+	if order.End != 0 { // it may come again, and be judged anew; 3.1.1 would take any word for success
+		c.client.state.Abandon(t)
 		c.unlock()
 		return
 	}

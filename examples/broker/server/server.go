@@ -222,18 +222,14 @@ func (s *Server) removeListener(l net.Listener) {
 
 // Recheck asks every RevocableAccess whether it is still good.
 func (s *Server) Recheck() {
+	w := s.worker()
 	for _, cl := range s.all() {
 		cl.mu.Lock()
 		c := cl.conn
-		var order Order
-		if access, ok := cl.access.(RevocableAccess); ok && c != nil {
-			order = access.Recheck()
-		}
 		cl.mu.Unlock()
 		if c != nil {
-			w := s.worker()
-			c.obey(w, order)
-			w.finish()
+			c.recheck(w)
 		}
 	}
+	w.finish()
 }
