@@ -94,7 +94,9 @@ func run(s *settings) error {
 				complaint = err.Error()
 				log.Error("what was read before stays in force", "error", err)
 			case err != nil:
-			case changed:
+			case !changed:
+				complaint = ""
+			default:
 				complaint = ""
 				log.Info("read again what clients may do")
 				b.Recheck()

@@ -248,7 +248,11 @@ func (c *conn) leave() {
 	defer close(c.left)
 	cl := c.client
 	if cl == nil {
-		c.log(slog.LevelInfo, "not connected", "why", c.ending)
+		if c.who.ClientID == "" {
+			c.log(slog.LevelInfo, "not connected", "why", c.ending)
+		} else {
+			c.log(slog.LevelInfo, "not connected", "client", c.who.ClientID, "user", c.who.UserName, "why", c.ending)
+		}
 		return
 	}
 	cl.mu.Lock()
@@ -298,8 +302,14 @@ func (c *conn) log(level slog.Level, text string, args ...any) {
 	}
 }
 
+// trace logs a packet. The payload of one that is for a Handler may be a secret.
 func (c *conn) trace(what string, p codec.Packet) {
 	if c.server.debug {
+		if m, ok := p.(*codec.Publish); ok && c.server.config.Handlers[string(m.Topic)] != nil {
+			secret := *m
+			secret.Payload = nil
+			p = &secret
+		}
 		c.log(slog.LevelDebug, what, "client", c.who.ClientID, "packet", p.String())
 	}
 }

@@ -121,23 +121,28 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 // resend answers a Resend event: the message goes again as it went, but for the
 // time it has waited.
 func (c *conn) resend(ev session.Event, now time.Duration) {
-	d := c.client.flight.get(ev.Token)
+	cl := c.client
+	d := cl.flight.get(ev.Token)
 	if d == nil || d.m == nil {
 		c.out, _ = c.machine.Resend(c.buffer(), ev, nil)
 		return
 	}
-	p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
-	out, err := c.machine.Resend(c.buffer(), ev, &p)
-	c.out = out
-	if err != nil { // this connection cannot carry it: it is done
-		ev.Journal = qos.Forget
-		c.server.journal.acknowledged(c.client, d, ev)
-		c.client.landed(d)
-		c.client.flight.remove(ev.Token)
-		c.server.stats.dropped.Add(1)
-		return
+	if cl.access == nil || cl.access.Receive(d.m.topic) {
+		p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
+		out, err := c.machine.Resend(c.buffer(), ev, &p)
+		if c.out = out; err == nil {
+			c.server.stats.messagesOut.Add(1)
+			return
+		}
+	} else {
+		c.out, _ = c.machine.Resend(c.buffer(), ev, nil)
 	}
-	c.server.stats.messagesOut.Add(1)
+	// This connection cannot carry it, or must not: it is done.
+	ev.Journal = qos.Forget
+	c.server.journal.acknowledged(cl, d, ev)
+	cl.landed(d)
+	cl.flight.remove(ev.Token)
+	c.server.stats.dropped.Add(1)
 }
 
 // landed lets go of a message that is not to be sent again.

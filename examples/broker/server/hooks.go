@@ -46,7 +46,8 @@ type Access interface {
 	// it is given all, with $share.
 	Subscribe(filter []byte) mqttwire.Reason
 	// Receive judges whether a message may go to the client, which is
-	// connected: what was queued for it is judged when it is back.
+	// connected: what was queued for it, or is to be sent again, is judged when
+	// it is back.
 	Receive(topic []byte) bool
 }
 
