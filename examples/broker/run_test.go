@@ -1,0 +1,398 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// patience is how long a test waits for what has to come.
+const patience = 30 * time.Second
+
+// A signal that comes when no broker runs does not end the tests.
+func TestMain(m *testing.M) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGHUP)
+	os.Exit(m.Run())
+}
+
+// A program is one run of the broker.
+type program struct {
+	t     *testing.T
+	log   lines
+	ended chan error
+}
+
+// lines are those of a log, as they come.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
+// start runs the broker, which ends with the test at the latest.
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := &program{t: t, log: make(lines, 1000), ended: make(chan error, 1)}
+	s := mustParse(t, args...)
+	s.server.Log = slog.New(slog.NewTextHandler(p.log, nil))
+	ended := make(chan struct{})
+	go func() {
+		p.ended <- run(s)
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		select {
+		case <-ended:
+		default:
+			p.signal(syscall.SIGTERM)
+			<-ended
+		}
+	})
+	return p
+}
+
+func (p *program) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// logged returns the next line with a text. It passes over others.
+func (p *program) logged(text string) string {
+	p.t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case line := <-p.log:
+			if strings.Contains(line, text) {
+				return line
+			}
+		case err := <-p.ended:
+			p.t.Fatalf("run has ended: %v", err)
+		case <-late:
+			p.t.Fatalf("%q does not get into the log", text)
+		}
+	}
+}
+
+// address returns where it listens next.
+func (p *program) address() string {
+	p.t.Helper()
+	_, address, _ := strings.Cut(p.logged("msg=listening"), " address=")
+	return strings.TrimSpace(address)
+}
+
+// expectEnd passes where run returns without an error.
+func (p *program) expectEnd() {
+	p.t.Helper()
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			p.t.Error(err)
+		}
+	case <-time.After(patience):
+		p.t.Fatal("run does not return")
+	}
+}
+
+// A peer is a client.
+type peer struct {
+	t    *testing.T
+	conn net.Conn
+	in   codec.Framer
+	out  codec.Rules
+	dec  codec.Decoder
+}
+
+func dial(t *testing.T, address string, v mqttwire.Version, id string) *peer {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connect(t, conn, v, id)
+}
+
+func connect(t *testing.T, conn net.Conn, v mqttwire.Version, id string) *peer {
+	t.Helper()
+	p := &peer{t: t, conn: conn, out: codec.Rules{Version: v, From: mqttwire.Client}}
+	p.in.Rules = codec.Rules{Version: v, From: mqttwire.Server}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	p.send(&codec.Connect{Version: v, CleanStart: true, ClientID: []byte(id)})
+	if ack, ok := p.receive().(*codec.Connack); !ok || ack.Code != 0 {
+		t.Fatalf("CONNECT is answered with %v", ack)
+	}
+	return p
+}
+
+func (p *peer) send(x codec.Packet) {
+	p.t.Helper()
+	b, err := x.Append(nil, p.out)
+	if err == nil {
+		_, err = p.conn.Write(b)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) next() (codec.Packet, error) {
+	for {
+		h, body, ok, err := p.in.Next()
+		switch {
+		case err != nil:
+			return nil, err
+		case ok:
+			return p.dec.Decode(p.in.Rules, h, body)
+		}
+		n, err := p.conn.Read(p.in.Buffer())
+		p.in.Filled(n)
+		if n == 0 && err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (p *peer) receive() codec.Packet {
+	p.t.Helper()
+	x, err := p.next()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return x
+}
+
+// publish returns what a PUBLISH of QoS 1 is answered.
+func (p *peer) publish(topic string) mqttwire.Reason {
+	p.t.Helper()
+	p.send(&codec.Publish{Topic: []byte(topic), QoS: qos.AtLeastOnce, ID: 1})
+	ack, ok := p.receive().(*codec.Puback)
+	if !ok {
+		p.t.Fatal("PUBLISH is not answered")
+	}
+	return ack.Code
+}
+
+// expectShutdown passes where the server says that it goes, as the version lets
+// it, and closes the connection.
+func (p *peer) expectShutdown() {
+	p.t.Helper()
+	if p.out.Version == mqttwire.V50 {
+		if d, ok := p.receive().(*codec.Disconnect); !ok || d.Code != mqttwire.ServerShuttingDown {
+			p.t.Errorf("got %v, want DISCONNECT 0x8B", d)
+		}
+	}
+	if x, err := p.next(); !errors.Is(err, io.EOF) {
+		p.t.Errorf("the connection is not closed: %v, %v", x, err)
+	}
+	p.conn.Close()
+}
+
+// The broker tells its clients that it goes, on all listeners, and ends.
+func TestRun(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		p := start(t, "-listen", "127.0.0.1:0", "-listen", "127.0.0.1:0")
+		addresses := []string{p.address(), p.address()}
+		var peers []*peer
+		for i, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
+			peers = append(peers, dial(t, addresses[i%2], v, v.String()))
+		}
+		p.signal(s)
+		for _, peer := range peers {
+			peer.expectShutdown()
+		}
+		p.expectEnd()
+		for _, address := range addresses {
+			if conn, err := net.Dial("tcp", address); err == nil {
+				conn.Close()
+				t.Error("it still listens")
+			}
+		}
+	}
+}
+
+// A client that does not leave when it is told is cut off.
+func TestRunGrace(t *testing.T) {
+	p := start(t, "-listen", "127.0.0.1:0", "-linger", "1h", "-grace", "50ms")
+	dial(t, p.address(), mqttwire.V50, "stays") // and does not close
+	p.signal(syscall.SIGTERM)
+	select {
+	case err := <-p.ended:
+		if err == nil {
+			t.Error("nobody says that a client was cut off")
+		}
+	case <-time.After(patience):
+		t.Fatal("run does not return")
+	}
+}
+
+// What -acl says is read again now and then, and on SIGHUP. A file that is
+// broken changes nothing, and is told of once.
+func TestRunReload(t *testing.T) {
+	for _, every := range []string{"1ms", "0"} {
+		acl := write(t, "acl", "topic readwrite a\n")
+		p := start(t, "-listen", "127.0.0.1:0", "-acl", acl, "-reload", every)
+		c := dial(t, p.address(), mqttwire.V50, "c")
+		replace := func(text, want string) {
+			t.Helper()
+			if err := os.WriteFile(acl+".new", []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(acl+".new", acl); err != nil {
+				t.Fatal(err)
+			}
+			read := make(chan struct{})
+			var asking sync.WaitGroup
+			asking.Go(func() {
+				for every == "0" { // once would do, if it listened already
+					p.signal(syscall.SIGHUP)
+					select {
+					case <-read:
+						return
+					case <-time.After(10 * time.Millisecond):
+					}
+				}
+			})
+			line := p.logged("read")
+			close(read)
+			asking.Wait()
+			if !strings.Contains(line, want) {
+				t.Errorf("logged %s, want %s", line, want)
+			}
+		}
+		expect := func(topic string, want mqttwire.Reason) {
+			t.Helper()
+			if got := c.publish(topic); got != want && !(want == 0 && got == mqttwire.NoMatchingSubscribers) {
+				t.Errorf("PUBLISH to %s is answered with %#x, want %#x", topic, uint8(got), uint8(want))
+			}
+		}
+		expect("a", 0)
+		expect("b", mqttwire.NotAuthorized)
+		replace("topic readwrite b\n", "read again")
+		expect("a", mqttwire.NotAuthorized)
+		expect("b", 0)
+		replace("topic readwrite a\nnonsense\n", "acl:2: ")
+		expect("b", 0)
+		replace("topic readwrite a\n", "read again")
+		expect("a", 0)
+	}
+}
+
+func TestRunErrors(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, x := range []struct {
+		want string
+		args []string
+	}{
+		{taken.Addr().String(), []string{"-listen", "127.0.0.1:0", "-listen", taken.Addr().String()}},
+		{"nowhere", []string{"-listen", "nowhere"}},
+		{missing, []string{"-users", missing}},
+		{missing, []string{"-acl", missing}},
+		{missing, []string{"-token-keys", missing}},
+		{"users:1: ", []string{"-users", write(t, "users", "alice\n")}},
+		{missing, []string{"-listen-tls", "127.0.0.1:0", "-tls-cert", missing, "-tls-key", missing}},
+	} {
+		if !strings.Contains(strings.Join(x.args, " "), "-listen") {
+			x.args = append(x.args, "-listen", "127.0.0.1:0")
+		}
+		s := mustParse(t, x.args...)
+		s.server.Log = slog.New(slog.DiscardHandler)
+		if err := run(s); err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%q: %v", x.args, err)
+		}
+	}
+}
+
+// Where one address cannot be listened on, none is.
+func TestOpenAllOrNone(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	all, err := mustParse(t, "-listen", "127.0.0.1:0", "-listen", taken.Addr().String()).open()
+	if err == nil || len(all) != 1 {
+		t.Fatalf("%d listeners, %v", len(all), err)
+	}
+	if _, err := all[0].Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("one is open: %v", err)
+	}
+}
+
+func TestRunTLS(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	p := start(t, "-listen-tls", "127.0.0.1:0", "-tls-cert", write(t, "cert.pem", string(certificate)),
+		"-tls-key", write(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))))
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(certificate)
+	address := p.address()
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{RootCAs: trusted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := connect(t, conn, mqttwire.V50, "c")
+
+	// Who does not speak TLS gets no word of MQTT.
+	plain, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	plain.SetDeadline(time.Now().Add(patience))
+	b, err := (&codec.Connect{CleanStart: true, ClientID: []byte("plain")}).Append(nil, codec.Rules{Version: mqttwire.V50, From: mqttwire.Client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(plain); bytes.HasPrefix(got, []byte{0x20}) {
+		t.Errorf("a CONNACK without TLS: %x", got)
+	}
+	p.signal(syscall.SIGTERM)
+	peer.expectShutdown()
+	p.expectEnd()
+}
