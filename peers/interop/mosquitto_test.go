@@ -169,6 +169,9 @@ func mosquittoProperties(of string, p properties) (args []string) {
 // packet.
 func (m *mosquittoClient) line(b []byte, granted chan<- []byte) {
 	text := string(b[:min(len(b), 200)])
+	if *logLinks {
+		m.c.t.Log(text)
+	}
 	if strings.HasPrefix(text, "{") {
 		if got, err := m.message(b); err == nil {
 			m.c.messages <- got

@@ -69,11 +69,11 @@ func TestReloadBroken(t *testing.T) {
 				for range 2 {
 					changed, err := b.gate.Reload()
 					if changed || err == nil || !strings.HasPrefix(err.Error(), b.path("")+"/"+x.where) || strings.Contains(err.Error(), "hunter2") {
-						t.Errorf("Reload: %v, %v", changed, err)
+						b.t.Errorf("Reload: %v, %v", changed, err)
 					}
 				}
 				if _, err := Open(b.gate.files); err == nil || !strings.Contains(err.Error(), x.where) {
-					t.Errorf("Open: %v", err)
+					b.t.Errorf("Open: %v", err)
 				}
 				alice := b.alice(mqttwire.V50)
 				alice.publish("home/alice/x", "1")
@@ -102,13 +102,13 @@ func TestReloadGone(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			simulate(t, content{users: people, acl: rules, tokens: true}, func(b *bench) {
 				if err := os.Remove(b.path(file)); err != nil {
-					t.Fatal(err)
+					b.t.Fatal(err)
 				}
 				if changed, err := b.gate.Reload(); changed || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), b.path(file)) {
-					t.Errorf("Reload: %v, %v", changed, err)
+					b.t.Errorf("Reload: %v, %v", changed, err)
 				}
 				if _, err := Open(b.gate.files); !errors.Is(err, fs.ErrNotExist) {
-					t.Errorf("Open: %v", err)
+					b.t.Errorf("Open: %v", err)
 				}
 				b.alice(mqttwire.V311).publish("home/alice/x", "1")
 				b.joinToken(mqttwire.V311, "t", "W|"+b.token(tokenauth.Write, time.Hour, "#")).publish("home/x", "2")
@@ -123,7 +123,7 @@ func TestReloadRevocations(t *testing.T) {
 		token := b.token(tokenauth.ReadWrite, time.Hour, "#")
 		id, err := hmactoken.ID([]byte(token))
 		if err != nil {
-			t.Fatal(err)
+			b.t.Fatal(err)
 		}
 		b.unchanged()
 		b.joinToken(mqttwire.V311, "c", "RW|"+token)
@@ -135,7 +135,7 @@ func TestReloadRevocations(t *testing.T) {
 		b.unchanged()
 		b.refused(b.as(mqttwire.V311, "c", tokenUser, "RW|"+token), connack.NotAuthorized)
 		if err := os.Remove(b.path("revoked")); err != nil {
-			t.Fatal(err)
+			b.t.Fatal(err)
 		}
 		b.reload()
 		b.unchanged()
@@ -162,7 +162,7 @@ func TestReloadUsers(t *testing.T) {
 				p := in[name]
 				if p.is5() {
 					if d, ok := p.receive().(*codec.Disconnect); !ok || d.Code != mqttwire.NotAuthorized {
-						t.Errorf("%s: %v", name, d)
+						b.t.Errorf("%s: %v", name, d)
 					}
 				}
 				p.expectClosed()

@@ -71,10 +71,9 @@ func TestTokenConnect(t *testing.T) {
 				c.Issued, c.Expires = c.Issued.Add(-time.Hour), c.Issued
 			}), denied},
 		} {
-			t := b.t
-			before := t.Failed()
-			if b.refused(b.as(v, "c", x.user, x.password), x.want); t.Failed() && !before {
-				t.Error("that was:", x.name)
+			before := b.t.Failed()
+			if b.refused(b.as(v, "c", x.user, x.password), x.want); b.t.Failed() && !before {
+				b.t.Error("that was:", x.name)
 			}
 		}
 	})
@@ -97,7 +96,7 @@ func TestTokenRefusalInWords(t *testing.T) {
 		p.expectClosed()
 		for _, why := range []string{tokenauth.PermissionMismatch.Error(), tokenauth.ErrPassword.Error()} {
 			if !strings.Contains(b.log.String(), why) {
-				t.Errorf("%q is not in the log:\n%s", why, b.log.String())
+				b.t.Errorf("%q is not in the log:\n%s", why, b.log.String())
 			}
 		}
 	})

@@ -77,7 +77,7 @@ func TestTokenRevokedAfterUpdate(t *testing.T) {
 		p.update(writes, b.token(writes, time.Hour, "a"))
 		id, err := hmactoken.ID([]byte(token))
 		if err != nil {
-			t.Fatal(err)
+			b.t.Fatal(err)
 		}
 		b.write("revoked", "token "+id+"\n")
 		b.reload()

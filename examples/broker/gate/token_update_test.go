@@ -69,7 +69,7 @@ func TestTokenUpdateOfTwo(t *testing.T) {
 		p.publish("a/x", "1")
 		p.expectOut(tokenauth.Expired, writes)
 		if got := time.Since(start); got != 2*time.Hour {
-			t.Errorf("it ends after %v", got)
+			b.t.Errorf("it ends after %v", got)
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestTokenUpdateRefused(t *testing.T) {
 			notice := tokenauth.Notice{Code: x.code, Type: x.typ}
 			payload, err := notice.Append(nil)
 			if err != nil {
-				t.Fatal(err)
+				b.t.Fatal(err)
 			}
 			if got, ok := p.receive().(*codec.Publish); !ok || string(got.Topic) != tokenauth.TopicInvalidNotice || string(got.Payload) != string(payload) {
 				b.t.Errorf("%s: got %v, want %s", x.name, got, payload)

@@ -34,7 +34,7 @@ func TestUsers(t *testing.T) {
 		empty.UserNameFlag = true
 		b.refused(empty, bad)
 		if log := b.log.String(); !strings.Contains(log, "bad user name or password") || !strings.Contains(log, "the user is locked") {
-			t.Errorf("the log does not say why clients were refused:\n%s", log)
+			b.t.Errorf("the log does not say why clients were refused:\n%s", log)
 		}
 	})
 }

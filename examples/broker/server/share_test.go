@@ -170,7 +170,7 @@ func TestShareLost(t *testing.T) {
 				if tt.late > 0 {
 					time.Sleep(tt.late - 1)
 					other.expectNothing()
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 					synctest.Wait()
 				}
 				got := other.payloads()
