@@ -66,7 +66,18 @@ func subscribers(tb testing.TB, n int, v mqttwire.Version, level qos.Level, prop
 		go func() { defer close(done); s.ServeConn(k) }()
 		tb.Cleanup(func() { k.Close(); <-done })
 	}
-	for deadline := time.Now().Add(time.Minute); s.subscriptions.Len() < 2*n; time.Sleep(time.Millisecond) {
+	ready := func() bool {
+		for _, cl := range s.all() {
+			cl.mu.Lock()
+			busy := cl.conn == nil || cl.conn.touched || cl.conn.writing || len(cl.conn.out) > 0 // with a SUBACK
+			cl.mu.Unlock()
+			if busy {
+				return false
+			}
+		}
+		return s.subscriptions.Len() == 2*n
+	}
+	for deadline := time.Now().Add(time.Minute); !ready(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			tb.Fatal("they have not subscribed")
 		}
