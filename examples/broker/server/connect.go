@@ -5,12 +5,10 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
-	"github.com/mqttwire/mqttwire/session"
 )
 
 // connect answers a CONNECT.
@@ -108,45 +106,6 @@ func (c *conn) refuseLocked(code mqttwire.Reason, text string) {
 	c.out, _ = c.machine.Refuse(c.buffer(), connack.Code(code), c.say(text))
 }
 
-// authenticate goes one step on with an enhanced authentication
-// (5.0 §4.12).
-func (c *conn) authenticate(w *worker, data []byte) {
-	first := c.client == nil
-	if c.exchange == nil { // a re-authentication begins
-		c.exchange = c.server.config.Methods[c.method].Start(&c.who)
-	}
-	w.flush() // it may take its time
-	answer, access, state := c.exchange.Next(data)
-	if state != Continued {
-		c.exchange = nil
-	}
-	switch {
-	case state == Denied && first:
-		c.server.bans.credentials(c)
-		c.refuse(connack.NotAuthorized, "authentication failed")
-	case state == Denied:
-		c.disconnect(mqttwire.NotAuthorized, "re-authentication failed") // [MQTT-4.12.1-2]
-	case state == Granted && first:
-		c.admit(w, access, answer)
-	default:
-		code := mqttwire.ContinueAuthentication
-		c.lock()
-		if state == Granted {
-			code = mqttwire.Success
-			c.client.access = access
-		}
-		out, err := c.machine.Auth(c.buffer(), code, answer, codec.Properties{})
-		c.out = out
-		c.unlock()
-		if err != nil {
-			c.disconnect(mqttwire.UnspecifiedError, "AUTH: "+err.Error())
-		}
-		if state == Granted {
-			c.watch()
-		}
-	}
-}
-
 // admit lets the client in: the session of its Client Identifier, or a new one,
 // is on this connection then.
 func (c *conn) admit(w *worker, access Access, data []byte) {
@@ -229,131 +188,4 @@ func (s *Server) mayWill(access Access, m *message) mqttwire.Reason {
 		return access.Publish(m.topic)
 	}
 	return mqttwire.Success
-}
-
-// dropLost takes what a session has lost, such as a request that went with its
-// connection, off the list.
-func (cl *client) dropLost() {
-	for {
-		if _, ok := cl.state.NextDropped(); !ok {
-			return
-		}
-	}
-}
-
-// join makes the connection that of the client of its Client Identifier, which
-// it returns locked. One that has it now lets it go first. It returns nil where
-// the connection is to end before that.
-func (c *conn) join() *client {
-	s := c.server
-	for {
-		if c.interruptedBy() {
-			c.interrupted(nil)
-			return nil
-		}
-		cl := s.clientOf(c.who.ClientID)
-		cl.takeOver()
-		cl.mu.Lock()
-		if !cl.gone && cl.conn == nil {
-			cl.conn, c.client = c, cl
-			return cl
-		}
-		cl.mu.Unlock()
-	}
-}
-
-// clientOf returns the client of an identifier, a new one if need be.
-func (s *Server) clientOf(id string) *client {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	cl := s.clients[id]
-	if cl == nil {
-		s.joined++
-		cl = &client{server: s, id: id, serial: s.joined}
-		s.clients[id] = cl
-	}
-	return cl
-}
-
-// isCrowded reports whether there is no room for one more client.
-func (s *Server) isCrowded(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.clients) >= s.config.MaxSessions && s.clients[id] == nil
-}
-
-// forget removes a client that is gone.
-func (s *Server) forget(cl *client) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.clients[cl.id] == cl {
-		delete(s.clients, cl.id)
-	}
-}
-
-// recheck asks a RevocableAccess whether it is still good.
-func (c *conn) recheck(w *worker) {
-	cl := c.client
-	cl.mu.Lock()
-	var order Order
-	if access, ok := cl.access.(RevocableAccess); ok && cl.conn == c {
-		order = access.Recheck()
-	}
-	cl.mu.Unlock()
-	c.obey(w, order)
-}
-
-// watch has an Access polled when its time comes.
-func (c *conn) watch() {
-	cl := c.client
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	timed, ok := cl.access.(TimedAccess)
-	if !ok || cl.conn != c {
-		return
-	}
-	if c.access != nil {
-		c.access.Stop()
-	}
-	if at, ok := timed.Deadline(); ok {
-		c.access = time.AfterFunc(time.Until(at), c.pollAccess)
-	}
-}
-
-func (c *conn) pollAccess() {
-	cl := c.client
-	cl.mu.Lock()
-	timed, ok := cl.access.(TimedAccess)
-	if !ok || cl.conn != c {
-		cl.mu.Unlock()
-		return
-	}
-	order := timed.Poll(time.Now())
-	cl.mu.Unlock()
-	w := c.server.worker()
-	c.obey(w, order)
-	w.finish()
-	if order.End == 0 {
-		c.watch()
-	}
-}
-
-// obey does what an Access or a Handler wants. Any goroutine may call it.
-func (c *conn) obey(w *worker, o Order) {
-	if len(o.Tell) == 0 && o.End == 0 {
-		return
-	}
-	cl := c.client
-	cl.mu.Lock()
-	if cl.conn == c && c.machine.Phase() == session.Connected {
-		for _, t := range o.Tell {
-			p := codec.Publish{Topic: []byte(t.Topic), Payload: t.Payload}
-			c.out, _, _ = c.machine.Publish(c.buffer(), &p, 0, w.now)
-		}
-		w.touch(c)
-	}
-	cl.mu.Unlock()
-	if o.End != 0 {
-		c.kick(o.End, o.Text)
-	}
 }

@@ -23,12 +23,13 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		order = c.violation(p)
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
-		w.origin = origin{}
 		if t.Level() == qos.ExactlyOnce && c.server.journal.keeps(c.client) {
 			w.origin = origin{client: c.client, id: t.ID()}
 		}
 		reason = c.server.publish(w, &w.pub)
 	}
+	told := w.origin.told
+	w.origin = origin{}
 	c.obey(w, order)
 	if t == 0 || c.ending != "" {
 		return
@@ -40,9 +41,8 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		return
 	}
 	if t.Level() == qos.ExactlyOnce {
-		c.server.journal.decided(c.client, t.ID(), !reason.IsError(), w.origin.told)
+		c.server.journal.decided(c.client, t.ID(), !reason.IsError(), told)
 	}
-	w.origin = origin{}
 	c.owe(mark)
 	if !reason.AllowedIn(mqttwire.PUBACK) {
 		reason = mqttwire.UnspecifiedError

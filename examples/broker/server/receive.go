@@ -2,7 +2,6 @@ package server
 
 import (
 	"io"
-	"runtime"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
@@ -199,7 +198,3 @@ func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
 		c.ending, c.ordered = "DISCONNECT: "+p.Code.Name(mqttwire.DISCONNECT), p.Code == mqttwire.NormalDisconnection
 	}
 }
-
-// yield lets others run who have something to say to the same clients, so that
-// one write carries all of it.
-func yield() { runtime.Gosched() }

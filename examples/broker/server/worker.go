@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
@@ -52,10 +53,11 @@ func (w *worker) touch(c *conn) {
 	}
 }
 
-// flush writes what has gathered, and counts.
+// flush writes what has gathered, and counts. Others run before it who may have
+// something to say to the same clients, so that one write carries all of it.
 func (w *worker) flush() {
 	if len(w.flushes) > 0 {
-		yield()
+		runtime.Gosched()
 		for i, c := range w.flushes {
 			c.flush()
 			w.flushes[i] = nil

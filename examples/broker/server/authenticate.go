@@ -1,0 +1,46 @@
+package server
+
+import (
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/connack"
+)
+
+// authenticate goes one step on with an enhanced authentication
+// (5.0 §4.12).
+func (c *conn) authenticate(w *worker, data []byte) {
+	first := c.client == nil
+	if c.exchange == nil { // a re-authentication begins
+		c.exchange = c.server.config.Methods[c.method].Start(&c.who)
+	}
+	w.flush() // it may take its time
+	answer, access, state := c.exchange.Next(data)
+	if state != Continued {
+		c.exchange = nil
+	}
+	switch {
+	case state == Denied && first:
+		c.server.bans.credentials(c)
+		c.refuse(connack.NotAuthorized, "authentication failed")
+	case state == Denied:
+		c.disconnect(mqttwire.NotAuthorized, "re-authentication failed") // [MQTT-4.12.1-2]
+	case state == Granted && first:
+		c.admit(w, access, answer)
+	default:
+		code := mqttwire.ContinueAuthentication
+		c.lock()
+		if state == Granted {
+			code = mqttwire.Success
+			c.client.access = access
+		}
+		out, err := c.machine.Auth(c.buffer(), code, answer, codec.Properties{})
+		c.out = out
+		c.unlock()
+		if err != nil {
+			c.disconnect(mqttwire.UnspecifiedError, "AUTH: "+err.Error())
+		}
+		if state == Granted {
+			c.watch()
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"time"
+
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// recheck asks a RevocableAccess whether it is still good.
+func (c *conn) recheck(w *worker) {
+	cl := c.client
+	cl.mu.Lock()
+	var order Order
+	if access, ok := cl.access.(RevocableAccess); ok && cl.conn == c {
+		order = access.Recheck()
+	}
+	cl.mu.Unlock()
+	c.obey(w, order)
+}
+
+// watch has an Access polled when its time comes.
+func (c *conn) watch() {
+	cl := c.client
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	timed, ok := cl.access.(TimedAccess)
+	if !ok || cl.conn != c {
+		return
+	}
+	if c.access != nil {
+		c.access.Stop()
+	}
+	if at, ok := timed.Deadline(); ok {
+		c.access = time.AfterFunc(time.Until(at), c.pollAccess)
+	}
+}
+
+func (c *conn) pollAccess() {
+	cl := c.client
+	cl.mu.Lock()
+	timed, ok := cl.access.(TimedAccess)
+	if !ok || cl.conn != c {
+		cl.mu.Unlock()
+		return
+	}
+	order := timed.Poll(time.Now())
+	cl.mu.Unlock()
+	w := c.server.worker()
+	c.obey(w, order)
+	w.finish()
+	if order.End == 0 {
+		c.watch()
+	}
+}
+
+// obey does what an Access or a Handler wants. Any goroutine may call it.
+func (c *conn) obey(w *worker, o Order) {
+	if len(o.Tell) == 0 && o.End == 0 {
+		return
+	}
+	cl := c.client
+	cl.mu.Lock()
+	if cl.conn == c && c.machine.Phase() == session.Connected {
+		for _, t := range o.Tell {
+			p := codec.Publish{Topic: []byte(t.Topic), Payload: t.Payload}
+			c.out, _, _ = c.machine.Publish(c.buffer(), &p, 0, w.now)
+		}
+		w.touch(c)
+	}
+	cl.mu.Unlock()
+	if o.End != 0 {
+		c.kick(o.End, o.Text)
+	}
+}
