@@ -187,8 +187,9 @@ func newClient(t *testing.T, f flavor, b *broker, o options) *client {
 	c := &client{t: t, flavor: f, options: o, broker: b, link: o.through,
 		messages: make(chan message, 10_000), ended: make(chan byte, 100)}
 	if c.link == nil {
-		c.link = startLink(t, b.address, nil)
-		c.link.once = !o.reconnect
+		if c.link = startLink(t, b.address, nil); !o.reconnect {
+			c.link.single()
+		}
 	}
 	if err := f.open(c, c.link.address, o); err != nil {
 		t.Fatalf("%s as %q: %v", f.name, o.id, err)

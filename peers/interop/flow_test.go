@@ -117,7 +117,7 @@ func TestReceiveMaximumExceeded(t *testing.T) {
 		}
 		return pass
 	})
-	link.once = true
+	link.single()
 	c := newClient(t, find(t, "mqttjs-5.0"), b, options{id: "c", through: link})
 	for range 4 {
 		c.driver.(*mqttjs).start(message{topic: "x", qos: 2})

@@ -251,14 +251,16 @@ func (l *link) fail(err error) {
 	l.failed = errors.Join(l.failed, err)
 }
 
-// set changes the rule.
-func (l *link) set(r rule) {
+// single has further connections refused, such as those of a library that comes
+// back by itself.
+func (l *link) single() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rule = r
+	l.once = true
 }
 
-// cut cuts the latest connection and returns when the broker is done with it.
+// cut cuts what connections there are, lets no others through, and returns when
+// the broker is done with them.
 func (l *link) cut() {
 	l.t.Helper()
 	l.mu.Lock()

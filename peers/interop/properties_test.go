@@ -136,8 +136,8 @@ func respond(c *client) error {
 	return err
 }
 
-// Requests are answered by each library: those of mosquitto_rr, in 3.1.1 to
-// clients that have no Response Topic, and those of the libraries.
+// Requests are answered by each library: those of mosquitto_rr, in the version
+// of the library, and those of the libraries of 5.0.
 func TestRequestResponse(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, f flavor) {
@@ -154,14 +154,10 @@ func TestRequestResponse(t *testing.T) {
 			}
 		}
 		if missingMosquitto() == nil {
-			version := v50
-			if f.version != v50 {
-				version = v311
-			}
 			ask("mosquitto_rr", func() (string, error) {
 				ctx, cancel := inTime()
 				defer cancel()
-				out, err := mosquitto(ctx, "mosquitto_rr", b.address, version, "-q", "1", "-t", "requests", "-e", "answers", "-m", "me").CombinedOutput()
+				out, err := mosquitto(ctx, "mosquitto_rr", b.address, f.version, "-q", "1", "-t", "requests", "-e", "answers", "-m", "me").CombinedOutput()
 				return strings.TrimSpace(string(out)), err
 			})
 		}

@@ -10,11 +10,11 @@ import (
 // A requirement is programs that a test needs and a machine may lack.
 type requirement struct {
 	variable string // of the environment, that makes a lack of them a failure
-	hint     string
+	hint     string // what to do about it
 	look     func() error
 }
 
-// lacks returns what is missing, and panics where it is required.
+// lacks returns what is missing, as *required where that is a failure.
 func (r *requirement) lacks() error {
 	err := r.look()
 	if err != nil {

@@ -57,20 +57,21 @@ func TestRetainOptions(t *testing.T) {
 				return m
 			}
 			live := func(m message) message { m.retain = false; return m }
-			m := set("1")
+			set("1")
 			c.sub(subscription{filter: "x", qos: 1, handling: 2}) // nothing
 			c.expect(live(set("2")))
 			c.sub(subscription{filter: "x", qos: 1, handling: 1}) // nothing: it is not new
-			m = set("3")
+			m := set("3")
 			c.expect(live(m))
 			c.sub(subscription{filter: "x", qos: 1, asPublished: true})
 			c.expect(m, set("4"))
 			if err := c.unsubscribe("x"); err != nil {
 				t.Fatal(err)
 			}
-			c.sub(subscription{filter: "x", qos: 0, handling: 1}) // new again
-			m = message{topic: "x", payload: "4", retain: true}
+			c.sub(subscription{filter: "x", qos: 0, handling: 1, id: 5}) // new again
+			m = message{topic: "x", payload: "4", retain: true, properties: properties{ids: []int{5}}}
 			c.expect(m)
+			c.sub(subscription{filter: "x", handling: 2})
 			c.expectLast(c, "x")
 		})
 	}

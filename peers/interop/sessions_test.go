@@ -97,7 +97,7 @@ func TestInFlight(t *testing.T) {
 				}
 				return pass
 			})
-			o.through.once = true
+			o.through.single()
 			c := newClient(t, g, b, o)
 			c.wantPresent(round > 0)
 			if round == 0 {
@@ -143,7 +143,7 @@ func TestReleased(t *testing.T) {
 			}
 			return pass
 		})
-		o.through.once = true
+		o.through.single()
 		c := newClient(t, f, b, o)
 		for i := range 5 {
 			writer.pub(message{topic: "f", payload: fmt.Sprint(i), qos: 2})

@@ -129,7 +129,7 @@ func TestSharedLoss(t *testing.T) {
 			}
 			return pass
 		})
-		through.once = true
+		through.single()
 		lost := member(t, team[0], b, q, options{through: through, receiveMaximum: 8})
 		var others []*client
 		for _, f := range team[1:] {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/eclipse/paho.golang/paho/session"
 	"github.com/eclipse/paho.golang/paho/session/state"
@@ -281,5 +282,28 @@ func (w *pipeline) lost() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// What autopaho has queued for want of a connection is sent once there is one.
+func TestAutopahoQueue(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	reader := newClient(t, flavors[0], b, options{id: "reader", subscribe: []subscription{{filter: "s", qos: 2}}})
+	cuts := newCutter(3, 1)
+	c := newClient(t, find(t, "paho-5.0"), b, options{id: "writer", resume: true, reconnect: true,
+		through: startLink(t, b.address, cuts.rule)})
+	var want []message
+	for i := range 60 {
+		m := message{topic: "s", payload: fmt.Sprint(i), qos: 2}
+		if err := c.driver.(*auto5).PublishViaQueue(context.Background(), &autopaho.QueuePublish{Publish: toPaho5(m)}); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, m)
+	}
+	reader.expect(want...)
+	reader.expectLast(reader, "s")
+	if cuts.left > 0 {
+		t.Error("the connection was not cut")
 	}
 }
