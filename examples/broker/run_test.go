@@ -138,11 +138,17 @@ func dial(t *testing.T, address string, v mqttwire.Version, id string) *peer {
 
 func connect(t *testing.T, conn net.Conn, v mqttwire.Version, id string) *peer {
 	t.Helper()
+	return connectWith(t, conn, &codec.Connect{Version: v, CleanStart: true, ClientID: []byte(id)})
+}
+
+func connectWith(t *testing.T, conn net.Conn, c *codec.Connect) *peer {
+	t.Helper()
+	v := c.Version
 	p := &peer{t: t, conn: conn, out: codec.Rules{Version: v, From: mqttwire.Client}}
 	p.in.Rules = codec.Rules{Version: v, From: mqttwire.Server}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
-	p.send(&codec.Connect{Version: v, CleanStart: true, ClientID: []byte(id)})
+	p.send(c)
 	if ack, ok := p.receive().(*codec.Connack); !ok || ack.Code != 0 {
 		t.Fatalf("CONNECT is answered with %v", ack)
 	}
@@ -302,6 +308,28 @@ func TestRunReload(t *testing.T) {
 	}
 }
 
+// A user who is removed is turned out.
+func TestRunRecheck(t *testing.T) {
+	var line bytes.Buffer
+	if err := hashPassword("alice", strings.NewReader("secret"), &line); err != nil {
+		t.Fatal(err)
+	}
+	users := write(t, "users", line.String())
+	p := start(t, "-listen", "127.0.0.1:0", "-users", users, "-reload", "1ms")
+	conn, err := net.DialTimeout("tcp", p.address(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := connectWith(t, conn, &codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: []byte("c"),
+		UserNameFlag: true, UserName: []byte("alice"), PasswordFlag: true, Password: []byte("secret")})
+	if err := os.WriteFile(users, []byte("# nobody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := c.receive().(*codec.Disconnect); !ok || d.Code != mqttwire.NotAuthorized {
+		t.Errorf("got %v, want DISCONNECT 0x87", d)
+	}
+}
+
 func TestRunErrors(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -343,7 +371,7 @@ func TestOpenAllOrNone(t *testing.T) {
 	if err == nil || len(all) != 1 {
 		t.Fatalf("%d listeners, %v", len(all), err)
 	}
-	if _, err := all[0].Accept(); !errors.Is(err, net.ErrClosed) {
+	if err := all[0].(*net.TCPListener).SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("one is open: %v", err)
 	}
 }

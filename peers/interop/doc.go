@@ -7,5 +7,7 @@
 // or MQTTWIRE_REQUIRE_NODE is set: then they fail.
 //
 // Every client reaches the broker through a link, which sees each packet, and
-// can swallow it or cut the connection instead of passing it on.
+// can swallow it or cut the connection instead of passing it on. With -link.log,
+// a test that fails shows what has passed, and with -broker.log what the broker
+// makes of it.
 package interop

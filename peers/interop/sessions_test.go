@@ -197,6 +197,8 @@ func TestTakeover(t *testing.T) {
 		m := message{topic: "t", payload: fmt.Sprint(i), qos: 2}
 		writer.pub(m)
 		c.expect(m)
+		// Else the next one gets it again, as it must.
+		waitFor(t, func() bool { return len(c.link.seen(of(mqttwire.PUBCOMP, mqttwire.Client))) > 0 })
 		old = c
 	}
 }

@@ -129,7 +129,7 @@ func (f *fortress) dial(v mqttwire.Version, certificate *tls.Certificate) *peer 
 		f.t.Fatal(err) // in TLS 1.3 the client is through before the server has judged it
 	}
 	p := newPeer(f.t, conn, v)
-	p.patience = time.Minute
+	p.patience = 20 * time.Second
 	return p
 }
 
