@@ -24,6 +24,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -143,16 +144,27 @@ func connect(t *testing.T, conn net.Conn, v mqttwire.Version, id string) *peer {
 
 func connectWith(t *testing.T, conn net.Conn, c *codec.Connect) *peer {
 	t.Helper()
+	p, code := ask(t, conn, c)
+	if code != connack.Success {
+		t.Fatalf("%v is answered with %#x", c, uint8(code))
+	}
+	return p
+}
+
+// ask returns what a CONNECT is answered.
+func ask(t *testing.T, conn net.Conn, c *codec.Connect) (*peer, connack.Code) {
+	t.Helper()
 	v := c.Version
 	p := &peer{t: t, conn: conn, out: codec.Rules{Version: v, From: mqttwire.Client}}
 	p.in.Rules = codec.Rules{Version: v, From: mqttwire.Server}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
 	p.send(c)
-	if ack, ok := p.receive().(*codec.Connack); !ok || ack.Code != 0 {
-		t.Fatalf("CONNECT is answered with %v", ack)
+	ack, ok := p.receive().(*codec.Connack)
+	if !ok {
+		t.Fatalf("%v is not answered with a CONNACK", c)
 	}
-	return p
+	return p, ack.Code
 }
 
 func (p *peer) send(x codec.Packet) {
@@ -308,7 +320,8 @@ func TestRunReload(t *testing.T) {
 	}
 }
 
-// A user who is removed is turned out.
+// Where there are users it takes one to get in, and who is removed is turned
+// out.
 func TestRunRecheck(t *testing.T) {
 	var line bytes.Buffer
 	if err := hashPassword("alice", strings.NewReader("secret"), &line); err != nil {
@@ -316,11 +329,18 @@ func TestRunRecheck(t *testing.T) {
 	}
 	users := write(t, "users", line.String())
 	p := start(t, "-listen", "127.0.0.1:0", "-users", users, "-reload", "1ms")
-	conn, err := net.DialTimeout("tcp", p.address(), patience)
-	if err != nil {
-		t.Fatal(err)
+	address := p.address()
+	dial := func() net.Conn {
+		conn, err := net.DialTimeout("tcp", address, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
 	}
-	c := connectWith(t, conn, &codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: []byte("c"),
+	if _, code := ask(t, dial(), &codec.Connect{Version: mqttwire.V50, CleanStart: true}); code != connack.NotAuthorized {
+		t.Errorf("who gives no name is answered with %#x", uint8(code))
+	}
+	c := connectWith(t, dial(), &codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: []byte("c"),
 		UserNameFlag: true, UserName: []byte("alice"), PasswordFlag: true, Password: []byte("secret")})
 	if err := os.WriteFile(users, []byte("# nobody\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -246,21 +246,19 @@ func TestHelp(t *testing.T) {
 // A line that -hash-password makes is one of a file of users.
 func TestHashPassword(t *testing.T) {
 	s := mustParse(t, "-hash-password", "alice")
-	for _, in := range []string{"secret", "secret\n", "secret\r\n"} {
-		var out bytes.Buffer
-		if err := hashPassword(s.hashPassword, strings.NewReader(in), &out); err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(out.String(), "secret") || strings.Count(out.String(), "\n") != 1 {
-			t.Errorf("%q", &out)
-		}
-		users, line, err := access.ParseUsers(out.Bytes())
-		if err != nil || users.Len() != 1 {
-			t.Fatalf("line %d: %v", line, err)
-		}
-		if got := users.Check("alice", []byte("secret")); got != access.OK {
-			t.Errorf("%q: %v", in, got)
-		}
+	var out bytes.Buffer
+	if err := hashPassword(s.hashPassword, strings.NewReader("secret\r\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "secret") || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("%q", &out)
+	}
+	users, line, err := access.ParseUsers(out.Bytes())
+	if err != nil || users.Len() != 1 {
+		t.Fatalf("line %d: %v", line, err)
+	}
+	if got := users.Check("alice", []byte("secret")); got != access.OK {
+		t.Errorf("the password is %v", got)
 	}
 	for _, x := range []struct {
 		name, password string

@@ -285,7 +285,10 @@ func (w *pipeline) lost() bool {
 	}
 }
 
-// What autopaho has queued for want of a connection is sent once there is one.
+// What autopaho has queued for want of a connection is sent once there is one,
+// each message once. The order is not the broker's to keep: paho.golang v0.23.0
+// leaves a message that becomes part of the session while its connection is
+// replaced to the next connection, behind later ones.
 func TestAutopahoQueue(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t)
@@ -293,15 +296,23 @@ func TestAutopahoQueue(t *testing.T) {
 	cuts := newCutter(3, 1)
 	c := newClient(t, find(t, "paho-5.0"), b, options{id: "writer", resume: true, reconnect: true,
 		through: startLink(t, b.address, cuts.rule)})
-	var want []message
+	want := map[string]message{}
 	for i := range 60 {
 		m := message{topic: "s", payload: fmt.Sprint(i), qos: 2}
 		if err := c.driver.(*auto5).PublishViaQueue(context.Background(), &autopaho.QueuePublish{Publish: toPaho5(m)}); err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, m)
+		want[m.payload] = m
 	}
-	reader.expect(want...)
+	stuck := time.AfterFunc(2*time.Second, c.driver.(*auto5).TerminateConnectionForTest)
+	defer stuck.Stop()
+	for len(want) > 0 {
+		got := reader.next()
+		if m, ok := want[got.payload]; !ok || !got.same(m) {
+			t.Fatalf("got %v", got)
+		}
+		delete(want, got.payload)
+	}
 	reader.expectLast(reader, "s")
 	if cuts.left > 0 {
 		t.Error("the connection was not cut")

@@ -482,7 +482,11 @@ func TestCrash(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for seed := range uint64(6) {
+			seeds := uint64(6)
+			if raceEnabled {
+				seeds = 2 // each takes so much longer
+			}
+			for seed := range seeds {
 				synctest.Test(t, func(t *testing.T) {
 					r := rand.New(rand.NewPCG(seed, 1))
 					s := &saga{t: t, store: new(recorder)}

@@ -512,3 +512,37 @@ func TestRestoreRefuses(t *testing.T) {
 		})
 	}
 }
+
+// What a Handler has taken at QoS 2 it is not given again after a crash.
+func TestHandlerOverCrash(t *testing.T) {
+	store := new(recorder)
+	calls := 0
+	config := Config{SysInterval: -1, Store: store, Handlers: map[string]Handler{
+		"$own": func(*Peer, Access, qos.Level, []byte) Order { calls++; return Order{} },
+	}}
+	simulate(t, config, func(t *testing.T, s *Server) {
+		p := join(t, s, lasting(mqttwire.V50, "c", 100))
+		m := publicationAt("$own", "1", qos.ExactlyOnce, 1)
+		p.send(m)
+		p.expect(&codec.Pubrec{ID: 1})
+		synctest.Wait()
+		config.Store = store.crashed()
+		next := New(config)
+		if err := next.Restore(); err != nil {
+			t.Fatal(err)
+		}
+		p = rejoin(t, next, lasting(mqttwire.V50, "c", 100), true)
+		m.Dup = true
+		p.send(m)
+		p.expect(&codec.Pubrec{ID: 1})
+		if calls != 1 {
+			t.Errorf("it is called %d times", calls)
+		}
+		p.send(&codec.Pubrel{ID: 1})
+		p.expect(&codec.Pubcomp{ID: 1})
+		go p.drained()
+		if err := next.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
