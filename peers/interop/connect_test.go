@@ -48,13 +48,13 @@ func TestAssignedClientIdentifier(t *testing.T) {
 func TestServerKeepAlive(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, f flavor) {
-		b := startBroker(t, shortKeepAlive)
+		b := startBroker(t, withShortKeepAlive)
 		c := newClient(t, f, b, options{id: "c", keepAlive: 1000, subscribe: []subscription{{filter: "x"}}})
-		if n, ok := c.connack().Properties.ServerKeepAlive(); !ok || n != 1 {
+		if n, ok := c.connack().Properties.ServerKeepAlive(); !ok || n != shortKeepAlive {
 			t.Errorf("Server Keep Alive %d, %v", n, ok)
 		}
-		c.link.waitFor(2, "PINGREQ", of(mqttwire.PINGREQ, mqttwire.Client))
-		c.link.waitFor(2, "PINGRESP", of(mqttwire.PINGRESP, mqttwire.Server))
+		c.link.waitFor(1, "PINGREQ", of(mqttwire.PINGREQ, mqttwire.Client))
+		c.link.waitFor(1, "PINGRESP", of(mqttwire.PINGRESP, mqttwire.Server))
 		c.expectLast(c, "x") // still there
 	}, v50)
 }

@@ -93,6 +93,7 @@ type link struct {
 // A hop is one connection through a link.
 type hop struct {
 	client, server *net.TCPConn
+	dead           bool // it has been cut
 	over           bool // the broker has closed it
 }
 
@@ -199,7 +200,7 @@ func (l *link) carry(conn int, h *hop, from mqttwire.Role, in, out *net.TCPConn)
 			}
 			p := packet{header, conn, from, slices.Clone(b[:size])}
 			b = b[size:]
-			v := l.judge(&p)
+			v := l.judge(h, &p)
 			if v == pass {
 				ready = append(ready, p.raw...)
 			}
@@ -229,13 +230,19 @@ func (h *hop) cut() {
 	h.server.CloseWrite()
 }
 
-func (l *link) judge(p *packet) verdict {
+// judge notes a packet and what is to be done with it. What comes after a cut
+// has not come.
+func (l *link) judge(h *hop, p *packet) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if h.dead {
+		return swallow
+	}
 	v := pass
 	if l.rule != nil {
 		v = l.rule(p)
 	}
+	h.dead = v == cut
 	kept := *p
 	if len(p.raw) > largePacket {
 		kept.raw = slices.Clone(p.raw[:1000])
@@ -266,6 +273,7 @@ func (l *link) cut() {
 	l.mu.Lock()
 	l.once = true
 	for _, h := range l.conns {
+		h.dead = true
 		h.cut()
 	}
 	l.mu.Unlock()

@@ -59,7 +59,7 @@ func TestWillAtTakeover(t *testing.T) {
 // Alive than the client wants, in 5.0.
 func TestWillOfTheSilent(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, shortKeepAlive)
+	b := startBroker(t, withShortKeepAlive)
 	w := watcher(t, b)
 	f := find(t, "mosquitto-5.0")
 	left, seen := will("frozen", false)

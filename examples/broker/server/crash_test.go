@@ -28,7 +28,6 @@ type mind struct {
 	asked      map[uint16]string // filters by Packet Identifier
 	subscribed map[string]bool   // as acknowledged
 	doubtful   map[string]bool   // asked for, or given back, and not told
-	lastID     uint16
 }
 
 // owed is a message whose exchange is not over.
@@ -46,20 +45,17 @@ func (m *mind) sent(p codec.Packet) {
 	case *codec.Publish:
 		if p.QoS > qos.AtMostOnce {
 			m.pending = append(m.pending, owed{p: *p})
-			m.lastID = p.ID
 		}
 	case *codec.Subscribe:
 		for x := range p.Subscriptions.All() {
 			m.asked[p.ID] = string(x.Filter)
 			m.doubtful[string(x.Filter)] = true
 		}
-		m.lastID = p.ID
 	case *codec.Unsubscribe:
 		for f := range p.Filters.All() {
 			m.asked[p.ID] = string(f)
 			m.doubtful[string(f)] = true
 		}
-		m.lastID = p.ID
 	}
 }
 
@@ -107,10 +103,9 @@ func (m *mind) done(id uint16) {
 }
 
 func (m *mind) id() uint16 {
-	for {
-		m.lastID = m.lastID%100 + 1
-		if !slices.ContainsFunc(m.pending, func(o owed) bool { return o.p.ID == m.lastID }) && m.asked[m.lastID] == "" {
-			return m.lastID
+	for id := uint16(1); ; id++ { // at once again, so that a crash finds it in use
+		if !slices.ContainsFunc(m.pending, func(o owed) bool { return o.p.ID == id }) && m.asked[id] == "" {
+			return id
 		}
 	}
 }
@@ -126,7 +121,13 @@ type actor struct {
 	peer  *peer // nil while it is away
 
 	mu    sync.Mutex
-	inbox []codec.Packet
+	inbox []arrival
+}
+
+// An arrival is a packet that is read, and how many records were durable then.
+type arrival struct {
+	p      codec.Packet
+	synced int
 }
 
 // A saga is the life of some clients with a server, written down.
@@ -143,7 +144,7 @@ type event struct {
 	who              int
 	out              bool
 	p                codec.Packet
-	appended, synced int // records, by then
+	appended, synced int // records, by then; synced when it was read
 }
 
 func (s *saga) actor(name string, v mqttwire.Version) *actor {
@@ -203,9 +204,10 @@ func (a *actor) read(p *peer) {
 			p.t.Error(err)
 			return
 		}
+		_, synced := a.saga.store.counts()
 		a.mu.Lock()
 		if a.peer == p {
-			a.inbox = append(a.inbox, x)
+			a.inbox = append(a.inbox, arrival{x, synced})
 		}
 		a.mu.Unlock()
 	}
@@ -231,11 +233,12 @@ func (a *actor) handle() bool {
 		a.mu.Unlock()
 		return false
 	}
-	p := a.inbox[0]
+	x := a.inbox[0]
 	a.inbox = a.inbox[1:]
 	a.mu.Unlock()
-	a.saga.note(a, false, p)
-	if reply := a.mind.got(p); reply != nil {
+	a.saga.note(a, false, x.p)
+	a.saga.events[len(a.saga.events)-1].synced = x.synced
+	if reply := a.mind.got(x.p); reply != nil {
 		a.peer.send(reply)
 	}
 	return true
@@ -504,20 +507,24 @@ func TestCrash(t *testing.T) {
 						if slices.Contains(s.store.marks, p) == tt.torn {
 							continue
 						}
-						early, late := 0, 0
+						// A crash that leaves p records comes after that one was
+						// appended, and before more of them were durable. What a
+						// client has read by then it may have handled.
+						var early, late []event
+						behind := map[int]bool{}
 						for i, e := range s.events {
 							if e.appended < p {
-								early = i + 1
+								early = s.events[:i+1]
 							}
-							if e.synced <= p {
-								late = i + 1
+							if behind[e.who] = behind[e.who] || e.synced > p; !behind[e.who] {
+								late = append(late, e)
 							}
 						}
 						records := tt.kept(s.store.records[:p])
-						for _, n := range []int{early, late} {
-							s.again(t, records, s.events[:n], r)
+						for _, until := range [][]event{early, late} {
+							s.again(t, records, until, r)
 							if t.Failed() {
-								t.Fatalf("seed %d, %d of %d records, %d of %d events", seed, p, all, n, len(s.events))
+								t.Fatalf("seed %d, %d of %d records, %d of %d events", seed, p, all, len(until), len(s.events))
 							}
 						}
 					}

@@ -121,13 +121,14 @@ func TestRecordsOfSessionThatTurnsVolatile(t *testing.T) {
 // Nothing that a record stands for is written before that is durable.
 func TestSyncBeforeWrite(t *testing.T) {
 	tests := []struct {
-		name string
-		ask  func(p, other *peer) // has the server record something
-		want func(p, other *peer) // and answer
+		name   string
+		ask    func(p, other *peer) // has the server record something
+		want   func(p, other *peer) // and answer
+		before func(p, other *peer)
 	}{
 		{"SUBACK", func(p, _ *peer) { p.send(subscribeTo(p.t, "x")) }, func(p, _ *peer) {
 			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0)})
-		}},
+		}, nil},
 		{"UNSUBACK", func(p, _ *peer) {
 			filters, _ := codec.AppendFilter(codec.Filters{}, "a")
 			p.send(&codec.Unsubscribe{ID: 1, Filters: filters})
@@ -137,18 +138,18 @@ func TestSyncBeforeWrite(t *testing.T) {
 				ack.Codes = ack.Codes.Append(0)
 			}
 			p.expect(ack)
-		}},
+		}, nil},
 		{"PUBREC", func(p, _ *peer) { p.send(publicationAt("x", "1", qos.ExactlyOnce, 9)) }, func(p, _ *peer) {
 			ack := &codec.Pubrec{ID: 9}
 			if p.rules.Version == mqttwire.V50 {
 				ack.Code = mqttwire.NoMatchingSubscribers
 			}
 			p.expect(ack)
-		}},
+		}, nil},
 		{"PUBLISH", func(_, other *peer) { other.send(publicationAt("a", "1", qos.ExactlyOnce, 9)) }, func(p, other *peer) {
 			p.expect(publicationAt("a", "1", qos.ExactlyOnce, 1))
 			other.expect(&codec.Pubrec{ID: 9})
-		}},
+		}, nil},
 		{"PUBACK of a retained message", func(_, other *peer) {
 			m := publicationAt("x", "1", qos.AtLeastOnce, 9)
 			m.Retain = true
@@ -159,7 +160,18 @@ func TestSyncBeforeWrite(t *testing.T) {
 				ack.Code = mqttwire.NoMatchingSubscribers
 			}
 			other.expect(ack)
-		}},
+		}, nil},
+		{"PUBREL", func(p, _ *peer) { p.send(&codec.Pubrec{ID: 1}) }, func(p, _ *peer) { p.expect(&codec.Pubrel{ID: 1}) },
+			func(p, other *peer) {
+				other.send(publicationAt("a", "1", qos.ExactlyOnce, 9))
+				p.expect(publicationAt("a", "1", qos.ExactlyOnce, 1))
+				other.expect(&codec.Pubrec{ID: 9})
+			}},
+		{"PUBCOMP", func(p, _ *peer) { p.send(&codec.Pubrel{ID: 9}) }, func(p, _ *peer) { p.expect(&codec.Pubcomp{ID: 9}) },
+			func(p, _ *peer) {
+				p.send(publicationAt("x", "1", qos.ExactlyOnce, 9))
+				p.receive()
+			}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,6 +181,9 @@ func TestSyncBeforeWrite(t *testing.T) {
 					simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 						p, other := join(t, s, lasting(v, "c", 100)), connected(t, s, v, "other")
 						p.subscribeAt("a", qos.ExactlyOnce)
+						if tt.before != nil {
+							tt.before(p, other)
+						}
 						var read, syncs atomic.Int32
 						p.conn, other.conn = &counted{p.conn, &read}, &counted{other.conn, &read}
 						store.while(func() {
