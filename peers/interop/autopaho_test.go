@@ -3,12 +3,15 @@ package interop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"time"
 
 	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/eclipse/paho.golang/paho/session"
+	"github.com/eclipse/paho.golang/paho/session/state"
 )
 
 // An auto5 drives a client of autopaho, which connects again by itself.
@@ -32,6 +35,7 @@ func openAutopaho(c *client, address string, o options) error {
 		OnConnectionUp: func(*autopaho.ConnectionManager, *paho.Connack) { clear(topics) },
 		ClientConfig: paho.ClientConfig{
 			ClientID:      o.id,
+			Session:       newSession5(),
 			PacketTimeout: patience,
 			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
 				c.messages <- fromPaho5(r.Packet, topics)
@@ -48,6 +52,22 @@ func openAutopaho(c *client, address string, o options) error {
 	ctx, cancel := inTime()
 	defer cancel()
 	return manager.AwaitConnection(ctx)
+}
+
+// A session5 is a session of paho.golang whose connection may be lost at any
+// moment: v0.23.0 panics where that happens while a PUBREC is handled, after it
+// has stored the PUBREL.
+type session5 struct{ *state.State }
+
+func newSession5() session5 { return session5{state.NewInMemory()} }
+
+func (s session5) PacketReceived(p *packets.ControlPacket, to chan<- *packets.Publish) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("paho.golang: %v", x)
+		}
+	}()
+	return s.State.PacketReceived(p, to)
 }
 
 func inTime() (context.Context, context.CancelFunc) {

@@ -14,7 +14,6 @@ import (
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/eclipse/paho.golang/paho/session"
-	"github.com/eclipse/paho.golang/paho/session/state"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
@@ -178,7 +177,7 @@ func TestStreamInFlight(t *testing.T) {
 				through: startLink(t, b.address, newCutter(1, 7).rule), subscribe: []subscription{{filter: "s/#", qos: q}}})
 			cuts := newCutter(2, 7)
 			link := startLink(t, b.address, cuts.rule)
-			w := &pipeline{t: t, address: link.address, session: state.NewInMemory()}
+			w := &pipeline{t: t, address: link.address, session: newSession5()}
 			for i := range perLane {
 				for lane := range lanes {
 					w.publish(message{topic: fmt.Sprint("s/", lane), payload: fmt.Sprintf("%d/%d", lane, i), qos: q})
