@@ -89,17 +89,17 @@ func run(s *settings) error {
 		case <-signals.Done():
 			serving = false
 		case <-reload:
-			switch changed, err := g.Reload(); {
-			case err != nil && err.Error() != complaint:
-				complaint = err.Error()
-				log.Error("what was read before stays in force", "error", err)
-			case err != nil:
-			case !changed:
-				complaint = ""
-			default:
-				complaint = ""
+			changed, err := g.Reload()
+			if changed {
 				log.Info("read again what clients may do")
 				b.Recheck()
+			}
+			was := complaint
+			if complaint = ""; err != nil {
+				complaint = err.Error()
+			}
+			if complaint != "" && complaint != was {
+				log.Error("what was read before stays in force", "error", err)
 			}
 		}
 	}

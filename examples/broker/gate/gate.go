@@ -5,7 +5,6 @@
 package gate
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -47,7 +46,7 @@ type Gate struct {
 	users    atomic.Pointer[access.Users]
 	acl      atomic.Pointer[access.ACL]
 	verifier hmactoken.Verifier
-	read     [4][]byte // the content of the files, hashed
+	read     [4][sha256.Size]byte // the content of the files, hashed; zero for none
 }
 
 // Open reads the files. Its errors name the file and the line, and nothing of
@@ -65,7 +64,8 @@ func Open(f Files) (*Gate, error) {
 // several goroutines at once. After a change call Recheck of the server.
 func (g *Gate) Reload() (changed bool, err error) {
 	names := [...]string{g.files.Users, g.files.ACL, g.files.TokenKeys, g.files.Revocations}
-	var content, read [4][]byte
+	var content [4][]byte
+	var read [4][sha256.Size]byte
 	for i, name := range names {
 		if name == "" {
 			continue
@@ -75,11 +75,9 @@ func (g *Gate) Reload() (changed bool, err error) {
 		if err != nil && !(i == 3 && errors.Is(err, fs.ErrNotExist)) { // nothing has been revoked yet
 			return false, err
 		}
-		sum := sha256.Sum256(content[i])
-		read[i] = sum[:]
-		changed = changed || !bytes.Equal(read[i], g.read[i])
+		read[i] = sha256.Sum256(content[i])
 	}
-	if !changed {
+	if read == g.read {
 		return false, nil
 	}
 	var users *access.Users
@@ -120,7 +118,7 @@ func inLine(name string, line int, err error) error {
 // Authenticate implements server.Authenticator.
 func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, connack.Code, string) {
 	if g.files.TokenKeys != "" && p.UserNameFlag {
-		t := &tokenAccess{version: who.Version}
+		t := new(tokenAccess)
 		t.session.Ahead = g.Ahead
 		request := tokenauth.Connect{Version: who.Version, UserName: p.UserName, Password: p.Password}
 		if p.WillFlag {

@@ -13,7 +13,6 @@ import (
 // tokenAccess is what a client's tokens let it do. The rules are those of
 // tokenauth.Session; this says what a broker does about them.
 type tokenAccess struct {
-	version mqttwire.Version
 	session tokenauth.Session
 }
 

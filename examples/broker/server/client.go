@@ -27,7 +27,6 @@ type client struct {
 	gone       bool   // the server has forgotten it: look the identifier up again
 	resuming   bool   // there is more to send again, once there is room
 	volatile   bool   // the session ends with the connection: nothing is sent twice
-	who        Peer
 	access     Access
 	will       *message
 	willKeep   bool   // Will Retain
@@ -133,13 +132,7 @@ func (cl *client) purge(now time.Duration) bool {
 		return false
 	}
 	cl.purgeAt = now + time.Second
-	old := cl.waiting
-	cl.waiting = deque{}
-	for i := range old.n {
-		if d := old.at(i); !cl.expired(d, now) {
-			cl.waiting.push(*d)
-		}
-	}
+	cl.waiting.remove(func(d *delivery) bool { return cl.expired(d, now) })
 	return !cl.full()
 }
 

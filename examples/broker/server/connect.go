@@ -151,7 +151,7 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	}
 	a := cl.settle(now)
 	cl.online.Store(true)
-	cl.access, cl.who = access, c.who
+	cl.access = access
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		s.journal.ended(cl) // it will not outlast the server
 	}

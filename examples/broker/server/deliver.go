@@ -100,7 +100,7 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 	if d.level > qos.AtMostOnce && cl.keeps(d.to) {
 		token = cl.flight.next()
 	}
-	p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
+	p := d.publish(c.machine.Version() == v5, now)
 	out, a, err := c.machine.Publish(c.buffer(), &p, token, now)
 	c.out = out
 	switch err {
@@ -128,7 +128,7 @@ func (c *conn) resend(ev session.Event, now time.Duration) {
 		return
 	}
 	if cl.access == nil || cl.access.Receive(d.m.topic) {
-		p := d.publish(c.machine.Version() == v5, now, codec.Properties{})
+		p := d.publish(c.machine.Version() == v5, now)
 		out, err := c.machine.Resend(c.buffer(), ev, &p)
 		if c.out = out; err == nil {
 			c.server.stats.messagesOut.Add(1)
@@ -145,9 +145,9 @@ func (c *conn) resend(ev session.Event, now time.Duration) {
 	c.server.stats.dropped.Add(1)
 }
 
-// landed lets go of a message that is not to be sent again.
+// landed lets go of a message that is not to be sent again. nil is none.
 func (cl *client) landed(d *delivery) {
-	if d.m != nil {
+	if d != nil && d.m != nil {
 		cl.weigh(-d.m.size())
 		d.m = nil
 	}

@@ -23,6 +23,17 @@ func (q *deque) push(d delivery) {
 // at returns the i-th from the front.
 func (q *deque) at(i int) *delivery { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
 
+// remove removes those that are gone, which is asked once of each.
+func (q *deque) remove(gone func(*delivery) bool) {
+	var rest deque
+	for i := range q.n {
+		if d := q.at(i); !gone(d) {
+			rest.push(*d)
+		}
+	}
+	*q = rest
+}
+
 func (q *deque) pop() {
 	*q.at(0) = delivery{}
 	q.head++

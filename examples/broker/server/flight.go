@@ -54,14 +54,7 @@ func (f *flight) place(token uint64, d delivery) {
 	f.slots[token-1] = flown{delivery: d, used: true}
 }
 
-// clear empties what place has filled.
-func (f *flight) clear(token uint64) {
-	if f.get(token) != nil {
-		f.slots[token-1] = flown{}
-	}
-}
-
-// relink finds the free tokens anew.
+// relink finds the free tokens anew, after place.
 func (f *flight) relink() {
 	f.free = 0
 	for i := range f.slots {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/fixedheader"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -161,22 +162,19 @@ func (pub *posting) encode(rules codec.Rules, acknowledged bool) *encoding {
 		if err != nil {
 			return nil
 		}
-		e.b, e.id = b, 1
-		for b[e.id] >= 0x80 {
-			e.id++
-		}
-		e.id += 1 + 2 + len(p.Topic)
+		_, head, _ := fixedheader.Consume(b)
+		e.b, e.id = b, head+2+len(p.Topic)
 	}
 	return e
 }
 
 // publish returns the delivery as a PUBLISH, with properties where five.
-func (d *delivery) publish(five bool, now time.Duration, scratch codec.Properties) codec.Publish {
+func (d *delivery) publish(five bool, now time.Duration) codec.Publish {
 	m := d.m
 	p := codec.Publish{Topic: m.topic, Payload: m.payload, QoS: d.level, Retain: d.retain}
 	if five {
 		waited, _ := m.waited(now)
-		p.Properties = propertiesAfter(m.properties, waited, d.ids(), scratch)
+		p.Properties = propertiesAfter(m.properties, waited, d.ids(), codec.Properties{})
 	}
 	return p
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
-	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // Restore brings back what the Store has kept. Call it before Serve. With an
@@ -142,23 +141,10 @@ func (cl *client) replay(r *Record) error {
 		cl.gone = true
 		s.forget(cl) // a new one takes its place
 	case SubscriptionKept:
-		sub := subscription{id: r.SubscriptionID, options: r.Options}
-		if topicmatch.IsShared(r.Filter) {
-			sub.share = &share{r.Filter}
-		}
-		sub.generation = cl.generation
-		_, existed, err := s.subscriptions.Subscribe(cl, []byte(r.Filter), sub)
-		if err != nil {
-			return err
-		}
-		if !existed {
-			cl.subscribed.Add(1)
-		}
-		cl.noteSubscription([]byte(r.Filter), existed)
+		_, err := cl.addSubscription([]byte(r.Filter), subscription{id: r.SubscriptionID, options: r.Options})
+		return err
 	case SubscriptionEnded:
-		if _, existed := s.subscriptions.Unsubscribe(cl, []byte(r.Filter)); existed {
-			cl.noteUnsubscription([]byte(r.Filter))
-		}
+		cl.removeSubscription([]byte(r.Filter))
 	case WillKept:
 		cl.will, cl.willKeep = kept(r, s.clock(r.At)), r.Message.Retain
 	case WillEnded:
@@ -172,19 +158,15 @@ func (cl *client) replay(r *Record) error {
 		cl.flight.place(r.Token, d)
 		return cl.state.ReplaySent(qos.Store, r.ID, r.Level, r.Token)
 	case MessageReleased:
-		if d := cl.flight.get(r.Token); d != nil {
-			cl.landed(d)
-		}
+		cl.landed(cl.flight.get(r.Token))
 		return cl.state.ReplaySent(qos.Release, r.ID, qos.ExactlyOnce, r.Token)
 	case MessageDone:
 		if r.ID == 0 {
 			cl.unqueue(r.Key)
 			return nil
 		}
-		if d := cl.flight.get(r.Token); d != nil {
-			cl.landed(d)
-		}
-		cl.flight.clear(r.Token)
+		cl.landed(cl.flight.get(r.Token))
+		cl.flight.remove(r.Token)
 		return cl.state.ReplaySent(qos.Forget, r.ID, 0, r.Token)
 	case MessageAccepted, MessageQueued:
 		return cl.state.ReplayReceived(qos.Accept, r.ID, qos.ExactlyOnce)
@@ -205,24 +187,18 @@ func kept(r *Record, at time.Duration) *message {
 
 // unqueue takes a message out of the queue by its key: mostly the first.
 func (cl *client) unqueue(key uint64) (d delivery, ok bool) {
-	old := cl.waiting
-	for i := range old.n {
-		if old.at(i).key != key {
-			continue
+	take := func(x *delivery) bool {
+		if x.key != key {
+			return false
 		}
-		d, ok = *old.at(i), true
-		cl.weigh(-d.m.size())
-		if i == 0 {
-			cl.waiting.pop()
-			break
-		}
-		cl.waiting = deque{}
-		for k := range old.n {
-			if k != i {
-				cl.waiting.push(*old.at(k))
-			}
-		}
-		break
+		d, ok = *x, true
+		cl.weigh(-x.m.size())
+		return true
+	}
+	if cl.waiting.n > 0 && take(cl.waiting.at(0)) {
+		cl.waiting.pop()
+	} else {
+		cl.waiting.remove(take)
 	}
 	return d, ok
 }

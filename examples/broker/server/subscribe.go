@@ -48,20 +48,13 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		}
 		shared := topicmatch.IsShared(x.Filter)
 		if shared {
-			sub.share = &share{string(x.Filter)}
 			sub.options &^= codec.NoLocal
 		}
-		sub.generation = cl.generation
-		cl.subscribed.Add(1) // before a message can find that there are two
-		_, existed, err := s.subscriptions.Subscribe(cl, x.Filter, sub)
-		if existed || err != nil {
-			cl.subscribed.Add(-1)
-		}
+		existed, err := cl.addSubscription(x.Filter, sub)
 		if err != nil { // before 5.0, a filter that is no Shared Subscription after all
 			ack.Codes = ack.Codes.Append(c.sayable(mqttwire.TopicFilterInvalid))
 			continue
 		}
-		cl.noteSubscription(x.Filter, existed)
 		s.journal.subscribed(cl, x.Filter, sub)
 		handling := x.Options.RetainHandling()
 		if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
@@ -139,9 +132,8 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 	mark := s.journal.mark()
 	for filter := range p.Filters.All() {
 		code := mqttwire.NoSubscriptionExisted
-		if _, existed := s.subscriptions.Unsubscribe(cl, filter); existed {
+		if cl.removeSubscription(filter) {
 			code = mqttwire.Success
-			cl.noteUnsubscription(filter)
 			cl.dropBacklog(filter)
 			s.journal.unsubscribed(cl, filter)
 		}
@@ -157,26 +149,42 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 	c.trace("sent", &ack)
 }
 
-// noteSubscription tells a Router of a subscription, unless it existed before.
-func (cl *client) noteSubscription(filter []byte, existed bool) {
-	if existed {
-		return
+// addSubscription adds a subscription, or replaces one. It belongs to the session
+// that the client has now.
+func (cl *client) addSubscription(filter []byte, sub subscription) (existed bool, err error) {
+	s := cl.server
+	sub.generation = cl.generation
+	if topicmatch.IsShared(filter) {
+		sub.share = &share{string(filter)}
 	}
-	if cl.server.config.Router != nil {
+	cl.subscribed.Add(1) // before a message can find that there are two
+	_, existed, err = s.subscriptions.Subscribe(cl, filter, sub)
+	if existed || err != nil {
+		cl.subscribed.Add(-1)
+		return existed, err
+	}
+	if s.config.Router != nil {
 		if cl.filters == nil {
 			cl.filters = make(map[string]struct{})
 		}
 		cl.filters[string(filter)] = struct{}{}
-		cl.server.interest(filter, 1)
+		s.interest(filter, 1)
 	}
+	return false, nil
 }
 
-func (cl *client) noteUnsubscription(filter []byte) {
-	cl.subscribed.Add(-1)
-	if cl.server.config.Router != nil {
-		delete(cl.filters, string(filter))
-		cl.server.interest(filter, -1)
+// removeSubscription removes a subscription, and reports whether there was one.
+func (cl *client) removeSubscription(filter []byte) (existed bool) {
+	s := cl.server
+	if _, existed = s.subscriptions.Unsubscribe(cl, filter); !existed {
+		return false
 	}
+	cl.subscribed.Add(-1)
+	if s.config.Router != nil {
+		delete(cl.filters, string(filter))
+		s.interest(filter, -1)
+	}
+	return true
 }
 
 // unsubscribeAll ends all subscriptions of a client.
