@@ -67,24 +67,13 @@ func lookAll(p codec.Properties) {
 }
 
 func lookInto(p codec.Packet) {
+	if l := p.PropertyList(); l != nil {
+		lookAll(*l)
+	}
 	switch p := p.(type) {
 	case *codec.Connect:
-		lookAll(p.Properties)
 		lookAll(p.Will.Properties)
-	case *codec.Connack:
-		lookAll(p.Properties)
-	case *codec.Publish:
-		lookAll(p.Properties)
-	case *codec.Puback:
-		lookAll(p.Properties)
-	case *codec.Pubrec:
-		lookAll(p.Properties)
-	case *codec.Pubrel:
-		lookAll(p.Properties)
-	case *codec.Pubcomp:
-		lookAll(p.Properties)
 	case *codec.Subscribe:
-		lookAll(p.Properties)
 		for s := range p.Subscriptions.All() {
 			sink += len(s.Filter)
 		}
@@ -93,25 +82,29 @@ func lookInto(p codec.Packet) {
 		}
 		sink += p.Subscriptions.Len()
 	case *codec.Suback:
-		lookAll(p.Properties)
-		for c := range p.Codes.All() {
-			sink += int(c)
-		}
+		lookAtCodes(p.Codes)
 	case *codec.Unsubscribe:
-		lookAll(p.Properties)
 		for f := range p.Filters.All() {
+			sink += len(f)
+		}
+		for f, rest, ok := p.Filters.Next(); ok; f, rest, ok = rest.Next() {
 			sink += len(f)
 		}
 		sink += p.Filters.Len()
 	case *codec.Unsuback:
-		lookAll(p.Properties)
-		for i := range p.Codes.Len() {
-			sink += int(p.Codes.At(i))
-		}
-	case *codec.Disconnect:
-		lookAll(p.Properties)
-	case *codec.Auth:
-		lookAll(p.Properties)
+		lookAtCodes(p.Codes)
+	}
+}
+
+func lookAtCodes(l codec.ReasonCodes) {
+	for c := range l.All() {
+		sink += int(c)
+	}
+	for c, rest, ok := l.Next(); ok; c, rest, ok = rest.Next() {
+		sink += int(c)
+	}
+	for i := range l.Len() {
+		sink += int(l.At(i))
 	}
 }
 
@@ -230,23 +223,17 @@ func TestBuildingAllocatesNothing(t *testing.T) {
 		props = codec.AppendSubscriptionIdentifier(props.Reset(), 300)
 		props = codec.AppendUserProperty(props, "name", "value")
 		props = codec.AppendUserProperty(props, name, value)
-		props = codec.AppendProperty(props, codec.Property{ID: codec.UserProperty, Key: name, Value: value})
+		props = props.Append(codec.Property{ID: codec.UserProperty, Key: name, Value: value})
 		subscriptions = subscriptions.Reset()
 		for range 3 {
-			l, err := subscriptions.Append(codec.Subscription{Filter: name, Options: 1 | codec.NoLocal})
-			if err != nil {
-				t.Fatal(err)
-			}
-			subscriptions = l
+			subscriptions = subscriptions.Append(codec.Subscription{Filter: name, Options: 1 | codec.NoLocal})
 		}
 		subscribe := codec.Subscribe{ID: 1, Properties: props, Subscriptions: subscriptions}
 		b, err := subscribe.Append(out, v50)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if filters, err = codec.AppendFilter(filters[:0], "a/#"); err != nil {
-			t.Fatal(err)
-		}
+		filters = filters.Reset().Append(name, value)
 		unsubscribe := codec.Unsubscribe{ID: 2, Filters: filters}
 		if b, err = unsubscribe.Append(b, v50); err != nil {
 			t.Fatal(err)

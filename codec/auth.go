@@ -17,6 +17,9 @@ type Auth struct {
 // Type returns mqttwire.AUTH.
 func (*Auth) Type() mqttwire.PacketType { return mqttwire.AUTH }
 
+// PropertyList returns &p.Properties.
+func (p *Auth) PropertyList() *Properties { return &p.Properties }
+
 // Decode fills p from the body of an AUTH, which it borrows.
 //
 // The short forms that leave out the properties (5.0 §3.15.2.1) contradict the

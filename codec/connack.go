@@ -21,6 +21,9 @@ type Connack struct {
 // Type returns mqttwire.CONNACK.
 func (*Connack) Type() mqttwire.PacketType { return mqttwire.CONNACK }
 
+// PropertyList returns &p.Properties.
+func (p *Connack) PropertyList() *Properties { return &p.Properties }
+
 // Decode fills p from the body of a CONNACK, which it borrows.
 func (p *Connack) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Connack{}

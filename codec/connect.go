@@ -78,6 +78,9 @@ const (
 // Type returns mqttwire.CONNECT.
 func (*Connect) Type() mqttwire.PacketType { return mqttwire.CONNECT }
 
+// PropertyList returns &p.Properties, not those of the will.
+func (p *Connect) PropertyList() *Properties { return &p.Properties }
+
 // Decode fills p from the body of a CONNECT, which it borrows. The version is
 // the packet's own; where r has one too, the packet must ask for that.
 //

@@ -16,6 +16,9 @@ type Disconnect struct {
 // Type returns mqttwire.DISCONNECT.
 func (*Disconnect) Type() mqttwire.PacketType { return mqttwire.DISCONNECT }
 
+// PropertyList returns &p.Properties.
+func (p *Disconnect) PropertyList() *Properties { return &p.Properties }
+
 // Decode fills p from the body of a DISCONNECT, which it borrows.
 func (p *Disconnect) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Disconnect{}

@@ -182,12 +182,7 @@ func ExamplePublish_AppendHead() {
 func ExampleSubscribe() {
 	var list codec.Subscriptions
 	for _, filter := range []string{"a/+", "$share/group/b/#"} {
-		var err error
-		list, err = list.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(qos.AtLeastOnce)})
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
+		list = list.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(qos.AtLeastOnce)})
 	}
 	p := codec.Subscribe{ID: 10, Subscriptions: list}
 	wire, err := p.Append(nil, codec.Rules{Version: mqttwire.V50, From: mqttwire.Client})

@@ -17,6 +17,12 @@ func (*Pingreq) Type() mqttwire.PacketType { return mqttwire.PINGREQ }
 // Type returns mqttwire.PINGRESP.
 func (*Pingresp) Type() mqttwire.PacketType { return mqttwire.PINGRESP }
 
+// PropertyList returns nil: the packet has no properties.
+func (*Pingreq) PropertyList() *Properties { return nil }
+
+// PropertyList returns nil: the packet has no properties.
+func (*Pingresp) PropertyList() *Properties { return nil }
+
 // Decode validates the body of a PINGREQ, which is empty.
 func (*Pingreq) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return r.checkEmpty(mqttwire.PINGREQ, h, body)

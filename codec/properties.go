@@ -10,15 +10,15 @@ import (
 	"github.com/mqttwire/mqttwire/varint"
 )
 
-// Properties is a block of MQTT 5.0 properties (5.0 §2.2.2): its bytes in wire
+// Properties is a list of MQTT 5.0 properties (5.0 §2.2.2): its bytes in wire
 // format, without the Property Length before them, and what is known of them.
-// The zero value is none.
+// The zero value is an empty list. See Lists in the package comment.
 //
-// What Decode gives aliases the decoded bytes and lives as long as they do.
-// Build a block with the Append functions, such as [AppendUserProperty]. Both
-// judge each property as it goes by, so that appending a packet does not scan
-// its strings again: a block is not to be changed behind its back. A block
-// from [PropertiesOf] is judged where it is used.
+// Build a list with Append, or with the functions that append one kind, such as
+// [AppendUserProperty]. These and Decode judge each property as it goes by, so
+// that appending a packet does not scan its strings again: do not change the
+// bytes of a list in place. A list from [PropertiesOf] is judged where it is
+// used.
 type Properties struct {
 	b    []byte
 	seen propertySet
@@ -42,31 +42,40 @@ type Property struct {
 	Value []byte
 }
 
-// PropertiesOf returns a block over bytes in wire format of any origin, which
-// it aliases and does not judge: getters and All stop at what they cannot
+// PropertiesOf returns a list over bytes in wire format of any origin, which
+// it aliases and does not judge: getters and walks stop at what they cannot
 // parse and never panic; [Properties.Check] and Append of a packet say what is
 // wrong.
 func PropertiesOf(b []byte) Properties { return Properties{b: b, raw: len(b) > 0} }
 
-// Bytes returns the block in wire format, without its length. It aliases the
-// block.
+// Bytes returns the list in wire format, without its length. It aliases the
+// list.
 func (p Properties) Bytes() []byte { return p.b }
 
-// Len returns the size of the block in bytes, without its length.
-func (p Properties) Len() int { return len(p.b) }
+// Size returns the size of the list in bytes, without its length.
+func (p Properties) Size() int { return len(p.b) }
 
-// Reset returns an empty block that reuses the memory of p, which the caller
-// must own: not one that Decode gave.
+// Len returns the number of properties. It walks the list.
+func (p Properties) Len() int {
+	n := 0
+	for range p.All() {
+		n++
+	}
+	return n
+}
+
+// Reset returns an empty list that reuses the memory of p, which the caller
+// must own: not one that Decode gave. An error of building is forgotten.
 func (p Properties) Reset() Properties { return Properties{b: p.b[:0]} }
 
-// Clone returns a copy that shares no memory with p.
+// Clone returns a copy that shares no memory with p. It keeps an error of
+// building.
 func (p Properties) Clone() Properties {
 	p.b = slices.Clone(p.b)
 	return p
 }
 
-// All walks the properties in wire order. It does not allocate when ranged
-// over directly.
+// All walks the properties in wire order. Their Keys and Values alias the list.
 func (p Properties) All() iter.Seq[Property] {
 	return func(yield func(Property) bool) {
 		for b := p.b; len(b) > 0; {
@@ -79,12 +88,19 @@ func (p Properties) All() iter.Seq[Property] {
 	}
 }
 
-// Next returns the first property and the block after it: a cursor for callers
-// that cannot range over All. ok is false where the block is empty or starts
-// with something that cannot be parsed.
+// Next returns the first property, whose Key and Value alias the list, and the
+// list after it. Where the list is empty, or starts with what cannot be parsed,
+// ok is false and the others are zero.
 func (p Properties) Next() (x Property, rest Properties, ok bool) {
 	x, n := cutProperty(p.b)
-	return x, PropertiesOf(p.b[n:]), n > 0
+	if n == 0 {
+		return Property{}, Properties{}, false
+	}
+	rest = PropertiesOf(p.b[n:])
+	if p.incomplete {
+		rest.bad, rest.incomplete = p.bad, true
+	}
+	return x, rest, true
 }
 
 // cutProperty returns the first property of b and its size, 0 where there is

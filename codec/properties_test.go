@@ -239,11 +239,11 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", c.name, v, ok, c.value)
 		}
 		x, rest, ok := block.Next()
-		if diff := cmp.Diff(c.want, x); diff != "" || !ok || rest.Len() != 0 {
-			t.Errorf("%s: Next: %v, %d bytes left; (-want +got):\n%s", c.name, ok, rest.Len(), diff)
+		if diff := cmp.Diff(c.want, x); diff != "" || !ok || rest.Size() != 0 {
+			t.Errorf("%s: Next: %v, %d bytes left; (-want +got):\n%s", c.name, ok, rest.Size(), diff)
 		}
-		if got := codec.AppendProperty(codec.Properties{}, x).Bytes(); !bytes.Equal(got, block.Bytes()) {
-			t.Errorf("%s: AppendProperty wrote %x, want %x", c.name, got, block.Bytes())
+		if got := (codec.Properties{}).Append(x).Bytes(); !bytes.Equal(got, block.Bytes()) {
+			t.Errorf("%s: Append wrote %x, want %x", c.name, got, block.Bytes())
 		}
 		if c.again != nil {
 			if got := c.again(codec.Properties{}).Bytes(); !bytes.Equal(got, block.Bytes()) {
@@ -357,11 +357,11 @@ func TestBuilderErrorsStick(t *testing.T) {
 		"long binary":      {codec.AppendCorrelationData(first, long), mqttwire.ErrFieldTooLong},
 		"long name":        {codec.AppendUserProperty(first, long, ""), mqttwire.ErrFieldTooLong},
 		"long value":       {codec.AppendUserProperty(first, "", long), mqttwire.ErrFieldTooLong},
-		"wide byte":        {codec.AppendProperty(first, codec.Property{ID: codec.MaximumQoS, Number: 256}), mqttwire.ErrFieldTooLong},
-		"wide two bytes":   {codec.AppendProperty(first, codec.Property{ID: codec.TopicAlias, Number: 65536}), mqttwire.ErrFieldTooLong},
+		"wide byte":        {first.Append(codec.Property{ID: codec.MaximumQoS, Number: 256}), mqttwire.ErrFieldTooLong},
+		"wide two bytes":   {first.Append(codec.Property{ID: codec.TopicAlias, Number: 65536}), mqttwire.ErrFieldTooLong},
 		"wide varint":      {codec.AppendSubscriptionIdentifier(first, 1<<28), mqttwire.ErrVarintTooLong},
-		"not defined":      {codec.AppendProperty(first, codec.Property{ID: 0x7f}), mqttwire.ErrPropertyUnknown},
-		"not defined, raw": {codec.AppendProperty(codec.PropertiesOf(first.Bytes()), codec.Property{ID: 0x7f}), mqttwire.ErrPropertyUnknown},
+		"not defined":      {first.Append(codec.Property{ID: 0x7f}), mqttwire.ErrPropertyUnknown},
+		"not defined, raw": {codec.PropertiesOf(first.Bytes()).Append(codec.Property{ID: 0x7f}), mqttwire.ErrPropertyUnknown},
 	} {
 		if !bytes.Equal(c.p.Bytes(), first.Bytes()) {
 			t.Errorf("%s: the block is %x, want %x", name, c.p.Bytes(), first.Bytes())
@@ -436,13 +436,13 @@ func TestPropertiesResetAndClone(t *testing.T) {
 	if v, ok := c.ContentType(); !ok || string(v) != "text/plain" {
 		t.Errorf("the clone changed with its origin: %q, %v", v, ok)
 	}
-	if _, ok := p.ContentType(); ok || p.Len() != 3 {
+	if _, ok := p.ContentType(); ok || p.Len() != 1 || p.Size() != 3 {
 		t.Errorf("after Reset: %v", p)
 	}
 	if err := codec.AppendContentType(c.Reset(), "x").Check(mqttwire.PUBLISH); err != nil {
 		t.Errorf("after Reset the property counts as a second one: %v", err)
 	}
-	if z := (codec.Properties{}).Clone(); z.Len() != 0 || z.Bytes() != nil {
+	if z := (codec.Properties{}).Clone(); z.Size() != 0 || z.Bytes() != nil {
 		t.Errorf("clone of none: %x", z.Bytes())
 	}
 }
@@ -478,7 +478,7 @@ func TestPropertiesOfGarbage(t *testing.T) {
 // rebuild appends the properties of p one by one.
 func rebuild(p codec.Properties) (q codec.Properties) {
 	for x := range p.All() {
-		q = codec.AppendProperty(q, x)
+		q = q.Append(x)
 	}
 	return q
 }
@@ -493,7 +493,7 @@ func TestBlocksAreJudgedAlike(t *testing.T) {
 	}
 	blocks := map[block]bool{}
 	add := func(in mqttwire.PacketType, list []testdata.Property, p codec.Properties) {
-		if len(list) > 0 && p.Len() < 60 {
+		if len(list) > 0 && p.Size() < 60 {
 			blocks[block{in, string(p.Bytes())}] = true
 		}
 	}

@@ -179,19 +179,25 @@ func AppendUserProperty[T ~string | ~[]byte](dst Properties, name, value T) Prop
 	return dst.judge(UserProperty, start)
 }
 
-// AppendProperty appends a property as All gives it, its fields chosen by its
-// ID. An ID that the standard does not define is left out, and
-// [mqttwire.ErrPropertyUnknown] kept.
-func AppendProperty(dst Properties, x Property) Properties {
-	switch x.ID.Type() {
-	case NoType:
-		return dst.fail(mqttwire.ErrPropertyUnknown) // 5.0 §2.2.2.2
-	case UTF8String, BinaryData:
-		return appendFieldProperty(dst, x.ID, x.Value)
-	case UTF8StringPair:
-		return AppendUserProperty(dst, x.Key, x.Value)
+// Append appends properties as All gives them and returns the list: the ID of
+// each says which of its fields count. One that cannot be encoded is left out,
+// and Append of the packet then returns why: [mqttwire.ErrPropertyUnknown] for
+// an ID that the standard does not define, [mqttwire.ErrFieldTooLong] or
+// [mqttwire.ErrVarintTooLong] for a value that is too large.
+func (p Properties) Append(items ...Property) Properties {
+	for _, x := range items {
+		switch x.ID.Type() {
+		case NoType:
+			p = p.fail(mqttwire.ErrPropertyUnknown) // 5.0 §2.2.2.2
+		case UTF8String, BinaryData:
+			p = appendFieldProperty(p, x.ID, x.Value)
+		case UTF8StringPair:
+			p = AppendUserProperty(p, x.Key, x.Value)
+		default:
+			p = p.appendNumber(x.ID, x.Number)
+		}
 	}
-	return dst.appendNumber(x.ID, x.Number)
+	return p
 }
 
 func appendFieldProperty[T ~string | ~[]byte](dst Properties, id PropertyID, v T) Properties {

@@ -66,6 +66,18 @@ func (*Pubrel) Type() mqttwire.PacketType { return mqttwire.PUBREL }
 // Type returns mqttwire.PUBCOMP.
 func (*Pubcomp) Type() mqttwire.PacketType { return mqttwire.PUBCOMP }
 
+// PropertyList returns &p.Properties.
+func (p *Puback) PropertyList() *Properties { return &p.Properties }
+
+// PropertyList returns &p.Properties.
+func (p *Pubrec) PropertyList() *Properties { return &p.Properties }
+
+// PropertyList returns &p.Properties.
+func (p *Pubrel) PropertyList() *Properties { return &p.Properties }
+
+// PropertyList returns &p.Properties.
+func (p *Pubcomp) PropertyList() *Properties { return &p.Properties }
+
 // Decode fills p from the body of a PUBACK, which it borrows.
 func (p *Puback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return (*ack)(p).decode(mqttwire.PUBACK, r, h, body)

@@ -34,6 +34,9 @@ type Publish struct {
 // Type returns mqttwire.PUBLISH.
 func (*Publish) Type() mqttwire.PacketType { return mqttwire.PUBLISH }
 
+// PropertyList returns &p.Properties.
+func (p *Publish) PropertyList() *Properties { return &p.Properties }
+
 // Decode fills p from the body of a PUBLISH, which it borrows.
 func (p *Publish) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	if len(body) != int(h.Length) {

@@ -27,6 +27,10 @@ type Rules struct {
 type Packet interface {
 	// Type returns which control packet it is.
 	Type() mqttwire.PacketType
+	// PropertyList returns the packet's own list of properties, its field
+	// Properties, to be read or set. For PINGREQ and PINGRESP, which have none,
+	// it returns nil.
+	PropertyList() *Properties
 	// Decode fills the packet from a body of exactly h.Length bytes, which it
 	// borrows. See the package comment.
 	Decode(r Rules, h fixedheader.Header, body []byte) error

@@ -43,11 +43,11 @@ func TestString(t *testing.T) {
 		{&codec.Pubrec{ID: 1, Code: 0x10}, `PUBREC id=1 code=0x10 "No matching subscribers"`},
 		{&codec.Pubrel{ID: 1, Code: 0x92}, `PUBREL id=1 code=0x92 "Packet Identifier not found"`},
 		{&codec.Pubcomp{ID: 65535}, `PUBCOMP id=65535 code=0x00 "Success"`},
-		{&codec.Subscribe{ID: 2, Subscriptions: subscriptions(t,
+		{&codec.Subscribe{ID: 2, Subscriptions: subscriptions(
 			codec.Subscription{Filter: []byte("a/#"), Options: 1 | codec.NoLocal | codec.RetainAsPublished | codec.DoNotSendRetained}, codec.Subscription{Filter: []byte("b")})},
 			`SUBSCRIBE id=2 filter="a/#" qos=1 no-local retain-as-published retain-handling=2 filter="b" qos=0`},
 		{&codec.Suback{ID: 2, Codes: codes.Append(0, 0x80)}, `SUBACK id=2 code=0x00 "Granted QoS 0" code=0x80 "Unspecified error"`},
-		{&codec.Unsubscribe{ID: 2, Filters: filters(t, "a/#", "b")}, `UNSUBSCRIBE id=2 filter="a/#" filter="b"`},
+		{&codec.Unsubscribe{ID: 2, Filters: filters("a/#", "b")}, `UNSUBSCRIBE id=2 filter="a/#" filter="b"`},
 		{&codec.Unsuback{ID: 2, Codes: codes.Append(0x11)}, `UNSUBACK id=2 code=0x11 "No subscription existed"`},
 		{&codec.Unsuback{ID: 2}, `UNSUBACK id=2`},
 		{&codec.Pingreq{}, `PINGREQ`},

@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
 )
@@ -20,6 +18,9 @@ type Suback struct {
 
 // Type returns mqttwire.SUBACK.
 func (*Suback) Type() mqttwire.PacketType { return mqttwire.SUBACK }
+
+// PropertyList returns &p.Properties.
+func (p *Suback) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a SUBACK, which it borrows.
 func (p *Suback) Decode(r Rules, h fixedheader.Header, body []byte) error {
@@ -88,9 +89,7 @@ func (p *Suback) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v))
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
 func (p *Suback) Clone() Suback {
-	c := *p
-	c.Properties, c.Codes.b = p.Properties.Clone(), slices.Clone(p.Codes.b)
-	return c
+	return Suback{p.ID, p.Properties.Clone(), p.Codes.Clone()}
 }
 
 // Downgrade removes what version v cannot say, in place: before 5.0 the

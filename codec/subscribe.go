@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
 	"github.com/mqttwire/mqttwire/topicmatch"
@@ -20,6 +18,9 @@ type Subscribe struct {
 
 // Type returns mqttwire.SUBSCRIBE.
 func (*Subscribe) Type() mqttwire.PacketType { return mqttwire.SUBSCRIBE }
+
+// PropertyList returns &p.Properties.
+func (p *Subscribe) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a SUBSCRIBE, which it borrows.
 func (p *Subscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
@@ -79,7 +80,11 @@ func (r Rules) appendRequest(dst []byte, t mqttwire.PacketType, length int, id u
 // Append appends p to dst.
 func (p *Subscribe) Append(dst []byte, r Rules) ([]byte, error) {
 	e := r.checkRequest(mqttwire.SUBSCRIBE, p.ID, &p.Properties)
-	if e == 0 && !r.Unchecked {
+	switch {
+	case e != 0:
+	case p.Subscriptions.bad != 0:
+		e = p.Subscriptions.bad
+	case !r.Unchecked:
 		e = p.Subscriptions.check(r.Version)
 	}
 	if e != 0 {
@@ -119,9 +124,7 @@ func (p *Subscribe) Size(v mqttwire.Version) int { return packetSize(p.bodySize(
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
 func (p *Subscribe) Clone() Subscribe {
-	c := *p
-	c.Properties, c.Subscriptions.b = p.Properties.Clone(), slices.Clone(p.Subscriptions.b)
-	return c
+	return Subscribe{p.ID, p.Properties.Clone(), p.Subscriptions.Clone()}
 }
 
 // Downgrade removes the properties and all options but the QoS where v is

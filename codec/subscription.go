@@ -2,6 +2,7 @@ package codec
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/internal/text"
@@ -55,39 +56,52 @@ func (o SubscriptionOptions) RetainAsPublished() bool { return o&RetainAsPublish
 func (o SubscriptionOptions) RetainHandling() SubscriptionOptions { return o & optionsRetainHandling }
 
 // Subscriptions is the list of a SUBSCRIBE: a view of bytes in wire format, a
-// Topic Filter and an options byte each. The zero value is an empty list, to
-// be appended to.
-//
-// What Decode gives is validated, aliases the decoded bytes and lives as long
-// as they do.
+// Topic Filter and an options byte each (3.1.1 §3.8.3, 5.0 §3.8.3). The zero
+// value is an empty list. See Lists in the package comment.
 type Subscriptions struct {
 	b []byte
 	// unused are the bits of the options that do not count: those that 3.1
 	// does not use, or that a Downgrade has dropped.
 	unused SubscriptionOptions
+	bad    mqttwire.Error // why the first item that is left out could not be appended
 }
 
-// Append appends a subscription and returns the list. It only encodes: Append
-// of the packet judges. A Filter over 65,535 bytes is
-// [mqttwire.ErrTopicTooLong], and the list is returned as it was.
-func (l Subscriptions) Append(s Subscription) (Subscriptions, error) {
-	if len(s.Filter) > maxField {
-		return l, mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
+// SubscriptionsOf returns a list over bytes in wire format of any origin, which
+// it aliases and does not judge: a walk stops at the first that is cut, and
+// Append of the packet says what is wrong.
+func SubscriptionsOf(b []byte) Subscriptions { return Subscriptions{b: b} }
+
+// Append appends copies of subscriptions and returns the list. A Filter of more
+// than 65,535 bytes is left out, and Append of the packet then returns
+// [mqttwire.ErrTopicTooLong]. Append of the packet also judges all others.
+func (l Subscriptions) Append(items ...Subscription) Subscriptions {
+	for _, s := range items {
+		if len(s.Filter) > maxField {
+			l.bad = mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
+			continue
+		}
+		l.b = append(appendField(l.b, s.Filter), byte(s.Options&^l.unused))
 	}
-	l.b = append(appendField(l.b, s.Filter), byte(s.Options&^l.unused))
-	return l, nil
+	return l
 }
 
 // Reset returns an empty list that reuses the memory of l, which the caller
-// must own: not one that Decode gave.
+// must own: not one that Decode gave. An error of building is forgotten.
 func (l Subscriptions) Reset() Subscriptions { return Subscriptions{b: l.b[:0]} }
 
-// Bytes returns the list in wire format. It aliases the list.
+// Clone returns a copy that shares no memory with l. It keeps an error of
+// building.
+func (l Subscriptions) Clone() Subscriptions {
+	l.b = slices.Clone(l.b)
+	return l
+}
+
+// Bytes returns the list in wire format. It aliases the list. Options that
+// Decode or a Downgrade told the list to ignore still stand in it.
 func (l Subscriptions) Bytes() []byte { return l.b }
 
-// SubscriptionsOf returns a list over bytes in wire format, which it does not
-// judge: walking them stops at the first that is cut.
-func SubscriptionsOf(b []byte) Subscriptions { return Subscriptions{b: b} }
+// Size returns the size of the list in bytes.
+func (l Subscriptions) Size() int { return len(l.b) }
 
 // Len returns the number of subscriptions. It walks the list.
 func (l Subscriptions) Len() int {
@@ -98,8 +112,7 @@ func (l Subscriptions) Len() int {
 	return n
 }
 
-// All walks the subscriptions in wire order. It does not allocate when ranged
-// over directly.
+// All walks the subscriptions in wire order. Each Filter aliases the list.
 func (l Subscriptions) All() iter.Seq[Subscription] {
 	return func(yield func(Subscription) bool) {
 		for b := l.b; len(b) > 2; {
@@ -116,13 +129,16 @@ func (l Subscriptions) All() iter.Seq[Subscription] {
 }
 
 // Next returns the first subscription, whose Filter aliases the list, and the
-// list after it: a cursor for callers that cannot range over All. ok is false
-// where the list is empty or its bytes are cut.
+// list after it. Where the list is empty, or cut before the end of the first,
+// ok is false and the others are zero.
 func (l Subscriptions) Next() (s Subscription, rest Subscriptions, ok bool) {
-	for s := range l.All() {
-		return s, Subscriptions{l.b[fieldSize(s.Filter)+1:], l.unused}, true
+	filter, b, ok := cutField(l.b)
+	if !ok || len(b) == 0 {
+		return Subscription{}, Subscriptions{}, false
 	}
-	return Subscription{}, Subscriptions{}, false
+	s = Subscription{filter, SubscriptionOptions(b[0]) &^ l.unused}
+	l.b = b[1:]
+	return s, l, true
 }
 
 // check validates the list by the rules of version v.

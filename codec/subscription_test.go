@@ -9,11 +9,7 @@ import (
 
 // Options of 5.0 are refused before it with a rule that the version has.
 func TestOptionsBefore5NameAClause(t *testing.T) {
-	subs, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a"), Options: codec.NoLocal})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := codec.Subscribe{ID: 1, Subscriptions: subs}
+	p := codec.Subscribe{ID: 1, Subscriptions: codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a"), Options: codec.NoLocal})}
 	for v, want := range map[mqttwire.Version]error{
 		mqttwire.V31: mqttwire.ErrNotInVersion, mqttwire.V311: mqttwire.ErrSubscribeReserved, mqttwire.V50: nil,
 	} {

@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
 )
@@ -20,6 +18,9 @@ type Unsuback struct {
 
 // Type returns mqttwire.UNSUBACK.
 func (*Unsuback) Type() mqttwire.PacketType { return mqttwire.UNSUBACK }
+
+// PropertyList returns &p.Properties.
+func (p *Unsuback) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of an UNSUBACK, which it borrows.
 func (p *Unsuback) Decode(r Rules, h fixedheader.Header, body []byte) error {
@@ -89,9 +90,7 @@ func (p *Unsuback) Size(v mqttwire.Version) int { return packetSize(p.bodySize(v
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
 func (p *Unsuback) Clone() Unsuback {
-	c := *p
-	c.Properties, c.Codes.b = p.Properties.Clone(), slices.Clone(p.Codes.b)
-	return c
+	return Unsuback{p.ID, p.Properties.Clone(), p.Codes.Clone()}
 }
 
 // Downgrade removes properties and codes where v is before 5.0, which cannot

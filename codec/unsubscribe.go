@@ -1,12 +1,8 @@
 package codec
 
 import (
-	"iter"
-	"slices"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/fixedheader"
-	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
@@ -20,71 +16,11 @@ type Unsubscribe struct {
 	Filters Filters
 }
 
-// Filters is a list of Topic Filters in wire format. Empty is none.
-//
-// What Decode gives is validated, aliases the decoded bytes and lives as long
-// as they do. Walking bytes of another origin stops at the first that are cut.
-type Filters []byte
-
-// AppendFilter appends a Topic Filter to dst. It only encodes: Append of the
-// packet judges. Over 65,535 bytes it returns dst as it was and
-// [mqttwire.ErrTopicTooLong].
-func AppendFilter[T ~string | ~[]byte](dst Filters, filter T) (Filters, error) {
-	if len(filter) > maxField {
-		return dst, mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
-	}
-	return appendField(dst, filter), nil
-}
-
-// Next returns the first filter and the list after it, both aliasing the list:
-// a cursor for callers that cannot range over All. ok is false where the list
-// is empty or its bytes are cut.
-func (l Filters) Next() (filter []byte, rest Filters, ok bool) { return cutField(l) }
-
-// All walks the filters in wire order. It does not allocate when ranged over
-// directly.
-func (l Filters) All() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for f, rest, ok := l.Next(); ok; f, rest, ok = rest.Next() {
-			if !yield(f) {
-				return
-			}
-		}
-	}
-}
-
-// Len returns the number of filters. It walks the list.
-func (l Filters) Len() int {
-	n := 0
-	for _, rest, ok := l.Next(); ok; _, rest, ok = rest.Next() {
-		n++
-	}
-	return n
-}
-
-func (l Filters) check(v mqttwire.Version) mqttwire.Error {
-	if len(l) == 0 {
-		return mqttwire.ErrUnsubscribeEmpty // [MQTT-3.10.3-2]
-	}
-	for len(l) > 0 {
-		filter, rest, ok := l.Next()
-		if !ok {
-			return mqttwire.ErrTruncated
-		}
-		check := text.CheckFilter[[]byte]
-		if v == mqttwire.V50 { // with which Shared Subscriptions came
-			check = text.CheckSubscription[[]byte]
-		}
-		if e := check(filter); e != 0 {
-			return e // [MQTT-3.10.3-1]
-		}
-		l = rest
-	}
-	return 0
-}
-
 // Type returns mqttwire.UNSUBSCRIBE.
 func (*Unsubscribe) Type() mqttwire.PacketType { return mqttwire.UNSUBSCRIBE }
+
+// PropertyList returns &p.Properties.
+func (p *Unsubscribe) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of an UNSUBSCRIBE, which it borrows.
 func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
@@ -94,7 +30,7 @@ func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	}
 	var e mqttwire.Error
 	if p.ID, p.Properties, body, e = cutRequest(mqttwire.UNSUBSCRIBE, r, body); e == 0 {
-		p.Filters = Filters(body[:len(body):len(body)])
+		p.Filters.b = body[:len(body):len(body)]
 		e = p.Filters.check(r.Version)
 	}
 	if e != 0 {
@@ -107,7 +43,11 @@ func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 // Append appends p to dst.
 func (p *Unsubscribe) Append(dst []byte, r Rules) ([]byte, error) {
 	e := r.checkRequest(mqttwire.UNSUBSCRIBE, p.ID, &p.Properties)
-	if e == 0 && !r.Unchecked {
+	switch {
+	case e != 0:
+	case p.Filters.bad != 0:
+		e = p.Filters.bad
+	case !r.Unchecked:
 		e = p.Filters.check(r.Version)
 	}
 	if e != 0 {
@@ -117,11 +57,11 @@ func (p *Unsubscribe) Append(dst []byte, r Rules) ([]byte, error) {
 	if e != 0 {
 		return dst, e
 	}
-	return append(out, p.Filters...), nil
+	return append(out, p.Filters.b...), nil
 }
 
 func (p *Unsubscribe) bodySize(v mqttwire.Version) int {
-	return 2 + propertiesSize(&p.Properties, v) + len(p.Filters)
+	return 2 + propertiesSize(&p.Properties, v) + len(p.Filters.b)
 }
 
 // Size returns how many bytes Append writes in version v.
@@ -130,7 +70,7 @@ func (p *Unsubscribe) Size(v mqttwire.Version) int { return packetSize(p.bodySiz
 // Clone returns a copy that shares no memory with p or the bytes it was
 // decoded from.
 func (p *Unsubscribe) Clone() Unsubscribe {
-	return Unsubscribe{p.ID, p.Properties.Clone(), slices.Clone(p.Filters)}
+	return Unsubscribe{p.ID, p.Properties.Clone(), p.Filters.Clone()}
 }
 
 // Downgrade removes the properties where v is before 5.0. As in

@@ -17,6 +17,7 @@ var samePacket = cmp.Options{
 	cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) }),
 	cmp.Transformer("Properties", codec.Properties.Bytes),
 	cmp.Transformer("Subscriptions", func(l codec.Subscriptions) []codec.Subscription { return slices.Collect(l.All()) }),
+	cmp.Transformer("Filters", codec.Filters.Bytes),
 	cmp.Transformer("ReasonCodes", func(l codec.ReasonCodes) []mqttwire.Reason { return slices.Collect(l.All()) }),
 }
 

@@ -93,7 +93,7 @@ func extend(p codec.Packet) {
 		for f := range p.Filters.All() {
 			_ = append(f, more...)
 		}
-		codec.AppendFilter(p.Filters, more)
+		p.Filters.Append(more)
 	case *codec.Suback:
 		p.Codes.Append(1, 2)
 	case *codec.Unsuback:

@@ -228,9 +228,7 @@ func subscribe(src *Source, r codec.Rules) *codec.Subscribe {
 			s.Options |= pick(src, codec.SendRetained, codec.SendRetainedIfNew, codec.DoNotSendRetained)
 		}
 		s.Filter = filter(src, shared)
-		var err error
-		p.Subscriptions, err = p.Subscriptions.Append(s)
-		must(err)
+		p.Subscriptions = p.Subscriptions.Append(s)
 	}
 	return p
 }
@@ -245,9 +243,7 @@ func filter(src *Source, shared bool) []byte {
 func unsubscribe(src *Source, r codec.Rules) *codec.Unsubscribe {
 	p := &codec.Unsubscribe{ID: packetID(src), Properties: propertiesIn(src, r, mqttwire.UNSUBSCRIBE)}
 	for range many(src) {
-		var err error
-		p.Filters, err = codec.AppendFilter(p.Filters, filter(src, r.Version == mqttwire.V50 && src.OneIn(4)))
-		must(err)
+		p.Filters = p.Filters.Append(filter(src, r.Version == mqttwire.V50 && src.OneIn(4)))
 	}
 	return p
 }

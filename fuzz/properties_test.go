@@ -154,7 +154,7 @@ func blocks(p codec.Packet) []codec.Properties {
 func checkBuilt(t *testing.T, b []byte, of mqttwire.PacketType, all []codec.Property, checked error) {
 	var built codec.Properties
 	for _, x := range all {
-		built = codec.AppendProperty(built, x)
+		built = built.Append(x)
 	}
 	again := slices.Collect(built.All())
 	mustEqual(t, "built again", again, all)
@@ -166,12 +166,12 @@ func checkBuilt(t *testing.T, b []byte, of mqttwire.PacketType, all []codec.Prop
 	// What is appended to is judged as well, wherever it comes from.
 	for _, base := range []codec.Properties{codec.PropertiesOf(b), decoded(b, of, checked), built.Clone(), built.Clone().Reset()} {
 		for _, x := range all[:min(len(all), 3)] {
-			base = codec.AppendProperty(base, x)
+			base = base.Append(x)
 		}
 		mustBeJudgedAsBytes(t, base)
 	}
-	if built.Len() != len(built.Bytes()) {
-		t.Fatalf("Len %d, %d bytes", built.Len(), len(built.Bytes()))
+	if built.Size() != len(built.Bytes()) || built.Len() != len(again) {
+		t.Fatalf("Size %d, Len %d: %d bytes of %d properties", built.Size(), built.Len(), len(built.Bytes()), len(again))
 	}
 	// Next is All in steps.
 	i := 0

@@ -91,7 +91,7 @@ func property(src *Source, b codec.Properties, id codec.PropertyID) codec.Proper
 	case codec.ResponseTopic:
 		x.Value = TopicName(src)
 	}
-	return codec.AppendProperty(b, x)
+	return b.Append(x)
 }
 
 // must panics on an error that says that this package does not generate what

@@ -200,13 +200,13 @@ func (c *cursor) block(in mqttwire.PacketType) {
 	c.take(n)
 	rest := codec.PropertiesOf(c.take(int(length)))
 	p := part{kind: block, in: in}
-	for rest.Len() > 0 {
+	for rest.Size() > 0 {
 		x, after, ok := rest.Next()
 		if !ok {
 			c.failed = true
 			return
 		}
-		p.props = append(p.props, newProp(x, rest.Bytes()[:rest.Len()-after.Len()]))
+		p.props = append(p.props, newProp(x, rest.Bytes()[:rest.Size()-after.Size()]))
 		rest = after
 	}
 	c.tree.parts = append(c.tree.parts, p)

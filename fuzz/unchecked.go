@@ -104,7 +104,7 @@ func spoil(src *Source, r codec.Rules, p codec.Packet) {
 		case 1:
 			p.Properties = junkBlock()
 		case 2:
-			p.Filters = junk(src)
+			p.Filters = codec.FiltersOf(junk(src))
 		}
 	case *codec.Suback:
 		p.Properties, p.Codes = junkBlock(), codec.ReasonCodesOf(junk(src))

@@ -50,7 +50,7 @@ func (e *end) Ack(dst []byte, t qos.Ticket, reason mqttwire.Reason, properties c
 		switch {
 		case !ok:
 			return dst, nil
-		case a.ID == t.ID() && properties.Len() != 0:
+		case a.ID == t.ID() && properties.Size() != 0:
 			dst = e.appendExplained(dst, a, properties)
 		default:
 			dst = e.appendAck(dst, a)

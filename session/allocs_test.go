@@ -24,7 +24,7 @@ func TestNoAllocs(t *testing.T) {
 	encode := func(p codec.Packet) []byte { return encode(t, mqttwire.V50, mqttwire.Client, p) }
 	aliased := publish(qos.AtLeastOnce, 1)
 	aliased.Properties = codec.AppendTopicAlias(aliased.Properties, 2)
-	subs, _ := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a/#")})
+	subs := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a/#")})
 	auth := &codec.Auth{Code: mqttwire.ReAuthenticate, Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")}
 	frames := struct{ qos1, qos2, pubrel, subscribe, ping, auth []byte }{
 		encode(aliased), encode(publish(qos.ExactlyOnce, 2)), encode(&codec.Pubrel{ID: 2}),
@@ -123,7 +123,7 @@ func TestNoAllocsClient(t *testing.T) {
 	p := connect(mqttwire.V311)
 	dst := make([]byte, 0, 4096)
 	message := publish(qos.AtLeastOnce, 0)
-	subs, _ := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a/#")})
+	subs := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a/#")})
 	subscribe := &codec.Subscribe{Subscriptions: subs}
 	receive := func(b []byte) {
 		h, body, _, _ := codec.Split(c.Rules(), b, 0)

@@ -30,7 +30,7 @@ func (e *end) Auth(dst []byte, code mqttwire.Reason, data []byte, properties cod
 	case !e.authInTurn(code):
 		return dst, mqttwire.ErrAuthUnexpected // [MQTT-4.12.0-2, MQTT-4.12.0-3]
 	}
-	n := len(e.method) + len(data) + properties.Len() + 16
+	n := len(e.method) + len(data) + properties.Size() + 16
 	dst, tail := scratch(dst, n)
 	p := codec.Auth{Code: code, Properties: codec.AppendAuthenticationMethod(codec.PropertiesOf(tail), e.method)}
 	if data != nil {
@@ -39,7 +39,7 @@ func (e *end) Auth(dst []byte, code mqttwire.Reason, data []byte, properties cod
 	bare := p.Properties
 	if !e.terse || e.role == mqttwire.Client { // [MQTT-3.1.2-29]
 		for x := range properties.All() {
-			p.Properties = codec.AppendProperty(p.Properties, x)
+			p.Properties = p.Properties.Append(x)
 		}
 	}
 	out, err := p.Append(dst, e.own())

@@ -602,7 +602,7 @@ func testExplanationsThatFit(t *testing.T) {
 		look("AUTH", out, err, "f006 00 04 1500016d")
 		moved := codec.AppendServerReference(codec.Properties{}, "b")
 		for x := range explained(size).All() {
-			moved = codec.AppendProperty(moved, x)
+			moved = moved.Append(x)
 		}
 		out, err = s.Disconnect(nil, mqttwire.ServerMoved, moved)
 		look("DISCONNECT", out, err, "e006 9d 04 1c000162")
@@ -693,7 +693,7 @@ func testAliasesReceived(t *testing.T) {
 func testFeatures(t *testing.T) {
 	subscribe := func(filter string, id uint32) *codec.Subscribe {
 		p := &codec.Subscribe{ID: 1}
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(2)})
+		p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(2)})
 		if id != 0 {
 			p.Properties = codec.AppendSubscriptionIdentifier(p.Properties, id)
 		}
@@ -848,11 +848,11 @@ func testPing(t *testing.T) {
 func testSubscribe(t *testing.T) {
 	var p codec.Subscribe
 	for _, f := range []string{"a", "b/#", "c"} {
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(f), Options: codec.SubscriptionOptions(1)})
+		p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte(f), Options: codec.SubscriptionOptions(1)})
 	}
 	var u codec.Unsubscribe
-	u.Filters, _ = codec.AppendFilter(u.Filters, "a")
-	u.Filters, _ = codec.AppendFilter(u.Filters, "never")
+	u.Filters = u.Filters.Append([]byte("a"))
+	u.Filters = u.Filters.Append([]byte("never"))
 	for _, v := range versions {
 		s := connected(t, session.ServerOptions{}, connect(v))
 		p.ID, u.ID = 0x1234, 0x1235

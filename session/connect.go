@@ -210,7 +210,7 @@ func (s *Server) negotiate(ack *codec.Connack) error {
 func without(p codec.Properties, id codec.PropertyID) (q codec.Properties) {
 	for x := range p.All() {
 		if x.ID != id {
-			q = codec.AppendProperty(q, x)
+			q = q.Append(x)
 		}
 	}
 	return q

@@ -116,7 +116,7 @@ func ExampleClient() {
 	fmt.Printf("% x\n", b)
 	receive([]byte("\x20\x02\x00\x00"))
 	var subscribe codec.Subscribe
-	subscribe.Subscriptions, _ = subscribe.Subscriptions.Append(codec.Subscription{Filter: []byte("roof/#"), Options: codec.SubscriptionOptions(qos.AtLeastOnce)})
+	subscribe.Subscriptions = subscribe.Subscriptions.Append(codec.Subscription{Filter: []byte("roof/#"), Options: codec.SubscriptionOptions(qos.AtLeastOnce)})
 	b, id, _ := c.Subscribe(nil, &subscribe, 100, now)
 	fmt.Printf("% x, id %d\n", b, id)
 	receive([]byte("\x90\x03\x00\x01\x01"))

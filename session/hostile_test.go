@@ -33,7 +33,7 @@ func (s *script) properties() (p codec.Properties) {
 	for n := s.under(4); n > 0; n-- {
 		x := codec.Property{ID: codec.PropertyID(s.under(0x2b)), Number: uint32(s.under(40)), Value: []byte("m"), Key: []byte("k")}
 		if x.ID.Defined() {
-			p = codec.AppendProperty(p, x)
+			p = p.Append(x)
 		}
 	}
 	return p
@@ -84,13 +84,13 @@ func (s *script) packet(v mqttwire.Version) codec.Packet {
 		return &codec.Pubcomp{ID: id, Code: code, Properties: props}
 	case mqttwire.SUBSCRIBE:
 		p := &codec.Subscribe{ID: id, Properties: props}
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(s.under(4))})
+		p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(s.under(4))})
 		return p
 	case mqttwire.SUBACK:
 		return &codec.Suback{ID: id, Properties: props, Codes: codec.ReasonCodes{}.Append(code)}
 	case mqttwire.UNSUBSCRIBE:
 		p := &codec.Unsubscribe{ID: id, Properties: props}
-		p.Filters, _ = codec.AppendFilter(p.Filters, filter)
+		p.Filters = p.Filters.Append([]byte(filter))
 		return p
 	case mqttwire.UNSUBACK:
 		p := &codec.Unsuback{ID: id, Properties: props}
@@ -182,7 +182,7 @@ func (s *script) fitting(v *victim, version mqttwire.Version) codec.Packet {
 			return &codec.Pingresp{}
 		}
 		p := &codec.Subscribe{ID: id}
-		p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte([]string{"a", "b/+", "$share/g/c"}[s.under(3)])})
+		p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte([]string{"a", "b/+", "$share/g/c"}[s.under(3)])})
 		return p
 	}
 	p := publish(qos.Level(s.under(3)), 0)

@@ -459,7 +459,7 @@ func TestAliasOfMessageNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	var p codec.Subscribe
-	p.Subscriptions, _ = p.Subscriptions.Append(codec.Subscription{Filter: []byte("a")})
+	p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte("a")})
 	var dst []byte
 	for range 65535 {
 		if _, _, err := c.Subscribe(dst[:0], &p, 0, 0); err != nil {

@@ -130,7 +130,7 @@ func appendAliased(dst []byte, p *codec.Publish, alias uint16, known bool) (out 
 	if known {
 		topic = nil
 	}
-	properties := p.Properties.Len() + 3
+	properties := p.Properties.Size() + 3
 	length := 2 + len(topic) + varint.Size(uint32(properties)) + properties + len(p.Payload)
 	first := byte(mqttwire.PUBLISH)<<4 | byte(p.QoS)<<1
 	if p.QoS != qos.AtMostOnce {

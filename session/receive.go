@@ -66,7 +66,7 @@ func (e *end) judgePublish(p *codec.Publish) error {
 			return err
 		}
 	}
-	if p.Properties.Len() == 0 {
+	if p.Properties.Size() == 0 {
 		return nil
 	}
 	alias, ok := p.Properties.TopicAlias()

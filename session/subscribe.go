@@ -32,7 +32,7 @@ func (s *Server) Suback(dst []byte, p *codec.Suback) ([]byte, error) {
 		q.Properties = codec.Properties{}
 	}
 	out, err := q.Append(dst, s.own())
-	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Len() != 0 {
+	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Size() != 0 {
 		q.Properties = codec.Properties{}
 		out, err = q.Append(dst, s.own())
 	}
@@ -53,7 +53,7 @@ func (s *Server) Unsuback(dst []byte, p *codec.Unsuback) ([]byte, error) {
 		q.Properties = codec.Properties{}
 	}
 	out, err := q.Append(dst, s.own())
-	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Len() != 0 {
+	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Size() != 0 {
 		q.Properties = codec.Properties{}
 		out, err = q.Append(dst, s.own())
 	}

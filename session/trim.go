@@ -27,7 +27,7 @@ func essential(p codec.Properties, tail []byte) codec.Properties {
 	q := codec.PropertiesOf(tail)
 	for x := range p.All() {
 		if x.ID != codec.ReasonString && x.ID != codec.UserProperty {
-			q = codec.AppendProperty(q, x)
+			q = q.Append(x)
 		}
 	}
 	return q

@@ -25,6 +25,7 @@ var samePacket = cmp.Options{
 	cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) }),
 	cmp.Transformer("Properties", codec.Properties.Bytes),
 	cmp.Transformer("Subscriptions", func(l codec.Subscriptions) []codec.Subscription { return slices.Collect(l.All()) }),
+	cmp.Transformer("Filters", codec.Filters.Bytes),
 	cmp.Transformer("ReasonCodes", func(l codec.ReasonCodes) []mqttwire.Reason { return slices.Collect(l.All()) }),
 }
 
@@ -160,7 +161,7 @@ func TestProperties(t *testing.T) {
 			}
 			var again codec.Properties
 			for x := range s.Value.All() {
-				again = codec.AppendProperty(again, x)
+				again = again.Append(x)
 			}
 			return cmp.Diff(s.Value, again, samePacket)
 		}, gopterwire.Properties(in, mqttwire.Either)))

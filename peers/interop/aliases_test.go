@@ -93,7 +93,7 @@ func TestNoAliases(t *testing.T) {
 			c.expect(m)
 		}
 		for _, p := range c.link.seen(of(mqttwire.PUBLISH, mqttwire.Server)) {
-			if m := p.publish(t, v50); m.Properties.Len() > 0 || len(m.Topic) == 0 {
+			if m := p.publish(t, v50); m.Properties.Size() > 0 || len(m.Topic) == 0 {
 				t.Errorf("sent %v", m)
 			}
 		}

@@ -30,10 +30,7 @@ func connectPacket(id string, clean bool) []byte {
 func subscribePacket(level byte, filters ...string) []byte {
 	var list codec.Subscriptions
 	for _, f := range filters {
-		var err error
-		if list, err = list.Append(codec.Subscription{Filter: []byte(f), Options: codec.SubscriptionOptions(level)}); err != nil {
-			panic(err)
-		}
+		list = list.Append(codec.Subscription{Filter: []byte(f), Options: codec.SubscriptionOptions(level)})
 	}
 	return encode(&codec.Subscribe{ID: uint16(level) + 1, Subscriptions: list})
 }

@@ -211,10 +211,7 @@ func (c *client) subscribeWith(properties codec.Properties, subs ...codec.Subscr
 	var list codec.Subscriptions
 	var wanted []mqttwire.Reason
 	for _, s := range subs {
-		var err error
-		if list, err = list.Append(s); err != nil {
-			c.t.Fatal(err)
-		}
+		list = list.Append(s)
 		wanted = append(wanted, mqttwire.Reason(s.Options.QoS()))
 	}
 	id := c.id()
@@ -241,10 +238,7 @@ func (c *client) unsubscribe(filters ...string) []mqttwire.Reason {
 	c.t.Helper()
 	var list codec.Filters
 	for _, f := range filters {
-		var err error
-		if list, err = codec.AppendFilter(list, f); err != nil {
-			c.t.Fatal(err)
-		}
+		list = list.Append([]byte(f))
 	}
 	id := c.id()
 	c.send(&codec.Unsubscribe{ID: id, Filters: list})

@@ -70,7 +70,7 @@ func TestConnectKinds(t *testing.T) {
 // (3.1.1 §3.1.4, 5.0 §3.1.4).
 func TestStream(t *testing.T) {
 	eachVersion(t, func(t *testing.T, b *broker, v mqttwire.Version) {
-		list, _ := codec.Subscriptions{}.Append(sub("a", 0))
+		list := codec.Subscriptions{}.Append(sub("a", 0))
 		packets := []codec.Packet{
 			&codec.Connect{Version: v, CleanStart: true, ClientID: []byte("c")},
 			&codec.Subscribe{ID: 1, Subscriptions: list},
@@ -332,7 +332,7 @@ func TestInformationUnasked(t *testing.T) {
 	c.send(&codec.Pubrel{ID: 77}) // of nothing
 	comp := receive[*codec.Pubcomp](c)
 	bare(comp, comp.Properties)
-	filters, _ := codec.AppendFilter(codec.Filters{}, "nothing")
+	filters := codec.Filters{}.Append([]byte("nothing"))
 	c.send(&codec.Unsubscribe{ID: 3, Filters: filters})
 	un := receive[*codec.Unsuback](c)
 	bare(un, un.Properties)

@@ -27,7 +27,7 @@ func (c *client) left(want *codec.Publish, least, most uint32) {
 	var rest codec.Properties
 	for x := range p.Properties.All() {
 		if x.ID != codec.MessageExpiryInterval {
-			rest = codec.AppendProperty(rest, x)
+			rest = rest.Append(x)
 		}
 	}
 	if q := with(rest, &p); show(q) != show(want) {

@@ -122,7 +122,7 @@ func TestDeepFilter(t *testing.T) {
 	eachVersion(t, func(t *testing.T, b *broker, v mqttwire.Version) {
 		for _, level := range []string{"/", "+/"} {
 			filter := strings.Repeat(level, 65535)[:65535]
-			list, _ := codec.Subscriptions{}.Append(sub(filter, 0))
+			list := codec.Subscriptions{}.Append(sub(filter, 0))
 			c := b.clean(v, "c")
 			c.send(&codec.Subscribe{ID: 1, Subscriptions: list})
 			switch p, err := c.next(patience); p := p.(type) {

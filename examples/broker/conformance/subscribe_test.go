@@ -83,7 +83,7 @@ func TestSubscribeAgain(t *testing.T) {
 				all = all[k:]
 			}
 		}()
-		list, _ := codec.Subscriptions{}.Append(sub("a", 1))
+		list := codec.Subscriptions{}.Append(sub("a", 1))
 		for range 20 {
 			c.send(&codec.Subscribe{ID: c.id(), Subscriptions: list})
 		}

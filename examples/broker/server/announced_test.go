@@ -15,10 +15,7 @@ import (
 // asking is a SUBSCRIBE for one filter.
 func asking(t *testing.T, filter string, o codec.SubscriptionOptions, properties codec.Properties) *codec.Subscribe {
 	t.Helper()
-	list, err := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte(filter), Options: o})
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte(filter), Options: o})
 	return &codec.Subscribe{ID: 1, Subscriptions: list, Properties: properties}
 }
 

@@ -84,7 +84,7 @@ func newWill(from string, p *codec.Will) *message {
 	m := &message{topic: bytes.Clone(p.Topic), payload: bytes.Clone(p.Payload), from: from, level: p.QoS}
 	for x := range p.Properties.All() {
 		if x.ID != codec.WillDelayInterval { // for the server, not for the PUBLISH
-			m.properties = codec.AppendProperty(m.properties, x)
+			m.properties = m.properties.Append(x)
 		}
 	}
 	m.expiry, m.expires = m.properties.MessageExpiryInterval()

@@ -59,10 +59,7 @@ func TestLacks(t *testing.T) {
 		simulate(t, withOptions(func(o *session.ServerOptions) { o.NoQoS2, o.NoWildcard, o.NoShared = true, true, true }), func(t *testing.T, s *Server) {
 			p := connected(t, s, mqttwire.V311, "c")
 			sub := subscribeTo(t, "a/#", "$share/g/a")
-			list, err := sub.Subscriptions.Append(codec.Subscription{Filter: []byte("a"), Options: codec.SubscriptionOptions(qos.ExactlyOnce)})
-			if err != nil {
-				t.Fatal(err)
-			}
+			list := sub.Subscriptions.Append(codec.Subscription{Filter: []byte("a"), Options: codec.SubscriptionOptions(qos.ExactlyOnce)})
 			sub.Subscriptions = list
 			p.send(sub)
 			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodesOf([]byte{0x80, 0x80, 1})})

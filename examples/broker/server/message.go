@@ -26,7 +26,7 @@ type message struct {
 }
 
 // size is what it counts for in a queue, in bytes.
-func (m *message) size() int { return len(m.topic) + len(m.payload) + m.properties.Len() + 100 }
+func (m *message) size() int { return len(m.topic) + len(m.payload) + m.properties.Size() + 100 }
 
 // waited returns for how many whole seconds the server has had the message,
 // and whether that is as long as the publisher allows (5.0 §3.3.2.3.3).
@@ -50,7 +50,7 @@ func propertiesAfter(p codec.Properties, waited uint32, ids []uint32, scratch co
 		if x.ID == codec.MessageExpiryInterval {
 			x.Number -= min(waited, x.Number)
 		}
-		q = codec.AppendProperty(q, x)
+		q = q.Append(x)
 	}
 	for _, id := range ids {
 		q = codec.AppendSubscriptionIdentifier(q, id)
@@ -116,7 +116,7 @@ func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
 		pub.scratch = pub.scratch.Reset()
 		for x := range p.Properties.All() {
 			if x.ID != codec.TopicAlias {
-				pub.scratch = codec.AppendProperty(pub.scratch, x)
+				pub.scratch = pub.scratch.Append(x)
 			}
 		}
 		pub.properties = pub.scratch

@@ -184,10 +184,7 @@ func (p *peer) subscribeAt(filter string, level qos.Level) {
 
 func (p *peer) subscribeWith(s codec.Subscription, properties codec.Properties) {
 	p.t.Helper()
-	list, err := codec.Subscriptions{}.Append(s)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	list := codec.Subscriptions{}.Append(s)
 	p.send(&codec.Subscribe{ID: 7, Subscriptions: list, Properties: properties})
 	p.expect(&codec.Suback{ID: 7, Codes: codec.ReasonCodesOf([]byte{byte(s.Options.QoS())})})
 }

@@ -36,10 +36,7 @@ func TestUnsubscribe(t *testing.T) {
 			p.subscribe("b")
 			var filters codec.Filters
 			for _, f := range []string{"a", "x"} {
-				var err error
-				if filters, err = codec.AppendFilter(filters, f); err != nil {
-					t.Fatal(err)
-				}
+				filters = filters.Append([]byte(f))
 			}
 			p.send(&codec.Unsubscribe{ID: 9, Filters: filters}, publication("a", ""), publication("b", ""))
 			ack := &codec.Unsuback{ID: 9}
@@ -187,7 +184,7 @@ func TestProperties(t *testing.T) {
 		{ID: codec.CorrelationData, Value: []byte{0, 1}},
 		{ID: codec.UserProperty, Key: []byte("a"), Value: []byte("")},
 	} {
-		sent = codec.AppendProperty(sent, x)
+		sent = sent.Append(x)
 	}
 	simulate(t, Config{}, func(t *testing.T, s *Server) {
 		p := connected(t, s, mqttwire.V50, "c")

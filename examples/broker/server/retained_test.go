@@ -158,7 +158,7 @@ func TestRetainedUnsubscribed(t *testing.T) {
 			s.Deliver(Message{Topic: fmt.Append(nil, "t/", i), Payload: []byte("0123456789"), Retain: true})
 		}
 		var filters codec.Filters
-		filters, _ = codec.AppendFilter(filters, "#")
+		filters = filters.Append([]byte("#"))
 		p.send(subscribeTo(t, "#"), &codec.Unsubscribe{ID: 2, Filters: filters})
 		n := 0
 		for {

@@ -52,7 +52,7 @@ func subscribers(tb testing.TB, n int, v mqttwire.Version, level qos.Level, prop
 	for i := range n {
 		var list codec.Subscriptions
 		for _, filter := range []string{fmt.Sprint("a/+/", i), "all/#"} {
-			list, _ = list.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(level)})
+			list = list.Append(codec.Subscription{Filter: []byte(filter), Options: codec.SubscriptionOptions(level)})
 		}
 		said, err := (&codec.Connect{CleanStart: true, ClientID: fmt.Append(nil, i)}).Append(nil, rules)
 		if err == nil {
@@ -118,10 +118,10 @@ func TestRouteAllocates(t *testing.T) {
 	for _, v := range versions {
 		for level := range qos.ExactlyOnce {
 			for _, properties := range []codec.Properties{{}, identifier(7)} {
-				if v != mqttwire.V50 && properties.Len() > 0 || level > 0 && properties.Len() > 0 {
+				if v != mqttwire.V50 && properties.Size() > 0 || level > 0 && properties.Size() > 0 {
 					continue
 				}
-				t.Run(fmt.Sprint(v, level, properties.Len()), func(t *testing.T) {
+				t.Run(fmt.Sprint(v, level, properties.Size()), func(t *testing.T) {
 					s := subscribers(t, 10, v, level, properties)
 					w := s.worker()
 					var d codec.Decoder

@@ -135,7 +135,7 @@ func TestInterest(t *testing.T) {
 		q.receive()
 		told("+$share/g/z", "+y")
 		var filters codec.Filters
-		filters, _ = codec.AppendFilter(filters, "x")
+		filters = filters.Append([]byte("x"))
 		p.send(&codec.Unsubscribe{ID: 1, Filters: filters})
 		p.receive()
 		told()

@@ -92,7 +92,7 @@ func TestShareTurns(t *testing.T) {
 func TestShareLeave(t *testing.T) {
 	leave := map[string]func(p *peer){
 		"unsubscribes": func(p *peer) {
-			filters, _ := codec.AppendFilter(codec.Filters{}, "$share/g/a")
+			filters := codec.Filters{}.Append([]byte("$share/g/a"))
 			p.send(&codec.Unsubscribe{ID: 8, Filters: filters})
 			if _, ok := p.receive().(*codec.Unsuback); !ok {
 				p.t.Fatal("no UNSUBACK")

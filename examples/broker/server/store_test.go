@@ -130,7 +130,7 @@ func TestSyncBeforeWrite(t *testing.T) {
 			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0)})
 		}, nil},
 		{"UNSUBACK", func(p, _ *peer) {
-			filters, _ := codec.AppendFilter(codec.Filters{}, "a")
+			filters := codec.Filters{}.Append([]byte("a"))
 			p.send(&codec.Unsubscribe{ID: 1, Filters: filters})
 		}, func(p, _ *peer) {
 			ack := &codec.Unsuback{ID: 1}

@@ -32,10 +32,7 @@ func subscribeTo(t *testing.T, filters ...string) *codec.Subscribe {
 	t.Helper()
 	p := &codec.Subscribe{ID: 1}
 	for _, f := range filters {
-		var err error
-		if p.Subscriptions, err = p.Subscriptions.Append(codec.Subscription{Filter: []byte(f)}); err != nil {
-			t.Fatal(err)
-		}
+		p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte(f)})
 	}
 	return p
 }
