@@ -112,6 +112,7 @@ func TestAnswerByClause(t *testing.T) {
 		{"5.0 MQTT-4.13.1-1, CONNECT", mqttwire.ErrUTF8, mqttwire.V50, mqttwire.CONNECT, mqttwire.Answer{Packet: mqttwire.CONNACK, Code: mqttwire.MalformedPacket, Version: mqttwire.V50}},
 		{"5.0 MQTT-4.13.1-1, PUBLISH", mqttwire.ErrQoS, mqttwire.V50, mqttwire.PUBLISH, mqttwire.Answer{Packet: mqttwire.DISCONNECT, Code: mqttwire.MalformedPacket, Version: mqttwire.V50}},
 		{"5.0 MQTT-3.3.2-8", mqttwire.ErrTopicAliasZero, mqttwire.V50, mqttwire.PUBLISH, mqttwire.Answer{Packet: mqttwire.DISCONNECT, Code: mqttwire.TopicAliasInvalid, Version: mqttwire.V50}},
+		{"MQTT-3.1.0-1", mqttwire.ErrConnectFirst, 0, mqttwire.PUBACK, mqttwire.Answer{}},
 		{"3.1.1 MQTT-4.8.0-1", mqttwire.ErrQoS, mqttwire.V311, mqttwire.PUBLISH, mqttwire.Answer{}},
 	} {
 		if got := c.err.Answer(c.v, c.in); got != c.want {

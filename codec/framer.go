@@ -21,8 +21,9 @@ import (
 // peer announces. The zero Framer is ready; Rules and MaxSize may be changed
 // between packets. A Framer has a single owner.
 type Framer struct {
-	// Rules say what first byte a packet may have. A server starts without a
-	// Version and sets it when CONNECT has told.
+	// Rules say what first byte a packet may have. A server starts with From
+	// Client and without a Version, so that anything but a CONNECT is refused at
+	// its first byte, and sets Version when CONNECT has told.
 	Rules Rules
 	// MaxSize is the most bytes a packet may take, fixed header included
 	// (5.0 §2.1.4), 0 for no limit.

@@ -159,13 +159,18 @@ func TestFramerErrorsEarly(t *testing.T) {
 		at    int // how many bytes prove it
 		err   mqttwire.Error
 	}{
-		{"type 0", client(0), 0, []byte{0x00, 0}, 1, mqttwire.ErrPacketType},
+		{"type 0", client(mqttwire.V50), 0, []byte{0x00, 0}, 1, mqttwire.ErrPacketType},
+		{"type 0 before CONNECT", client(0), 0, []byte{0x00, 0}, 1, mqttwire.ErrConnectFirst},
+		{"HTTP before CONNECT", client(0), 0, []byte("GET / HTTP/1.1\r\n"), 1, mqttwire.ErrConnectFirst},
+		{"SUBSCRIBE of 10,000 bytes before CONNECT", client(0), 0, append([]byte{0x82, 0x90, 0x4e}, make([]byte, 9000)...), 1, mqttwire.ErrConnectFirst},
+		{"PUBLISH before CONNECT", client(0), 0, []byte{0x30, 4, 0, 1, 'a', 'x'}, 1, mqttwire.ErrConnectFirst},
 		{"AUTH in 3.1.1", client(mqttwire.V311), 0, []byte{0xf0, 0}, 1, mqttwire.ErrPacketType},
-		{"CONNACK from a client", client(0), 0, []byte{0x20, 2}, 1, mqttwire.ErrDirection},
+		{"CONNACK from a client", client(mqttwire.V311), 0, []byte{0x20, 2}, 1, mqttwire.ErrDirection},
+		{"CONNACK before CONNECT", client(0), 0, []byte{0x20, 2}, 1, mqttwire.ErrConnectFirst},
 		{"flags", client(mqttwire.V50), 0, []byte{0x80, 5}, 1, mqttwire.ErrSubscribeFlags},
 		{"QoS 3", client(mqttwire.V50), 0, []byte{0x36, 5}, 1, mqttwire.ErrQoS},
 		{"DUP without QoS", client(mqttwire.V50), 0, []byte{0x38, 5}, 1, mqttwire.ErrDupQoS0},
-		{"100,000 x 0x80", client(0), 0, bytes.Repeat([]byte{0x80}, 100_000), 1, mqttwire.ErrSubscribeFlags},
+		{"100,000 x 0x80", client(mqttwire.V50), 0, bytes.Repeat([]byte{0x80}, 100_000), 1, mqttwire.ErrSubscribeFlags},
 		{"PUBLISH and 0x80", client(mqttwire.V50), 0, append([]byte{0x30}, bytes.Repeat([]byte{0x80}, 100_000)...), 5, mqttwire.ErrVarintTooLong},
 		{"over the limit, short", client(mqttwire.V50), 100, []byte{0x30, 99}, 2, mqttwire.ErrPacketTooLarge},
 		{"over the limit, long", client(mqttwire.V50), 1000, []byte{0x30, 0xff, 0xff, 0xff, 0x7f}, 5, mqttwire.ErrPacketTooLarge},

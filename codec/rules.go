@@ -10,8 +10,9 @@ import (
 
 // Rules say by which rules packets are read and written.
 type Rules struct {
-	// Version is the connection's. It is 0 until CONNECT has said which: then
-	// only CONNECT can be decoded.
+	// Version is the connection's. It is 0 until CONNECT has said which: until
+	// then only CONNECT can be decoded, and a client may send nothing else
+	// [MQTT-3.1.0-1].
 	Version mqttwire.Version
 	// From is who sends the packets. Some rules bind only clients or only
 	// servers; with mqttwire.Either these are not applied.

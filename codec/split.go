@@ -18,7 +18,8 @@ const MaxPacketSize = fixedheader.MaxSize + varint.Max
 // n == 0 and err == nil: the packet is not all there; nothing is wrong with
 // what is. An error is reported as soon as the bytes that prove it are there:
 // a first byte that r does not allow at once, a Remaining Length over the
-// limit before any of the body.
+// limit before any of the body. While r has no Version, all that a client may
+// send is a CONNECT: of anything else one byte is [mqttwire.ErrConnectFirst].
 //
 // The errors are those of [fixedheader.Header.CheckFirst],
 // [mqttwire.ErrVarintTooLong], [mqttwire.ErrVarintNotMin] in 5.0, and
@@ -26,7 +27,7 @@ const MaxPacketSize = fixedheader.MaxSize + varint.Max
 // header, at least its type, so that the caller can look up what to answer.
 func Split(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
 	// Most packets of most streams, without a call: a short PUBLISH.
-	if len(b) >= 2 && b[1] < 0x80 {
+	if len(b) >= 2 && b[1] < 0x80 && r.Version != 0 {
 		flags, end := b[0]^byte(mqttwire.PUBLISH)<<4, 2+int(b[1])
 		if uint64(publishFlags)>>flags&1 != 0 && end <= len(b) && uint(end-1) <= uint(maxSize-1) {
 			return fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags, Width: 1, Length: uint32(b[1])}, b[2:end:end], end, nil

@@ -74,16 +74,27 @@ func Consume(b []byte) (h Header, n int, err error) {
 
 // CheckFirst validates what the first byte of a packet says: that version v
 // has the type, that role from may send it, and that the flags are what the
-// standard requires. With the zero Version it refuses only what no version
-// allows, with Either it does not judge the sender.
+// standard requires. With Either it does not judge the sender.
+//
+// The zero Version is that of a connection whose CONNECT has not come: from a
+// client all but CONNECT is [mqttwire.ErrConnectFirst]. From another sender it
+// refuses only what no version allows. The flags of a CONNECT are judged by
+// [github.com/mqttwire/mqttwire/codec.Connect.Decode], which reads its version.
+//
+// The errors are ErrConnectFirst, [mqttwire.ErrPacketType],
+// [mqttwire.ErrDirection], [mqttwire.ErrQoS], [mqttwire.ErrDupQoS0],
+// [mqttwire.ErrFlags], and those of the flags of one packet type, such as
+// [mqttwire.ErrPubrelFlags].
 //
 // In 3.1 the flags that 3.1.1 reserves are "not used": they are ignored, but
 // bits 2-1 of PUBREL, SUBSCRIBE and UNSUBSCRIBE are a QoS there, which is 1
 // (3.1 §3.6, §3.8, §3.10).
 func (h Header) CheckFirst(v mqttwire.Version, from mqttwire.Role) error {
 	if v == 0 {
-		// 3.1 allows what 3.1.1 does and more; codec.Connect judges the flags
-		// again once it has read the version.
+		if from == mqttwire.Client && h.Type != mqttwire.CONNECT {
+			return mqttwire.ErrConnectFirst // [MQTT-3.1.0-1]
+		}
+		// 3.1 allows what 3.1.1 does and more.
 		if h.CheckFirst(mqttwire.V31, from) == nil {
 			return nil
 		}

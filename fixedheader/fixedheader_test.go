@@ -88,17 +88,29 @@ func TestCheckFirst(t *testing.T) {
 	}
 }
 
-// TestCheckFirstUnknownVersion holds that before the version is known a first
-// byte passes that some version allows, and no other.
+// TestCheckFirstUnknownVersion holds that before the version is known a client
+// sends nothing but CONNECT [MQTT-3.1.0-1], whose flags are judged later, and
+// that from another sender a first byte passes that some version allows.
 func TestCheckFirstUnknownVersion(t *testing.T) {
 	for first := range 256 {
 		h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 15)}
 		for _, from := range []mqttwire.Role{mqttwire.Either, mqttwire.Client, mqttwire.Server} {
+			err := h.CheckFirst(0, from)
+			if from == mqttwire.Client {
+				var want error
+				if h.Type != mqttwire.CONNECT {
+					want = mqttwire.ErrConnectFirst
+				}
+				if err != want {
+					t.Errorf("first byte %#02x from %v: %v, want %v", first, from, err, want)
+				}
+				continue
+			}
 			ok := false
 			for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
 				ok = ok || h.CheckFirst(v, from) == nil
 			}
-			if err := h.CheckFirst(0, from); (err == nil) != ok {
+			if (err == nil) != ok {
 				t.Errorf("first byte %#02x from %v: %v, want allowed %v", first, from, err, ok)
 			}
 		}
