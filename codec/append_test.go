@@ -109,10 +109,10 @@ func breaches() []refusal {
 
 		{"MQTT-2.2.1-3", v50, &codec.Puback{}, mqttwire.ErrPacketID},
 		{"MQTT-3.4.2-1", v50, &codec.Puback{ID: 1, Code: 0x92}, mqttwire.ErrPubackCode},
-		{"§3.4.2.1", fromClient, &codec.Puback{ID: 1, Code: 0x10}, mqttwire.ErrPubackCode},
+		{"§3.4.2.1", fromClient, &codec.Puback{ID: 1, Code: 0x11}, mqttwire.ErrPubackCode},
 		{"§3.4.2.2", v50, &codec.Puback{ID: 1, Properties: alias}, mqttwire.ErrPropertyMisplaced},
 		{"MQTT-3.5.2-1", v50, &codec.Pubrec{ID: 1, Code: 0x01}, mqttwire.ErrPubrecCode},
-		{"§3.5.2.1", fromClient, &codec.Pubrec{ID: 1, Code: 0x10}, mqttwire.ErrPubrecCode},
+		{"§3.5.2.1", fromClient, &codec.Pubrec{ID: 1, Code: 0x11}, mqttwire.ErrPubrecCode},
 		{"MQTT-3.6.2-1", v50, &codec.Pubrel{ID: 1, Code: 0x80}, mqttwire.ErrPubrelCode},
 		{"MQTT-3.7.2-1", v50, &codec.Pubcomp{ID: 1, Code: 0x10}, mqttwire.ErrPubcompCode},
 

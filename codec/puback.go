@@ -78,12 +78,15 @@ func (p *Pubrel) PropertyList() *Properties { return &p.Properties }
 // PropertyList returns &p.Properties.
 func (p *Pubcomp) PropertyList() *Properties { return &p.Properties }
 
-// Decode fills p from the body of a PUBACK, which it borrows.
+// Decode fills p from the body of a PUBACK, which it borrows. It takes code
+// 0x10, which 5.0 §3.4.2.1 has the server alone send, from a client as well:
+// bridges send it. Append does not write it for a client.
 func (p *Puback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return (*ack)(p).decode(mqttwire.PUBACK, r, h, body)
 }
 
-// Decode fills p from the body of a PUBREC, which it borrows.
+// Decode fills p from the body of a PUBREC, which it borrows. It takes code
+// 0x10 from a client, as that of [Puback] does (5.0 §3.5.2.1).
 func (p *Pubrec) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return (*ack)(p).decode(mqttwire.PUBREC, r, h, body)
 }
@@ -184,11 +187,21 @@ func (p *ack) decodeBody(t mqttwire.PacketType, r Rules, b []byte) (e mqttwire.E
 		return mqttwire.ErrTrailing // 3.1.1 §3.4.1: the Remaining Length is 2
 	}
 	p.Code, b = mqttwire.Reason(b[0]), b[1:]
-	if !p.Code.SentBy(r.From, t) {
+	if !takes(p.Code, r.From, t) {
 		return ackCodeError(t)
 	}
 	p.Properties, e = restProperties(b, t)
 	return e
+}
+
+// takes reports whether Decode takes code c from a sender in a packet of type t.
+// 0x10 is the server's alone (5.0 §3.4.2.1, §3.5.2.1), but bridges answer with
+// it what nobody has subscribed to, and nothing asks a receiver to close.
+func takes(c mqttwire.Reason, from mqttwire.Role, t mqttwire.PacketType) bool {
+	if c == mqttwire.NoMatchingSubscribers {
+		from = mqttwire.Either
+	}
+	return c.SentBy(from, t)
 }
 
 // cutPacketID cuts a Packet Identifier from the front of b.

@@ -75,6 +75,8 @@ func validCode(r codec.Rules, t *tree, c byte) bool {
 	case t.kind() == mqttwire.CONNACK:
 		present := r.Version != mqttwire.V31 && t.parts[0].value[0] != 0
 		return connack.Code(c).ValidIn(r.Version) && !(present && c != 0)
+	case r.Version == mqttwire.V50 && c == byte(mqttwire.NoMatchingSubscribers): // taken from a client as well
+		return mqttwire.Reason(c).AllowedIn(t.kind())
 	case r.Version == mqttwire.V50:
 		return mqttwire.Reason(c).SentBy(r.From, t.kind())
 	case r.Version == mqttwire.V311:

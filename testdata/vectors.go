@@ -40,6 +40,10 @@ type Vector struct {
 	// nothing that could be shorter, no bit that has no meaning. It is empty
 	// where it is Hex; see CanonicalBytes.
 	Canonical Hex `json:"canonical"`
+	// Lenient says that a valid vector is one only to a decoder: the standard
+	// does not let From send it, but who does so harms nobody. An encoder that
+	// writes for From refuses it.
+	Lenient bool `json:"lenient"`
 
 	// Error is the text of the mqttwire.Error of an invalid vector, empty in a
 	// valid one.
@@ -203,6 +207,7 @@ var (
 	errInvalid   = errors.New("canonical in an invalid vector")
 	errReason    = errors.New("error without a reason")
 	errCanonical = errors.New("canonical is the hex itself")
+	errLenient   = errors.New("lenient in an invalid vector, or in one from either")
 	errAnswer    = errors.New("answer is neither CONNACK nor DISCONNECT")
 )
 
@@ -285,6 +290,8 @@ func (v *Vector) check(stem string) error {
 		return errReason
 	case v.Hex == v.Canonical:
 		return errCanonical
+	case v.Lenient && (!v.Valid() || v.From == "either"):
+		return errLenient
 	case v.Answer != nil && v.Answer.Packet != "CONNACK" && v.Answer.Packet != "DISCONNECT":
 		return errAnswer
 	}
