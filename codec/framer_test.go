@@ -3,11 +3,13 @@ package codec_test
 import (
 	"bytes"
 	"hash/crc32"
+	"math"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/varint"
 )
 
 // feed gives a framer the first bytes of b, at most n and what its Buffer
@@ -422,6 +424,23 @@ func TestAppendHead(t *testing.T) {
 	mustPanic(t, "AppendHead of less than nothing", func() { _, _ = (&codec.Publish{Topic: []byte("a")}).AppendHead(nil, v50, -1) })
 	if b, err := p.AppendHead([]byte("x"), v50, 1); err != mqttwire.ErrTopicWildcard || string(b) != "x" {
 		t.Errorf("AppendHead of a wildcard: %q, %v", b, err)
+	}
+}
+
+// TestAppendHeadOfTooMuch holds that no length is written for a payload that no
+// packet can hold, also where the length of the packet is more than an int.
+func TestAppendHeadOfTooMuch(t *testing.T) {
+	p := codec.Publish{Topic: []byte("a/b"), QoS: 2, ID: 5, Properties: benchProperties(t)}
+	all := []int{varint.Max, varint.Max + 1, math.MaxInt32, math.MaxInt - 1<<20}
+	for less := range 1000 {
+		all = append(all, math.MaxInt-less)
+	}
+	for _, n := range all {
+		for _, r := range []codec.Rules{v50, unchecked(v50)} {
+			if b, err := p.AppendHead([]byte("x"), r, n); err != mqttwire.ErrVarintTooLong || string(b) != "x" {
+				t.Fatalf("payload of %d bytes: %q, %v", n, b, err)
+			}
+		}
 	}
 }
 

@@ -177,10 +177,11 @@ func (p *Publish) Append(dst []byte, r Rules) ([]byte, error) {
 	return p.append(dst, r, len(p.Payload), true)
 }
 
-// AppendHead appends p but for its payload, of which it only takes the length,
+// AppendHead appends p without its payload, and takes only the length of that,
 // in bytes: the caller writes the payload itself, from wherever it is, right
-// after what is appended. p.Payload is ignored. It panics where payloadLength
-// is negative.
+// after what is appended. p.Payload is ignored. A payload that no packet can
+// hold is [mqttwire.ErrVarintTooLong]. It panics where payloadLength is
+// negative.
 func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, error) {
 	if payloadLength < 0 {
 		panic("codec: AppendHead of a payload of negative length")
@@ -200,7 +201,7 @@ func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload boo
 		return dst, e
 	}
 	length := p.bodySize(r.Version, payloadLength)
-	if length > varint.Max {
+	if payloadLength > varint.Max || length > varint.Max { // the sum can be more than an int
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
 	room := packetSize(length)
