@@ -110,13 +110,15 @@ const (
 	ErrReceiveMaximum // more unfinished PUBLISH packets than the Receive Maximum
 	ErrInFlightLimit  // more unfinished messages than this end is set to keep
 	ErrAckMismatch    // an acknowledgement of another kind than its packet wants
+	ErrAckCount       // a SUBACK or UNSUBACK with another number of codes than there were filters
 
 	// Delivery, calls. The first three are worth waiting on.
 	ErrSendQuota          // no PUBLISH may be sent until one is acknowledged
 	ErrResuming           // what the session has to send again comes first
 	ErrPacketIDsExhausted // no Packet Identifier is free
 	ErrNotConnected       // the machine has no network connection
-	ErrStaleTicket        // the delivery is decided already, or gone with its connection or session
+	ErrAwaitingAck        // this connection has carried the message, and its acknowledgement is to come
+	ErrStaleTicket        // the delivery or request is answered already, or gone with its connection or session
 	ErrSnapshot           // the snapshot is cut, altered, or of something else
 
 	// Sessions. What a peer can do wrong with the order of its packets, or against what was negotiated.
@@ -136,6 +138,7 @@ const (
 	ErrSessionExpiry              // a Session Expiry Interval in DISCONNECT where CONNECT had 0
 	ErrProblemInformation         // a Reason String or User Property that the client asked not to get
 	ErrAuthMethod                 // an Authentication Method that is not the CONNECT's
+	ErrAuthMethodUnsupported      // an Authentication Method that the server does not support
 	ErrAuthUnexpected             // an AUTH that no step of an authentication waits for
 	ErrKeepAliveTimeout           // nothing came for too long
 	ErrConnectTimeout             // the handshake was not finished in time
@@ -283,12 +286,14 @@ var errorTable = [...]struct {
 	ErrReceiveMaximum: {"more PUBLISH packets in flight than the receive maximum", ReceiveMaximumExceeded, "", "", "§3.3.4"},
 	ErrInFlightLimit:  {"more messages in flight than this end keeps", QuotaExceeded, "", "", "§3.14.2.1"},
 	ErrAckMismatch:    {"acknowledgement does not fit the packet it acknowledges", ProtocolError, "§4.1", "MQTT-2.3.1-6", "MQTT-2.2.1-5"},
+	ErrAckCount:       {"SUBACK or UNSUBACK with another number of codes than there were topic filters", ProtocolError, "§3.9", "MQTT-3.8.4-5", "MQTT-3.8.4-6"},
 
 	ErrSendQuota:          {"send quota is used up", ImplementationSpecificError, "", "", "MQTT-4.9.0-2"},
 	ErrResuming:           {"messages of the session have to be sent again first", ImplementationSpecificError, "§4.2", "MQTT-4.6.0-1", "MQTT-4.6.0-1"},
 	ErrPacketIDsExhausted: {"no packet identifier is free", ImplementationSpecificError, "§2.4", "MQTT-2.3.1-2", "MQTT-2.2.1-3"},
 	ErrNotConnected:       {"no network connection", ImplementationSpecificError, "§3", "§4.2", "§4.2"},
-	ErrStaleTicket:        {"delivery is no longer open", ImplementationSpecificError, "§4.1", "§4.3", "§4.3"},
+	ErrAwaitingAck:        {"message is on the wire and awaits its acknowledgement", ImplementationSpecificError, "§4.1", "MQTT-4.3.2-1", "MQTT-4.3.2-3"},
+	ErrStaleTicket:        {"delivery or request is no longer open", ImplementationSpecificError, "§4.1", "§4.3", "§4.3"},
 	ErrSnapshot:           {"snapshot is cut, altered, or of something else", ImplementationSpecificError, "§4.2", "§4.1", "§4.1"},
 
 	ErrConnectFirst:               {"first packet is not CONNECT", ProtocolError, "§3.1", "MQTT-3.1.0-1", "MQTT-3.1.0-1"},
@@ -307,6 +312,7 @@ var errorTable = [...]struct {
 	ErrSessionExpiry:              {"session expiry interval in DISCONNECT after 0 in CONNECT", ProtocolError, "", "", "§3.14.2.2.2"},
 	ErrProblemInformation:         {"reason string or user property that was not wanted", ProtocolError, "", "", "MQTT-3.1.2-29"},
 	ErrAuthMethod:                 {"authentication method is not that of CONNECT", ProtocolError, "", "", "MQTT-4.12.0-5"},
+	ErrAuthMethodUnsupported:      {"authentication method is not supported", BadAuthenticationMethod, "", "", "MQTT-4.12.0-1"},
 	ErrAuthUnexpected:             {"AUTH out of turn", ProtocolError, "", "", "§4.12"},
 	ErrKeepAliveTimeout:           {"nothing received for too long", KeepAliveTimeout, "§3.1", "MQTT-3.1.2-24", "MQTT-3.1.2-22"},
 	ErrConnectTimeout:             {"connection not established in time", UnspecifiedError, "§3.1", "§3.1.4", "§3.1.4"},

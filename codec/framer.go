@@ -142,6 +142,10 @@ func (f *Framer) Payload() (chunk []byte, rest int) {
 	return chunk, f.rest
 }
 
+// Streaming reports whether part of a body that is being streamed is still to be
+// taken with Payload.
+func (f *Framer) Streaming() bool { return f.rest > 0 }
+
 // Buffered returns how many bytes have come that are not consumed.
 func (f *Framer) Buffered() int { return f.end - f.start }
 

@@ -6,25 +6,26 @@ import (
 )
 
 // Action is what one step of a machine asks of its caller: at most one packet
-// to write, at most one thing to be told, at most one thing to make durable.
-// The zero Action asks for nothing. It is in parts so that it travels in
-// registers; their fields are its own: a.Reply, a.Event.
+// to write, at most one thing to be told, at most one Record to keep. The zero
+// Action asks for nothing. It is in parts so that it travels in registers;
+// their fields are its own: a.Packet, a.Event, a.Change.
 type Action struct {
 	// Token is the caller's handle of the message, as given to
-	// [Outbound.Publish], [Outbound.Subscribe] or [Outbound.Unsubscribe]. In an
-	// Action of an [Inbound] it is the Ticket of a delivery, 0 elsewhere.
+	// [Outbound.Publish], [Outbound.Subscribe] or [Outbound.Unsubscribe]. In a
+	// Deliver event it is the Ticket of the delivery, and in other Actions of
+	// an [Inbound] 0.
 	Token uint64
-	// ID is the Packet Identifier, that of Reply and that of the event.
+	// ID is the Packet Identifier of the packet, of the event and of the Record.
 	ID uint16
-	Packet
-	Outcome
+	ToWrite
+	ToTell
 }
 
-// Packet is what an Action has its caller write.
-type Packet struct {
-	// Reply is the packet's type, 0 for none: PUBACK, PUBREC, PUBREL or
-	// PUBCOMP, and for a step that sends, PUBLISH, SUBSCRIBE or UNSUBSCRIBE.
-	Reply mqttwire.PacketType
+// ToWrite is the packet that an Action has its caller write.
+type ToWrite struct {
+	// Packet is its type, 0 for none: PUBACK, PUBREC, PUBREL or PUBCOMP, and
+	// for a step that sends, PUBLISH, SUBSCRIBE or UNSUBSCRIBE.
+	Packet mqttwire.PacketType
 	// Flags are the flags of its fixed header. Of a PUBLISH the QoS and DUP:
 	// RETAIN is the caller's to add.
 	Flags uint8
@@ -32,20 +33,29 @@ type Packet struct {
 	Reason mqttwire.Reason
 }
 
-// Outcome is what an Action has to tell.
-type Outcome struct {
+// ToTell is what an Action has to tell.
+type ToTell struct {
 	// Event is what happened.
 	Event Event
-	// Journal is what must be durable before Reply is written, for a session
-	// that is to survive a crash of this end; others ignore it.
-	Journal Op
+	// Change is what changed of that which must outlive the process; see
+	// Action.Record.
+	Change Change
+}
+
+// Record returns what a caller keeps of the step for a session that is to
+// survive a crash of this end, the zero Record where there is nothing to keep.
+func (a Action) Record() Record {
+	if a.Change == 0 {
+		return Record{}
+	}
+	return Record{Token: a.Token, ID: a.ID, Change: a.Change}
 }
 
 // Dup reports the DUP flag of a PUBLISH.
-func (p Packet) Dup() bool { return p.Flags&fixedheader.FlagDup != 0 }
+func (p ToWrite) Dup() bool { return p.Flags&fixedheader.FlagDup != 0 }
 
 // Level returns the QoS of a PUBLISH.
-func (p Packet) Level() Level { return Level(p.Flags & fixedheader.FlagQoS >> 1) }
+func (p ToWrite) Level() Level { return Level(p.Flags & fixedheader.FlagQoS >> 1) }
 
 // Ticket returns the ticket of a Deliver event.
 func (a Action) Ticket() Ticket { return Ticket(a.Token) }
@@ -57,14 +67,17 @@ type Event uint8
 const (
 	None        Event = iota
 	Deliver           // Inbound: a message that was not here before; Token is the Ticket to finish it with
-	Duplicate         // the packet repeats one that is known; nothing to do but write Reply
+	Duplicate         // the packet repeats one that is known; nothing to do except to write Packet
+	Freed             // Inbound: the PUBREL of a message that was decided: its id is free
+	Withdrawn         // Inbound: the PUBREL of a delivery that is not decided: its Ticket is stale, its id is free
 	Released          // Outbound: the receiver has the message (PUBREC): its payload may be freed, its id may not
-	Completed         // the exchange is over, its id is free
-	Rejected          // Outbound: the same, but the receiver refused the message (0x80 or greater, 5.0)
+	Completed         // Outbound: the exchange is over, its id is free
+	Rejected          // Outbound: the same, except that the receiver refused the message (0x80 or greater, 5.0)
+	GivenUp           // Outbound: this end does not send the message again; the receiver may have it
 	Unsolicited       // an acknowledgement of something that is not in flight; harmless, worth counting
 )
 
-var eventNames = [...]string{"none", "deliver", "duplicate", "released", "completed", "rejected", "unsolicited"}
+var eventNames = [...]string{"none", "deliver", "duplicate", "freed", "withdrawn", "released", "completed", "rejected", "given up", "unsolicited"}
 
 // String returns the name in lower case, such as "deliver".
 func (e Event) String() string {
@@ -72,31 +85,4 @@ func (e Event) String() string {
 		return eventNames[e]
 	}
 	return "unknown event"
-}
-
-// Op is a line for the journal of a caller that keeps sessions over a crash.
-// Lines have to become durable in the order of their steps; a line that comes
-// with a Reply, before the Reply is written. A line without Reply may be
-// written with the next one: to lose it costs a repetition on the wire that the
-// other end knows how to answer. Where a session is lost its journal ends.
-// [Outbound.Replay] and [Inbound.Replay] read it back.
-type Op uint8
-
-// The operations.
-const (
-	Nothing Op = iota
-	Store      // Outbound: keep the message, its id and QoS
-	Release    // Outbound: the message is not needed any more, its id is: the PUBREL is owed
-	Accept     // Inbound: the message is ours now; at QoS 2 so is its id, until the PUBREL
-	Forget     // the id is free
-)
-
-var opNames = [...]string{"nothing", "store", "release", "accept", "forget"}
-
-// String returns the name in lower case, such as "store".
-func (o Op) String() string {
-	if int(o) < len(opNames) {
-		return opNames[o]
-	}
-	return "unknown operation"
 }

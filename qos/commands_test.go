@@ -72,7 +72,7 @@ func ackCommand(t mqttwire.PacketType, token uint64, reason mqttwire.Reason) com
 		fmt.Sprintf("%v of token %d, 0x%02X", t, token, uint8(reason)),
 		func(s *system) answer {
 			id, ok := s.ids[token]
-			if p, now := s.out.Phase(id); !ok || p == 0 || now != token {
+			if x := s.out.Find(id); !ok || x.Await == 0 || x.Token != token {
 				id = 65535 // not its any more
 			}
 			switch t {
@@ -103,7 +103,13 @@ func connectCommand(c qos.Connection) command {
 
 var resendCommand = command{
 	"resend",
-	func(s *system) answer { a, _ := s.out.NextResend(0); return answerOf(a, nil) },
+	func(s *system) answer {
+		a, ok := s.out.NextResend()
+		if !ok {
+			return answer{}
+		}
+		return answerOf(s.out.Resend(a.ID, 0))
+	},
 	func(m *model) answer { a, _ := m.twin.resend(); return a },
 }
 

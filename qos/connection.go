@@ -22,8 +22,8 @@ type Connection struct {
 	ReceiveMaximum uint16
 	// Window is the most messages that this end keeps in flight, whatever the
 	// Receive Maximum and whichever connection they came on; 0 stands for
-	// 65,535. It bounds the memory: 16 bytes a message in an Outbound, 12 in an
-	// Inbound, rounded up to a power of two of messages. Before 5.0 it is an
+	// 65,535. It bounds the memory: 16 bytes a message in either
+	// machine, rounded up to a power of two of messages. Before 5.0 it is an
 	// Outbound's only limit; 1 gives strict order.
 	Window uint16
 	// Retry is after how long without an acknowledgement a PUBLISH or PUBREL is
@@ -31,6 +31,16 @@ type Connection struct {
 	// an Outbound before 5.0 (3.1 §4.2; 3.1.1 §4.4 leaves it open); 5.0 forbids
 	// it [MQTT-4.4.0-1], and there it is ignored.
 	Retry time.Duration
+}
+
+// Record returns what a caller keeps when it puts the machines of a session on
+// the connection: Clear where that ends the session they had, else the zero
+// Record.
+func (c Connection) Record() Record {
+	if c.Resumed {
+		return Record{}
+	}
+	return Record{Change: Change(Clear)}
 }
 
 // orMax reads a limit of which 0 stands for none.

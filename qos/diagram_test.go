@@ -19,9 +19,9 @@ type diagram map[string]bool
 // say that it does not belong there.
 func (d diagram) step(from, to, input string, a Action, err error) {
 	var out []string
-	if a.Reply != 0 {
-		reply := a.Reply.String()
-		if a.Reply == mqttwire.PUBLISH && a.Dup() {
+	if a.Packet != 0 {
+		reply := a.Packet.String()
+		if a.Packet == mqttwire.PUBLISH && a.Dup() {
 			reply += " with DUP"
 		}
 		if a.Reason != 0 {
@@ -35,7 +35,7 @@ func (d diagram) step(from, to, input string, a Action, err error) {
 	if err != nil {
 		out = append(out, "error")
 	}
-	if from == to && a.Reply == 0 && (a.Event == None || a.Event == Unsolicited) {
+	if from == to && a.Packet == 0 && (a.Event == None || a.Event == Unsolicited) {
 		return
 	}
 	line := from + " --> " + to + ": " + input
@@ -60,8 +60,11 @@ func (d diagram) compare(t *testing.T, heading string) {
 func TestSenderDiagram(t *testing.T) {
 	c := Connection{Version: v50, Resumed: true}
 	name := func(o *Outbound) string {
-		p, _ := o.Phase(1)
-		words := strings.Fields(p.String())
+		x := o.Find(1)
+		if x.Await == 0 {
+			return "Idle"
+		}
+		words := strings.Fields(x.Await.String())
 		for i := range words {
 			words[i] = strings.ToUpper(words[i][:1]) + strings.ToLower(words[i][1:])
 		}
@@ -85,10 +88,18 @@ func TestSenderDiagram(t *testing.T) {
 		"UNSUBACK":    func(o *Outbound) (Action, error) { return o.Unsuback(1) },
 		"session resumed": func(o *Outbound) (Action, error) {
 			err := o.Connect(c)
-			a, _ := o.NextResend(0)
-			return a, err
+			if a, ok := o.NextResend(); ok {
+				return o.Resend(a.ID, 0)
+			}
+			return Action{}, err
 		},
 		"session lost": func(o *Outbound) (Action, error) { return Action{}, o.Connect(Connection{Version: v50}) },
+		"give up": func(o *Outbound) (Action, error) {
+			if w := o.Find(1).Await; w == AwaitPuback || w == AwaitPubrec {
+				o.Connect(c)
+			}
+			return o.GiveUp(1, 0)
+		},
 	}
 	fresh := map[string]func(*Outbound) (Action, error){
 		"Publish QoS 1": func(o *Outbound) (Action, error) { return o.Publish(q1, 0, 0) },
@@ -139,7 +150,7 @@ func TestReceiverDiagram(t *testing.T) {
 		return func(in *Inbound) (Action, error) { return in.Publish(1, l, dup) }
 	}
 	finish := func(l Level, r mqttwire.Reason) func(*Inbound) {
-		return func(in *Inbound) { in.Publish(1, l, false); in.Finish(newTicket(1, l, in.epoch), r) }
+		return func(in *Inbound) { in.Publish(1, l, false); in.Finish(Ticket(in.Find(1).Token), r) }
 	}
 	ways := []func(*Inbound){
 		func(*Inbound) {},
@@ -152,11 +163,8 @@ func TestReceiverDiagram(t *testing.T) {
 	decide := func(r mqttwire.Reason) func(*Inbound) (Action, error) {
 		return func(in *Inbound) (Action, error) {
 			if p := in.index.find(1); p != 0 && in.index.entries[p].state&decided == 0 {
-				l := AtLeastOnce
-				if in.index.entries[p].state&twice != 0 {
-					l = ExactlyOnce
-				}
-				return Action{}, in.Finish(newTicket(1, l, in.epoch), r)
+				_, err := in.Finish(Ticket(in.Find(1).Token), r)
+				return Action{}, err
 			}
 			return Action{}, nil
 		}
@@ -172,6 +180,10 @@ func TestReceiverDiagram(t *testing.T) {
 		{"PUBLISH QoS 2", publish(q2, true)},
 		{"accept", decide(0)},
 		{"refuse", decide(0x80)},
+		{"abandon", func(in *Inbound) (Action, error) {
+			_, err := in.Abandon(Ticket(in.Find(1).Token))
+			return Action{}, err
+		}},
 		{"PUBREL", func(in *Inbound) (Action, error) { return in.Pubrel(1, 0) }},
 		{"NextAck", func(in *Inbound) (Action, error) { a, _ := in.NextAck(); return a, nil }},
 		{"session resumed", func(in *Inbound) (Action, error) { return Action{}, in.Connect(c) }},

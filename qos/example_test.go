@@ -8,7 +8,7 @@ import (
 )
 
 // A sender's whole exchange, with a connection lost in the middle. A program
-// would write a.Reply where this prints it, having made a.Journal durable.
+// would write a.Packet where this prints it, having made a.Change.Op() durable.
 func ExampleOutbound() {
 	var out qos.Outbound
 	tell := func(a qos.Action, err error) {
@@ -19,13 +19,13 @@ func ExampleOutbound() {
 		if a.Event != qos.None {
 			fmt.Printf("token %d %v\n", a.Token, a.Event)
 		}
-		if a.Reply != 0 {
-			fmt.Printf("  write %v %d, DUP %v (%v before)\n", a.Reply, a.ID, a.Dup(), a.Journal)
+		if a.Packet != 0 {
+			fmt.Printf("  write %v %d, DUP %v (%v before)\n", a.Packet, a.ID, a.Dup(), a.Change.Op())
 		}
 	}
 	pull := func() {
-		for a, ok := out.NextResend(0); ok; a, ok = out.NextResend(0) {
-			tell(a, nil)
+		for a, ok := out.NextResend(); ok; a, ok = out.NextResend() {
+			tell(out.Resend(a.ID, 0))
 		}
 	}
 
@@ -46,7 +46,7 @@ func ExampleOutbound() {
 	// The server has lost the session.
 	out.Connect(qos.Connection{Version: mqttwire.V50})
 	for d, ok := out.NextDropped(); ok; d, ok = out.NextDropped() {
-		fmt.Printf("token %d dropped in phase %q\n", d.Token, d.Phase)
+		fmt.Printf("token %d dropped in %q\n", d.Token, d.Await)
 	}
 	// Output:
 	//   write PUBLISH 1, DUP false (store before)
@@ -59,7 +59,7 @@ func ExampleOutbound() {
 	// token 100 completed
 	// token 200 completed
 	//   write PUBLISH 3, DUP false (store before)
-	// token 300 dropped in phase "await PUBACK"
+	// token 300 dropped in "await PUBACK"
 }
 
 // A receiver's whole exchange, with a connection lost in the middle.
@@ -78,11 +78,13 @@ func ExampleInbound() {
 		}
 	}
 	finish := func(id uint16) {
-		if err := in.Finish(tickets[id], mqttwire.Success); err != nil {
+		r, err := in.Finish(tickets[id], mqttwire.Success)
+		if err != nil {
 			fmt.Printf("message %d: %v\n", id, err)
 		}
+		fmt.Printf("  %v\n", r)
 		for a, ok := in.NextAck(); ok; a, ok = in.NextAck() {
-			fmt.Printf("  write %v %d (%v before)\n", a.Reply, a.ID, a.Journal)
+			fmt.Printf("  write %v %d\n", a.Packet, a.ID)
 		}
 	}
 
@@ -99,14 +101,17 @@ func ExampleInbound() {
 	finish(8)
 
 	a, _ := in.Pubrel(7, mqttwire.Success)
-	fmt.Printf("PUBREL 7: %v\n  write %v %d (%v before)\n", a.Event, a.Reply, a.ID, a.Journal)
+	fmt.Printf("PUBREL 7: %v\n  write %v %d (%v before)\n", a.Event, a.Packet, a.ID, a.Change.Op())
 	// Output:
 	// PUBLISH 7: deliver
 	// PUBLISH 8: deliver
+	//   accept received QoS 1 id 8
+	//   accept received QoS 2 id 7
 	// PUBLISH 7: duplicate
 	// PUBLISH 8: deliver
-	//   write PUBREC 7 (accept before)
-	//   write PUBACK 8 (accept before)
-	// PUBREL 7: completed
+	//   accept received QoS 1 id 8
+	//   write PUBREC 7
+	//   write PUBACK 8
+	// PUBREL 7: freed
 	//   write PUBCOMP 7 (forget before)
 }

@@ -17,8 +17,7 @@ import "github.com/mqttwire/mqttwire"
 type Inbound struct {
 	index   index
 	order   list   // what is to be acknowledged, in the order of the PUBLISHes
-	epoch   uint32 // the connection, counted from 1
-	born    uint32 // the last connection of the session before
+	serial  uint32 // of the last Ticket
 	counted uint16 // PUBLISHes of this connection that are not finished
 	maximum uint16 // the most of them
 	limit   uint16 // the most entries
@@ -38,9 +37,7 @@ func (in *Inbound) Connect(c Connection) error {
 	in.Disconnect()
 	if !c.Resumed {
 		in.index = index{}
-		in.born = in.epoch
 	}
-	in.epoch++
 	in.limit = orMax(c.Window)
 	in.maximum = 65535
 	if c.Version == mqttwire.V50 {
@@ -82,7 +79,7 @@ func (in *Inbound) Disconnect() {
 //   - Duplicate for one that is known: at QoS 2 by its id, whatever DUP says
 //     [MQTT-4.3.3-10], until the PUBREL or a PUBREC of 0x80 or greater; at QoS 1
 //     by its id and DUP, until the PUBACK. There is one acknowledgement for
-//     both, but for a QoS 2 message whose PUBREC has been handed out: that
+//     both, except for a QoS 2 message whose PUBREC has been handed out: that
 //     leaves again.
 //
 // There is no reply at once: pull NextAck.
@@ -113,10 +110,14 @@ func (in *Inbound) Publish(id uint16, level Level, dup bool) (Action, error) {
 		return Action{}, mqttwire.ErrInFlightLimit
 	}
 	p := in.index.insert(id)
-	in.index.entries[p].state = uint8(level)>>1 | counted // twice is 1
+	if in.serial++; in.serial == 0 {
+		in.serial = 1 // no Ticket is 0
+	}
+	e := &in.index.entries[p]
+	e.state, e.serial = uint8(level)>>1|counted, in.serial // twice is 1
 	in.counted++
 	in.push(p)
-	return Action{Token: uint64(newTicket(id, level, in.epoch)), ID: id, Outcome: Outcome{Event: Deliver}}, nil
+	return Action{Token: uint64(e.ticket()), ID: id, ToTell: ToTell{Event: Deliver}}, nil
 }
 
 func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error) {
@@ -137,45 +138,57 @@ func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error)
 	if e.state&queued == 0 {
 		in.push(p)
 	}
-	return Action{ID: e.id, Outcome: Outcome{Event: Duplicate}}, nil
+	return Action{ID: e.id, ToTell: ToTell{Event: Duplicate}}, nil
 }
 
 // Finish decides a delivery: with a reason below 0x80 the caller has taken the
 // message over, from 0x80 it has not. Only 5.0 can tell the sender so; before,
 // every reason is Success on the wire, and the id is kept as for one.
 //
+// The Record is Accept for a message that was taken over. For one of QoS 2 that
+// was refused it is Forget, in case that Ticket.Record was kept before.
+//
 // A ticket of an earlier connection of the session decides a QoS 2 message
-// still, but the PUBREC leaves only when the PUBLISH comes on this connection.
+// still, and the PUBREC leaves when the PUBLISH comes on this connection.
 // [mqttwire.ErrStaleTicket] says that there is nothing to decide: the delivery
-// is finished already, its session is over, or it is of QoS 1 and its
-// connection is gone. Then the sender will send the message again, or has
-// given it up.
-func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) error {
+// is finished already, its sender has withdrawn it, its session is over, or it
+// is of QoS 1 and its connection is gone.
+func (in *Inbound) Finish(t Ticket, reason mqttwire.Reason) (Record, error) {
 	p := in.undecided(t)
 	if p == 0 {
-		return mqttwire.ErrStaleTicket
+		return Record{}, mqttwire.ErrStaleTicket
 	}
 	e := &in.index.entries[p]
 	e.state |= decided
+	if in.up && in.version != mqttwire.V50 {
+		reason = mqttwire.Success
+	}
 	e.reason = uint8(reason)
-	return nil
+	switch {
+	case !reason.IsError():
+		return t.Record(), nil
+	case e.state&twice != 0:
+		return Record{ID: e.id, Change: receivedForget.at(ExactlyOnce)}, nil
+	}
+	return Record{}, nil
 }
 
 // Abandon forgets a delivery without deciding it: a message that comes again is
 // delivered again, as if it had never come. It is for a caller that ends the
 // connection because of the message, and so never acknowledges it; on a
 // connection that goes on an acknowledgement would be missing [MQTT-4.6.0-2,
-// MQTT-4.6.0-3]. The error is that of Finish.
-func (in *Inbound) Abandon(t Ticket) error {
+// MQTT-4.6.0-3]. The Record is Forget at QoS 2, in case that Ticket.Record was
+// kept before; the error is that of Finish.
+func (in *Inbound) Abandon(t Ticket) (Record, error) {
 	p := in.undecided(t)
 	if p == 0 {
-		return mqttwire.ErrStaleTicket
-	}
-	if in.index.entries[p].state&queued != 0 {
-		in.remove(&in.index.entries[p])
+		return Record{}, mqttwire.ErrStaleTicket
 	}
 	in.forget(p)
-	return nil
+	if t.Level() == ExactlyOnce {
+		return Record{ID: t.ID(), Change: receivedForget.at(ExactlyOnce)}, nil
+	}
+	return Record{}, nil
 }
 
 // undecided returns the entry of a delivery that is still to be decided, 0
@@ -185,21 +198,15 @@ func (in *Inbound) undecided(t Ticket) uint16 {
 	if p == 0 {
 		return 0
 	}
-	e := &in.index.entries[p]
-	switch {
-	case e.state&decided != 0,
-		e.state&twice != uint8(t.Level())>>1,
-		t.epoch() <= in.born || t.epoch() > in.epoch,
-		e.state&twice == 0 && t.epoch() != in.epoch:
+	if e := &in.index.entries[p]; e.state&decided != 0 || e.ticket() != t {
 		return 0
 	}
 	return p
 }
 
 // NextAck hands out the next PUBACK or PUBREC, in the order of the PUBLISHes
-// [MQTT-4.6.0-2, MQTT-4.6.0-3], with the journal line Accept where the message
-// was taken over. ok is false when there is none, or none before the caller
-// finishes an earlier delivery.
+// [MQTT-4.6.0-2, MQTT-4.6.0-3]. ok is false when there is none, or none before
+// the caller finishes an earlier delivery.
 func (in *Inbound) NextAck() (a Action, ok bool) {
 	p := in.order.head
 	if p == 0 {
@@ -212,14 +219,11 @@ func (in *Inbound) NextAck() (a Action, ok bool) {
 	if in.version != mqttwire.V50 {
 		e.reason = uint8(mqttwire.Success)
 	}
-	a = Action{ID: e.id, Packet: Packet{Reply: mqttwire.PUBACK, Reason: mqttwire.Reason(e.reason)}, Outcome: Outcome{Journal: Accept}}
-	if a.Reason.IsError() {
-		a.Journal = Nothing
-	}
-	in.remove(e)
+	a = Action{ID: e.id, ToWrite: ToWrite{Packet: mqttwire.PUBACK, Reason: mqttwire.Reason(e.reason)}}
 	if e.state&twice != 0 {
-		a.Reply = mqttwire.PUBREC
+		a.Packet = mqttwire.PUBREC
 		if !a.Reason.IsError() {
+			in.remove(e)
 			return a, true // held until the PUBREL
 		}
 	}
@@ -228,36 +232,46 @@ func (in *Inbound) NextAck() (a Action, ok bool) {
 }
 
 // Pubrel takes a PUBREL (5.0 §3.6), whatever its reason. The reply is PUBCOMP,
-// always [MQTT-4.3.3-11]. If the id is held, and the caller has taken its
-// message over, the event is Completed and the journal line Forget. Else it is
-// Unsolicited, nothing changes, and in 5.0 the reply says 0x92: the PUBCOMP
-// before this one may have been lost. The only error is
-// [mqttwire.ErrNotConnected].
+// always [MQTT-4.3.3-11], and whatever QoS 2 message had the id, its sender has
+// done with it: the id is free, the Record is Forget.
+//
+//   - If the caller has decided the message, the event is Freed.
+//   - If not, it is Withdrawn: the sender has given the message up, and the
+//     Ticket is stale.
+//   - If the id is not held, or by a QoS 1 message, it is Unsolicited and there
+//     is no Record: the PUBCOMP before this one may have been lost.
+//
+// In 5.0 the PUBCOMP says 0x92 unless the message was taken over. The only
+// error is [mqttwire.ErrNotConnected].
 func (in *Inbound) Pubrel(id uint16, _ mqttwire.Reason) (Action, error) {
 	if !in.up {
 		return Action{}, mqttwire.ErrNotConnected
 	}
-	a := Action{ID: id, Packet: Packet{Reply: mqttwire.PUBCOMP}, Outcome: Outcome{Event: Unsolicited}}
+	a := Action{ID: id, ToWrite: ToWrite{Packet: mqttwire.PUBCOMP}, ToTell: ToTell{Event: Unsolicited}}
 	p := in.index.find(id)
-	if p == 0 || !in.index.entries[p].held() {
-		if in.version == mqttwire.V50 {
-			a.Reason = mqttwire.PacketIdentifierNotFound
-		}
+	held := p != 0 && in.index.entries[p].held()
+	if !held && in.version == mqttwire.V50 {
+		a.Reason = mqttwire.PacketIdentifierNotFound
+	}
+	if p == 0 || in.index.entries[p].state&twice == 0 {
 		return a, nil
 	}
-	// A PUBREC that waits to be sent again would now be for an id that the
-	// sender may use for something else.
-	if e := &in.index.entries[p]; e.state&queued != 0 {
-		in.remove(e)
+	a.Event, a.Change = Freed, receivedForget.at(ExactlyOnce)
+	if in.index.entries[p].state&decided == 0 {
+		a.Event = Withdrawn
 	}
 	in.forget(p)
-	a.Event, a.Journal = Completed, Forget
 	return a, nil
 }
 
-// forget ends the exchange of an entry that is not in the order.
+// forget ends the exchange of an entry. A PUBREC that waits to be sent again
+// would be for an id that the sender may use for something else.
 func (in *Inbound) forget(p uint16) {
-	if in.index.entries[p].state&counted != 0 {
+	e := &in.index.entries[p]
+	if e.state&queued != 0 {
+		in.remove(e)
+	}
+	if e.state&counted != 0 {
 		in.counted--
 	}
 	in.index.remove(p)

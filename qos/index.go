@@ -3,7 +3,7 @@ package qos
 import "github.com/mqttwire/mqttwire"
 
 // entry is an id that the peer has in use, or a free place for one. It has no
-// pointers, and is 12 bytes.
+// pointers, and is 16 bytes.
 type entry struct {
 	id     uint16
 	next   uint16 // in the order of acknowledgement: a place, 0 at the end
@@ -11,7 +11,8 @@ type entry struct {
 	chain  uint16 // the next with the same low bits, or the next free place; 0 at the end
 	bucket uint16 // where the ids begin whose low bits are this place
 	state  uint8
-	reason uint8 // what the caller decided
+	reason uint8  // what the caller decided
+	serial uint32 // of the Ticket
 }
 
 // The bits of an entry's state.
@@ -21,6 +22,11 @@ const (
 	queued              // its PUBLISH came on this connection and is not acknowledged
 	counted             // it counts against the Receive Maximum of this connection
 )
+
+// level returns the QoS of the message.
+func (e *entry) level() Level { return AtLeastOnce + Level(e.state&twice) }
+
+func (e *entry) ticket() Ticket { return newTicket(e.id, e.level(), e.serial) }
 
 // held reports whether the id is that of a QoS 2 message that was taken over.
 // One that was refused is not, though it stays until its PUBREC can leave.

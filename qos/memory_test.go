@@ -15,7 +15,7 @@ func TestIdleSize(t *testing.T) {
 	if n > 220 {
 		t.Errorf("%d bytes", n)
 	}
-	if unsafe.Sizeof(slot{}) != 16 || unsafe.Sizeof(entry{}) != 12 || unsafe.Sizeof(Action{}) != 16 {
+	if unsafe.Sizeof(slot{}) != 16 || unsafe.Sizeof(entry{}) != 16 || unsafe.Sizeof(Action{}) != 16 {
 		t.Errorf("slot %d, entry %d, Action %d bytes", unsafe.Sizeof(slot{}), unsafe.Sizeof(entry{}), unsafe.Sizeof(Action{}))
 	}
 }
@@ -27,7 +27,7 @@ func TestWindowOf16(t *testing.T) {
 	fill(&o, &in, 16)
 	n := len(o.window.slots)*int(unsafe.Sizeof(slot{})) + len(in.index.entries)*int(unsafe.Sizeof(entry{}))
 	t.Logf("%d bytes", n)
-	if n > 16*16+17*12 {
+	if n > 16*16+17*16 {
 		t.Errorf("%d bytes", n)
 	}
 }
@@ -48,7 +48,7 @@ func TestIdleHoldsNoMemory(t *testing.T) {
 	fill(&o, &in, 1000)
 	for id := uint16(1); id <= 1000; id++ {
 		o.Pubrec(id, 0x80, 0)
-		in.Finish(newTicket(id, q2, 1), 0x80)
+		in.Finish(Ticket(in.Find(id).Token), 0x80)
 		in.NextAck()
 	}
 	o.Compact()
@@ -67,16 +67,18 @@ func TestNoStepAllocates(t *testing.T) {
 		var in Inbound
 		fill(&o, &in, 100)
 		for id := uint16(1); id <= 100; id++ {
-			in.Finish(newTicket(id, q2, 1), 0)
+			in.Finish(Ticket(in.Find(id).Token), 0)
 		}
 		snap := make([]byte, 0, 1<<12)
 		if n := testing.AllocsPerRun(100, func() {
 			o.Connect(c)
 			in.Connect(c)
-			for ok := true; ok; {
-				_, ok = o.NextResend(0)
+			for a, ok := o.NextResend(); ok; a, ok = o.NextResend() {
+				o.Resend(a.ID, 0)
 			}
-			o.Poll(1)
+			if a, ok := o.Poll(1); ok {
+				o.Resend(a.ID, 1)
+			}
 			o.Deadline()
 			a, _ := o.Publish(q1, 0, 0)
 			o.Publish(3, 0, 0)

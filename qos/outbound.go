@@ -16,7 +16,7 @@ import (
 // copied once used. It has no lock: one owner at a time.
 //
 // After each call that processed an acknowledgement the send quota may have
-// grown: pull [Outbound.NextResend] until there is none, then publish what
+// grown: take up [Outbound.NextResend] until there is none, then publish what
 // waits.
 type Outbound struct {
 	window   window
@@ -36,35 +36,12 @@ type Outbound struct {
 	up      bool
 }
 
-// Phase is what an exchange waits for.
-type Phase uint8
-
-// The phases. A message dropped in AwaitPuback or AwaitPubrec may or may not
-// have reached the other end; in AwaitPubcomp it has.
-const (
-	AwaitPuback   Phase = iota + 1 // a QoS 1 message
-	AwaitPubrec                    // a QoS 2 message
-	AwaitPubcomp                   // a QoS 2 message that the receiver has taken over
-	AwaitSuback                    // a SUBSCRIBE
-	AwaitUnsuback                  // an UNSUBSCRIBE
-)
-
-var phaseNames = [...]string{"idle", "await PUBACK", "await PUBREC", "await PUBCOMP", "await SUBACK", "await UNSUBACK"}
-
-// String returns such as "await PUBACK", and "idle" for 0: nothing in flight.
-func (p Phase) String() string {
-	if int(p) < len(phaseNames) {
-		return phaseNames[p]
-	}
-	return "unknown phase"
-}
-
 // Connect puts the machine on a network connection: at a client when a CONNACK
 // accepts, at a server when it sends one. On one already there it does what
 // Disconnect does first.
 //
-// Where c.Resumed, pull NextResend until there is none before anything else;
-// else NextDropped. The only error is [mqttwire.ErrVersion], and then nothing
+// Where c.Resumed, see to NextResend until there is none before anything else;
+// else pull NextDropped, and keep c.Record. The only error is [mqttwire.ErrVersion], and then nothing
 // has changed.
 func (o *Outbound) Connect(c Connection) error {
 	if !c.Version.Valid() {
@@ -133,29 +110,30 @@ func (o *Outbound) drop(l *list) {
 type Dropped struct {
 	Token uint64
 	ID    uint16
-	// Phase is how far it got. In AwaitPubcomp the receiver has the message; a
-	// message in AwaitPubrec it may have, and would get twice if it was
-	// published again; a message in AwaitPuback allows that.
-	Phase Phase
+	// Await is how far it got. In AwaitPubcomp the receiver has the message,
+	// or the caller gave it up; a message in AwaitPubrec the receiver may have,
+	// and would get twice if it was published again; one in AwaitPuback allows
+	// that.
+	Await Await
 }
 
 // NextDropped hands out what was dropped, one a call, and frees its id: first
 // requests, then messages past their PUBREC, then the others in the order they
 // were published. ok is false when there is none left. New messages need not
-// wait for that.
+// wait for that, as long as an id is free.
 func (o *Outbound) NextDropped() (d Dropped, ok bool) {
 	if o.dropped.head == 0 {
 		return Dropped{}, false
 	}
 	s := o.window.at(o.dropped.head)
-	d = Dropped{s.token, s.id, Phase(s.state &^ dropped)}
+	d = Dropped{s.token, s.id, Await(s.state &^ dropped)}
 	o.window.remove(&o.dropped, s)
 	o.window.give(s)
 	return d, true
 }
 
 // Publish starts the delivery of a message and returns its PUBLISH, with DUP
-// not set, and the journal line Store. level is AtLeastOnce or ExactlyOnce, else
+// not set, and the Record Store. level is AtLeastOnce or ExactlyOnce, else
 // the error is [mqttwire.ErrQoS]: QoS 0 needs no machine. token is what the
 // caller wants to hear when something happens to the message.
 //
@@ -163,7 +141,7 @@ func (o *Outbound) NextDropped() (d Dropped, ok bool) {
 // [mqttwire.ErrNotConnected]; [mqttwire.ErrResuming] while NextResend has more,
 // which nothing new may overtake [MQTT-4.6.0-1]; [mqttwire.ErrSendQuota] until
 // an acknowledgement [MQTT-4.9.0-2]; [mqttwire.ErrPacketIDsExhausted] until any
-// id is free.
+// id is free: what was dropped holds its id until NextDropped has told it.
 func (o *Outbound) Publish(level Level, token uint64, now time.Duration) (Action, error) {
 	switch {
 	case level != AtLeastOnce && level != ExactlyOnce:
@@ -186,7 +164,7 @@ func (o *Outbound) Publish(level Level, token uint64, now time.Duration) (Action
 	if o.timers != nil {
 		o.timers.start(&o.window, s, now)
 	}
-	return Action{Token: token, ID: s.id, Packet: Packet{Reply: mqttwire.PUBLISH, Flags: uint8(level) << 1}, Outcome: Outcome{Journal: Store}}, nil
+	return Action{Token: token, ID: s.id, ToWrite: ToWrite{Packet: mqttwire.PUBLISH, Flags: uint8(level) << 1}, ToTell: ToTell{Change: sentStore.at(level)}}, nil
 }
 
 // Subscribe returns a SUBSCRIBE with a free id; token comes back with its
@@ -202,7 +180,7 @@ func (o *Outbound) Unsubscribe(token uint64) (Action, error) {
 	return o.request(AwaitUnsuback, mqttwire.UNSUBSCRIBE, token)
 }
 
-func (o *Outbound) request(p Phase, t mqttwire.PacketType, token uint64) (Action, error) {
+func (o *Outbound) request(w Await, t mqttwire.PacketType, token uint64) (Action, error) {
 	if !o.up {
 		return Action{}, mqttwire.ErrNotConnected
 	}
@@ -210,18 +188,9 @@ func (o *Outbound) request(p Phase, t mqttwire.PacketType, token uint64) (Action
 	if s == nil {
 		return Action{}, mqttwire.ErrPacketIDsExhausted
 	}
-	s.token, s.state = token, uint8(p)
+	s.token, s.state = token, uint8(w)
 	o.window.push(&o.requests, s)
-	return Action{Token: token, ID: s.id, Packet: Packet{Reply: t, Flags: 0b0010}}, nil
-}
-
-// Phase returns what the exchange of an id waits for, with its token; 0 if the
-// id is not in flight.
-func (o *Outbound) Phase(id uint16) (p Phase, token uint64) {
-	if s := o.window.find(id); s != nil {
-		return Phase(s.state), s.token
-	}
-	return 0, 0
+	return Action{Token: token, ID: s.id, ToWrite: ToWrite{Packet: t, Flags: 0b0010}}, nil
 }
 
 // InFlight returns how many messages are not finished, 0 to 65,535: those that

@@ -7,13 +7,12 @@ import (
 )
 
 // The errors of the steps below are the peer's doing: answer them as
-// [mqttwire.Error.Answer] says and close. The machine has not changed, but on a
-// machine without a connection, where all of them return
-// [mqttwire.ErrNotConnected].
+// [mqttwire.Error.Answer] says and close. On a machine without a connection all
+// of them return [mqttwire.ErrNotConnected]. The machine has not changed.
 
 // Puback takes a PUBACK (5.0 §3.4): the event is Completed, or Rejected where
 // reason is an error, and Unsolicited for an id that is not in flight. A PUBACK
-// for anything but a QoS 1 message is [mqttwire.ErrAckMismatch]
+// for anything else than a QoS 1 message is [mqttwire.ErrAckMismatch]
 // [MQTT-4.3.3-4; 3.1.1 MQTT-4.3.3-1].
 func (o *Outbound) Puback(id uint16, reason mqttwire.Reason) (Action, error) {
 	if !o.up {
@@ -24,7 +23,7 @@ func (o *Outbound) Puback(id uint16, reason mqttwire.Reason) (Action, error) {
 		if o.timers != nil {
 			o.timers.late(&o.window, id)
 		}
-		return Action{ID: id, Outcome: Outcome{Event: Unsolicited}}, nil
+		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil
 	}
 	if s.state != uint8(AwaitPuback) {
 		return Action{}, mqttwire.ErrAckMismatch
@@ -35,7 +34,7 @@ func (o *Outbound) Puback(id uint16, reason mqttwire.Reason) (Action, error) {
 // Pubrec takes a PUBREC (5.0 §3.5).
 //
 //   - The first one of a message, below 0x80: the event is Released, the reply
-//     PUBREL, the journal line Release. While earlier PUBRELs are still to be
+//     PUBREL, the Record Release. While earlier PUBRELs are still to be
 //     resumed there is no reply: NextResend hands it out in its turn
 //     [MQTT-4.6.0-4].
 //   - From 0x80: the exchange is over, Rejected [MQTT-4.4.0-2].
@@ -49,33 +48,29 @@ func (o *Outbound) Pubrec(id uint16, reason mqttwire.Reason, now time.Duration) 
 	}
 	s := o.window.find(id)
 	if s == nil {
-		a := Action{ID: id, Outcome: Outcome{Event: Unsolicited}}
+		a := Action{ID: id, ToTell: ToTell{Event: Unsolicited}}
 		if !reason.IsError() {
-			a.Reply, a.Flags = mqttwire.PUBREL, 0b0010
+			a.Packet, a.Flags = mqttwire.PUBREL, 0b0010
 			if o.version == mqttwire.V50 {
 				a.Reason = mqttwire.PacketIdentifierNotFound
 			}
 		}
 		return a, nil
 	}
-	a := Action{Token: s.token, ID: id, Packet: Packet{Flags: 0b0010}}
-	switch Phase(s.state) {
+	a := Action{Token: s.token, ID: id, ToWrite: ToWrite{Flags: 0b0010}}
+	switch Await(s.state) {
 	case AwaitPubrec:
 		if reason.IsError() {
 			return o.finish(&o.publish, s, reason), nil
 		}
 		o.unlink(&o.publish, s)
 		s.state = uint8(AwaitPubcomp)
+		s.flags &^= due
 		o.window.push(&o.release, s)
-		a.Event, a.Journal = Released, Release
-		if o.nextRelease != 0 {
-			a.Flags = 0
-			return a, nil
-		}
-		s.flags |= released
-		if o.timers != nil {
-			o.timers.start(&o.window, s, now)
-		}
+		a.Event, a.Change = Released, sentRelease.at(ExactlyOnce)
+		a.Flags = 0
+		o.sendRelease(&a, s, now)
+		return a, nil
 	case AwaitPubcomp:
 		if reason.IsError() {
 			return o.finish(&o.release, s, reason), nil
@@ -88,13 +83,13 @@ func (o *Outbound) Pubrec(id uint16, reason mqttwire.Reason, now time.Duration) 
 	default:
 		return Action{}, mqttwire.ErrAckMismatch
 	}
-	a.Reply = mqttwire.PUBREL
+	a.Packet = mqttwire.PUBREL
 	return a, nil
 }
 
 // Pubcomp takes a PUBCOMP (5.0 §3.7) of whatever reason: 0x92 too says that the
 // receiver does not hold the id any more. The event is Completed, and
-// Unsolicited for any id but one that waits for PUBCOMP: a PUBCOMP may be the
+// Unsolicited for any id except one that waits for PUBCOMP: a PUBCOMP may be the
 // late answer to the PUBREL for an id that has a new user since.
 func (o *Outbound) Pubcomp(id uint16, _ mqttwire.Reason) (Action, error) {
 	if !o.up {
@@ -102,7 +97,7 @@ func (o *Outbound) Pubcomp(id uint16, _ mqttwire.Reason) (Action, error) {
 	}
 	s := o.window.find(id)
 	if s == nil || s.state != uint8(AwaitPubcomp) {
-		return Action{ID: id, Outcome: Outcome{Event: Unsolicited}}, nil
+		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil
 	}
 	return o.finish(&o.release, s, mqttwire.Success), nil
 }
@@ -115,18 +110,18 @@ func (o *Outbound) Suback(id uint16) (Action, error) { return o.answered(id, Awa
 // Unsuback takes an UNSUBACK, as Suback a SUBACK.
 func (o *Outbound) Unsuback(id uint16) (Action, error) { return o.answered(id, AwaitUnsuback) }
 
-func (o *Outbound) answered(id uint16, p Phase) (Action, error) {
+func (o *Outbound) answered(id uint16, w Await) (Action, error) {
 	if !o.up {
 		return Action{}, mqttwire.ErrNotConnected
 	}
 	s := o.window.find(id)
 	if s == nil {
-		return Action{ID: id, Outcome: Outcome{Event: Unsolicited}}, nil
+		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil
 	}
-	if s.state != uint8(p) {
+	if s.state != uint8(w) {
 		return Action{}, mqttwire.ErrAckMismatch
 	}
-	a := Action{Token: s.token, ID: id, Outcome: Outcome{Event: Completed}}
+	a := Action{Token: s.token, ID: id, ToTell: ToTell{Event: Completed}}
 	o.window.remove(&o.requests, s)
 	o.window.give(s)
 	return a, nil
@@ -134,7 +129,7 @@ func (o *Outbound) answered(id uint16, p Phase) (Action, error) {
 
 // finish ends the exchange of a message.
 func (o *Outbound) finish(l *list, s *slot, reason mqttwire.Reason) Action {
-	a := Action{Token: s.token, ID: s.id, Outcome: Outcome{Event: Completed, Journal: Forget}}
+	a := Action{Token: s.token, ID: s.id, ToTell: ToTell{Event: Completed, Change: sentForget.at(s.level())}}
 	if reason.IsError() {
 		a.Event = Rejected
 	}

@@ -34,23 +34,15 @@ type outScript struct {
 	twin  twinOut
 	ids   map[uint64]uint16 // of the messages in flight
 	token uint64
-	lines []line // the journal since the last session began
-}
-
-// line is one of a journal.
-type line struct {
-	op    qos.Op
-	id    uint16
-	level qos.Level
-	token uint64
+	lines []qos.Record // the journal
 }
 
 // replayed returns the machine that comes back from the journal.
 func (s *outScript) replayed() (*qos.Outbound, error) {
 	var o qos.Outbound
 	for _, l := range s.lines {
-		if err := o.Replay(l.op, l.id, l.level, l.token); err != nil {
-			return nil, fmt.Errorf("replaying %+v: %w", l, err)
+		if err := o.Apply(l); err != nil {
+			return nil, fmt.Errorf("%v: %w", l, err)
 		}
 	}
 	return &o, nil
@@ -109,8 +101,8 @@ func (s *outScript) step(op, arg byte) error {
 			x := pick(open, arg)
 			token = x.token
 			if op != 8 { // what would fit
-				t = map[qos.Phase]mqttwire.PacketType{qos.AwaitPuback: mqttwire.PUBACK, qos.AwaitPubrec: mqttwire.PUBREC,
-					qos.AwaitPubcomp: mqttwire.PUBCOMP, qos.AwaitSuback: mqttwire.SUBACK, qos.AwaitUnsuback: mqttwire.UNSUBACK}[x.phase]
+				t = map[qos.Await]mqttwire.PacketType{qos.AwaitPuback: mqttwire.PUBACK, qos.AwaitPubrec: mqttwire.PUBREC,
+					qos.AwaitPubcomp: mqttwire.PUBCOMP, qos.AwaitSuback: mqttwire.SUBACK, qos.AwaitUnsuback: mqttwire.UNSUBACK}[x.await]
 			}
 		}
 		a, err = s.ack(t, s.ids[token], reason)
@@ -130,6 +122,7 @@ func (s *outScript) step(op, arg byte) error {
 		c := pick(scriptConnections, arg)
 		err = s.real.Connect(c)
 		s.twin.connect(c)
+		s.lines = append(s.lines, c.Record())
 	case 11:
 		s.real.Disconnect()
 		s.twin.disconnect()
@@ -141,11 +134,11 @@ func (s *outScript) step(op, arg byte) error {
 				return fmt.Errorf("snapshot %x is %x when restored", snapshot, again)
 			}
 			for _, x := range s.twin.gone {
-				if x.phase >= qos.AwaitSuback {
+				if x.await >= qos.AwaitSuback {
 					delete(s.ids, x.token)
 				}
 			}
-			s.twin.gone = slices.DeleteFunc(s.twin.gone, func(x exchange) bool { return x.phase >= qos.AwaitSuback })
+			s.twin.gone = slices.DeleteFunc(s.twin.gone, func(x exchange) bool { return x.await >= qos.AwaitSuback })
 			if e := s.real.Restore(snapshot); e != nil {
 				return e
 			}
@@ -153,12 +146,14 @@ func (s *outScript) step(op, arg byte) error {
 	case 12:
 		var ok bool
 		var token uint64
-		a, ok = s.real.NextResend(0)
+		if a, ok = s.real.NextResend(); ok {
+			a, err = s.real.Resend(a.ID, 0)
+		}
 		want, token = s.twin.resend()
-		if ok != (want.Reply != 0) || a.Token != token || a.ID != s.ids[token] {
+		if ok != (want.Packet != 0) || a.Token != token || a.ID != s.ids[token] {
 			return fmt.Errorf("resends %+v %v, want %+v of token %d", a, ok, want, token)
 		}
-		want.Dup = want.Dup && a.Reply == mqttwire.PUBLISH
+		want.Dup = want.Dup && a.Packet == mqttwire.PUBLISH
 	case 13:
 		d, ok := s.real.NextDropped()
 		if ok != (len(s.twin.gone) != 0) {
@@ -167,7 +162,7 @@ func (s *outScript) step(op, arg byte) error {
 		if ok {
 			x := s.twin.gone[0]
 			s.twin.gone = s.twin.gone[1:]
-			if (d != qos.Dropped{Token: x.token, ID: s.ids[x.token], Phase: x.phase}) {
+			if (d != qos.Dropped{Token: x.token, ID: s.ids[x.token], Await: x.await}) {
 				return fmt.Errorf("drops %+v, want %+v", d, x)
 			}
 			delete(s.ids, x.token)
@@ -176,11 +171,8 @@ func (s *outScript) step(op, arg byte) error {
 	if got := answerOf(a, err); got != want {
 		return fmt.Errorf("operation %d %d: %+v, want %+v", op, arg, got, want)
 	}
-	if a.Journal != qos.Nothing {
-		s.lines = append(s.lines, line{a.Journal, a.ID, a.Level(), a.Token})
-	}
-	if op == 10 && len(s.twin.publish)+len(s.twin.release) == 0 {
-		s.lines = nil
+	if r := a.Record(); r != (qos.Record{}) {
+		s.lines = append(s.lines, r)
 	}
 	if op == 11 && len(s.twin.gone) == 0 {
 		o, err := s.replayed()
@@ -197,8 +189,8 @@ func (s *outScript) step(op, arg byte) error {
 		return fmt.Errorf("%d in flight, want %d", s.real.InFlight(), n)
 	}
 	for _, x := range s.twin.inFlight() {
-		if p, token := s.real.Phase(s.ids[x.token]); p != x.phase || token != x.token {
-			return fmt.Errorf("token %d in %v, want %d in %v", token, p, x.token, x.phase)
+		if got, want := s.real.Find(s.ids[x.token]), (qos.Exchange{Token: x.token, ID: s.ids[x.token], Await: x.await}); got != want {
+			return fmt.Errorf("%+v, want %+v", got, want)
 		}
 	}
 	return nil
@@ -228,13 +220,14 @@ type inScript struct {
 
 type numbered struct {
 	qos.Ticket
-	epoch int
+	delivery int
 }
 
 func newInScript() *inScript { return &inScript{twin: twinIn{ids: map[uint16]*received{}}} }
 
 func (s *inScript) step(op, arg byte) error {
 	var a qos.Action
+	var r qos.Record
 	var err error
 	var want answer
 	// Ids that meet in any table: multiples of 64, and their neighbours.
@@ -245,7 +238,7 @@ func (s *inScript) step(op, arg byte) error {
 		a, err = s.real.Publish(id, level, dup)
 		want = s.twin.publish(id, level, dup)
 		if a.Event == qos.Deliver {
-			s.tickets = append(s.tickets, numbered{a.Ticket(), s.twin.epoch})
+			s.tickets = append(s.tickets, numbered{a.Ticket(), s.twin.deliveries})
 		}
 	case 4, 5, 6:
 		if len(s.tickets) == 0 {
@@ -253,8 +246,13 @@ func (s *inScript) step(op, arg byte) error {
 		}
 		i := int(arg) % len(s.tickets)
 		t := s.tickets[i]
-		err = s.real.Finish(t.Ticket, pick(scriptReasons, arg))
-		want = s.twin.finish(t.ID(), t.Level(), t.epoch, pick(scriptReasons, arg))
+		if op == 6 && arg%4 == 3 {
+			r, err = s.real.Abandon(t.Ticket)
+			want = s.twin.abandon(t.ID(), t.delivery)
+			break
+		}
+		r, err = s.real.Finish(t.Ticket, pick(scriptReasons, arg))
+		want = s.twin.finish(t.ID(), t.delivery, pick(scriptReasons, arg))
 		if op != 6 {
 			s.tickets = slices.Delete(s.tickets, i, i+1)
 		}
@@ -263,7 +261,7 @@ func (s *inScript) step(op, arg byte) error {
 		var ack uint16
 		a, ok = s.real.NextAck()
 		want, ack = s.twin.ack()
-		if ok != (want.Reply != 0) || a.ID != ack {
+		if ok != (want.Packet != 0) || a.ID != ack {
 			return fmt.Errorf("acknowledges %+v %v, want %+v of id %d", a, ok, want, ack)
 		}
 	case 9:
@@ -274,6 +272,7 @@ func (s *inScript) step(op, arg byte) error {
 		c.Window = 0
 		err = s.real.Connect(c)
 		s.twin.connect(c)
+		r = c.Record()
 	case 11:
 		if arg%2 == 0 {
 			s.real.Disconnect()
@@ -289,23 +288,21 @@ func (s *inScript) step(op, arg byte) error {
 		}
 		s.twin.restart()
 	}
-	if got := answerOf(a, err); got != want {
+	got := answerOf(a, err)
+	if r == (qos.Record{}) {
+		r = a.Record()
+	}
+	if got.Op = r.Op(); op == 10 {
+		got.Op = 0
+	}
+	if got != want {
 		return fmt.Errorf("operation %d %d: %+v, want %+v", op, arg, got, want)
 	}
-	if a.Journal != qos.Nothing {
-		level := q2
-		if a.Reply == mqttwire.PUBACK {
-			level = q1
-		}
-		if err := s.journal.Replay(a.Journal, a.ID, level); err != nil {
-			return fmt.Errorf("replaying %+v: %w", a, err)
-		}
-		if n := s.journal.InFlight(); n > s.real.InFlight() {
-			return fmt.Errorf("the journal holds %d ids, more than %d", n, s.real.InFlight())
-		}
+	if err := s.journal.Apply(r); err != nil {
+		return fmt.Errorf("%v: %w", r, err)
 	}
-	if op == 10 && len(s.twin.ids) == 0 {
-		s.journal = qos.Inbound{}
+	if n := s.journal.InFlight(); n > s.real.InFlight() {
+		return fmt.Errorf("the journal holds %d ids, more than %d", n, s.real.InFlight())
 	}
 	if n := len(s.twin.ids); s.real.InFlight() != n {
 		return fmt.Errorf("%d ids held, want %d", s.real.InFlight(), n)

@@ -15,7 +15,7 @@ import (
 // order in which they would be resumed, ids of an Inbound in rising order.
 //
 //	Outbound: 'O' version last(2) count(4) { id(2) state(1) token(8) }… crc(4)
-//	Inbound:  'I' version epoch(4) count(4) { id(2) reason(1) }… crc(4)
+//	Inbound:  'I' version serial(4) count(4) { id(2) reason(1) }… crc(4)
 const (
 	snapshotVersion = 1
 
@@ -127,7 +127,7 @@ func (in *Inbound) AppendSnapshot(dst []byte) []byte {
 	slices.Sort(ids)
 	start := len(dst)
 	dst = append(dst, 'I', snapshotVersion)
-	dst = binary.BigEndian.AppendUint32(dst, in.epoch)
+	dst = binary.BigEndian.AppendUint32(dst, in.serial)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(ids)))
 	for _, v := range ids {
 		dst = append(dst, byte(v>>16), byte(v>>8), byte(v))
@@ -144,8 +144,8 @@ func (in *Inbound) Restore(b []byte) error {
 	if !ok {
 		return mqttwire.ErrSnapshot
 	}
-	epoch := binary.BigEndian.Uint32(b[2:])
-	r := Inbound{epoch: epoch, born: epoch}
+	// Tickets that this machine has given since then are not given again.
+	r := Inbound{serial: max(binary.BigEndian.Uint32(b[2:]), in.serial)}
 	last := uint16(0)
 	for ; len(records) != 0; records = records[inboundRecord:] {
 		id := binary.BigEndian.Uint16(records)

@@ -13,7 +13,7 @@ import (
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// busy returns a sender with a message in each phase, one dropped and a
+// busy returns a sender with a message in each state, one dropped and a
 // request, and a receiver with an id in each state.
 func busy(t testing.TB) (*sender, *receiver) {
 	out, in := newSender(t, v50), newReceiver(t, v50)
@@ -47,12 +47,12 @@ func TestSnapshotKeepsTheSession(t *testing.T) {
 	if _, err := out2.Publish(q1, 1, 0); err != mqttwire.ErrNotConnected {
 		t.Errorf("restored with a connection: %v", err)
 	}
-	same(t, out2.drops(), qos.Dropped{Token: 100, ID: 1, Phase: qos.AwaitPuback})
+	same(t, out2.drops(), qos.Dropped{Token: 100, ID: 1, Await: qos.AwaitPuback})
 	out2.connect(v50)
 	same(t, out2.resends(), packet{mqttwire.PUBREL, 5, false}, packet{mqttwire.PUBREL, 3, false},
 		packet{mqttwire.PUBLISH, 2, true}, packet{mqttwire.PUBLISH, 4, true}, packet{mqttwire.PUBLISH, 6, true})
-	if _, token := out2.Phase(6); token != 4<<40 {
-		t.Errorf("token %x", token)
+	if x := out2.Find(6); x.Token != 4<<40 {
+		t.Errorf("%+v", x)
 	}
 	if id := out2.publish(q1, 0); id != 8 { // 7 was the SUBSCRIBE's
 		t.Errorf("next id %d", id)
@@ -96,10 +96,10 @@ func TestTicketsOfBeforeARestoreAreStale(t *testing.T) {
 	in := newReceiver(t, v50)
 	ticket := in.deliver(5, q2)
 	noError(t, in.Restore(in.AppendSnapshot(nil)))
-	wantError(t, in.Finish(ticket, success), mqttwire.ErrStaleTicket)
+	wantStale(t, in, ticket)
 	in.connect(v50)
 	in.deliver(5, q2)
-	wantError(t, in.Finish(ticket, success), mqttwire.ErrStaleTicket)
+	wantStale(t, in, ticket)
 }
 
 // resum gives an altered snapshot a checksum that fits.
@@ -145,7 +145,7 @@ func TestSnapshotCutEditedOrForeignIsAnErrorAndChangesNothing(t *testing.T) {
 		"very many":                   alter(outSnap, func(b []byte) { b[outRecord-4] = 0xff }),
 		"id 0":                        alter(outSnap, func(b []byte) { b[outRecord], b[outRecord+1] = 0, 0 }),
 		"an id twice":                 alter(outSnap, func(b []byte) { copy(b[outRecord:], b[outRecord+11:outRecord+13]) }),
-		"no phase":                    alter(outSnap, func(b []byte) { b[outRecord+2] = 0 }),
+		"no state":                    alter(outSnap, func(b []byte) { b[outRecord+2] = 0 }),
 		"a request":                   alter(outSnap, func(b []byte) { b[outRecord+2] = byte(qos.AwaitSuback) }),
 		"out of order":                alter(outSnap, func(b []byte) { b[outRecord+2] = byte(qos.AwaitPuback) }),
 		"id 0 received":               alter(inSnap, func(b []byte) { b[inRecord], b[inRecord+1] = 0, 0 }),
@@ -177,8 +177,8 @@ func TestRestoreIsBoundedInMemory(t *testing.T) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > 3<<20 {
 		t.Errorf("%d bytes for 2 messages", n)
 	}
-	if p, _ := restored.Phase(32769); p != qos.AwaitPuback || restored.InFlight() != 2 {
-		t.Errorf("%v, %d in flight", p, restored.InFlight())
+	if x := restored.Find(32769); x.Await != qos.AwaitPuback || restored.InFlight() != 2 {
+		t.Errorf("%+v, %d in flight", x, restored.InFlight())
 	}
 }
 
@@ -197,8 +197,9 @@ func FuzzRestore(f *testing.F) {
 				t.Errorf("%x is not canonical", b)
 			}
 			noError(t, out.Connect(v50))
-			for ok := true; ok; {
-				_, ok = out.NextResend(0)
+			for a, ok := out.NextResend(); ok; a, ok = out.NextResend() {
+				_, err := out.Resend(a.ID, 0)
+				noError(t, err)
 			}
 			for ok := true; ok; {
 				_, ok = out.NextDropped()

@@ -1,13 +1,13 @@
 package qos
 
 // Ticket is what a delivery carries and [Inbound.Finish] takes: Packet
-// Identifier, QoS and connection. It means something only to the Inbound that
-// gave it, until the delivery is finished, once. The zero Ticket is of no
-// delivery.
+// Identifier, QoS and a number that tells it from earlier deliveries. It means
+// something only to the Inbound that gave it, until the delivery is finished,
+// once. The zero Ticket is of no delivery.
 type Ticket uint64
 
-func newTicket(id uint16, l Level, epoch uint32) Ticket {
-	return Ticket(epoch)<<32 | Ticket(l)<<16 | Ticket(id)
+func newTicket(id uint16, l Level, serial uint32) Ticket {
+	return Ticket(serial)<<32 | Ticket(l)<<16 | Ticket(id)
 }
 
 // ID returns the Packet Identifier.
@@ -16,5 +16,15 @@ func (t Ticket) ID() uint16 { return uint16(t) }
 // Level returns the QoS of the delivery.
 func (t Ticket) Level() Level { return Level(t >> 16 & 3) }
 
-// epoch is the number of the connection that the delivery came on.
-func (t Ticket) epoch() uint32 { return uint32(t >> 32) }
+// Record returns the Record Accept of the delivery, for a caller that keeps it
+// together with the message, before Finish says it. The zero Ticket has the zero
+// Record.
+func (t Ticket) Record() Record {
+	if t == 0 {
+		return Record{}
+	}
+	return Record{ID: t.ID(), Change: receivedAccept.at(t.Level())}
+}
+
+// serial numbers the deliveries of an Inbound.
+func (t Ticket) serial() uint32 { return uint32(t >> 32) }

@@ -85,7 +85,7 @@ func (t *timers) stop(w *window, s *slot) {
 	}
 }
 
-// due returns what is to be sent again, and notes that it is.
+// due returns what is to be sent again, and starts its clock anew.
 func (t *timers) due(w *window, now time.Duration) *slot {
 	id := t.list.head
 	if id == 0 || now-t.of(id).at < t.after {
@@ -93,10 +93,14 @@ func (t *timers) due(w *window, now time.Duration) *slot {
 	}
 	s := w.at(id)
 	t.start(w, s, now)
-	if e := t.of(id); s.state == uint8(AwaitPuback) && e.more < 65535 {
+	return s
+}
+
+// again notes that the packet of s goes out once more.
+func (t *timers) again(s *slot) {
+	if e := t.of(s.id); s.state == uint8(AwaitPuback) && e.more < 65535 {
 		e.more++
 	}
-	return s
 }
 
 func (t *timers) deadline() (at time.Duration, ok bool) {
@@ -125,9 +129,10 @@ func (t *timers) linger(w *window, s *slot) bool {
 
 // late takes a PUBACK for an id that may be lingering.
 func (t *timers) late(w *window, id uint16) {
-	if len(t.slots) == 0 {
-		return
+	if len(t.slots) == 0 || len(w.slots) == 0 {
+		return // the window may have been compacted
 	}
+	t.fit(w)
 	s := w.at(id)
 	if s.id != id || s.state != lingering {
 		return

@@ -12,7 +12,7 @@ import (
 
 // answer is what a step says, without the id.
 type answer struct {
-	Reply  mqttwire.PacketType
+	Packet mqttwire.PacketType
 	Dup    bool
 	Reason mqttwire.Reason
 	Event  qos.Event
@@ -21,14 +21,14 @@ type answer struct {
 }
 
 func answerOf(a qos.Action, err error) answer {
-	return answer{a.Reply, a.Reply == mqttwire.PUBLISH && a.Dup(), a.Reason, a.Event, a.Journal, err}
+	return answer{a.Packet, a.Packet == mqttwire.PUBLISH && a.Dup(), a.Reason, a.Event, a.Change.Op(), err}
 }
 
 func failed(err mqttwire.Error) answer { return answer{Err: err} }
 
 type exchange struct {
 	token   uint64
-	phase   qos.Phase
+	await   qos.Await
 	carried bool // this connection carried the PUBLISH
 	owed    bool // to be resumed
 }
@@ -110,23 +110,23 @@ func (o *twinOut) send(level qos.Level, token uint64) answer {
 		return failed(mqttwire.ErrSendQuota)
 	}
 	o.quota--
-	phase := qos.AwaitPuback
+	await := qos.AwaitPuback
 	if level == q2 {
-		phase = qos.AwaitPubrec
+		await = qos.AwaitPubrec
 	}
-	o.publish = append(o.publish, exchange{token: token, phase: phase, carried: true})
-	return answer{Reply: mqttwire.PUBLISH, Op: qos.Store}
+	o.publish = append(o.publish, exchange{token: token, await: await, carried: true})
+	return answer{Packet: mqttwire.PUBLISH, Op: qos.Store}
 }
 
-func (o *twinOut) request(p qos.Phase, token uint64) answer {
+func (o *twinOut) request(p qos.Await, token uint64) answer {
 	if !o.up {
 		return failed(mqttwire.ErrNotConnected)
 	}
-	o.requests = append(o.requests, exchange{token: token, phase: p})
+	o.requests = append(o.requests, exchange{token: token, await: p})
 	if p == qos.AwaitSuback {
-		return answer{Reply: mqttwire.SUBSCRIBE}
+		return answer{Packet: mqttwire.SUBSCRIBE}
 	}
-	return answer{Reply: mqttwire.UNSUBSCRIBE}
+	return answer{Packet: mqttwire.UNSUBSCRIBE}
 }
 
 // acknowledge takes an acknowledgement of a message, or of none if the token is
@@ -139,7 +139,7 @@ func (o *twinOut) acknowledge(t mqttwire.PacketType, token uint64, reason mqttwi
 	l, i := o.find(token)
 	if l == nil {
 		if t == mqttwire.PUBREC && reason < 0x80 {
-			stray.Reply = mqttwire.PUBREL
+			stray.Packet = mqttwire.PUBREL
 			if o.five {
 				stray.Reason = mqttwire.PacketIdentifierNotFound
 			}
@@ -159,30 +159,30 @@ func (o *twinOut) acknowledge(t mqttwire.PacketType, token uint64, reason mqttwi
 		over = qos.Rejected
 	}
 	switch {
-	case t == mqttwire.PUBACK && x.phase == qos.AwaitPuback:
+	case t == mqttwire.PUBACK && x.await == qos.AwaitPuback:
 		return finish(over, qos.Forget)
-	case t == mqttwire.PUBREC && x.phase == qos.AwaitPubrec && reason < 0x80:
+	case t == mqttwire.PUBREC && x.await == qos.AwaitPubrec && reason < 0x80:
 		now := !slices.ContainsFunc(o.release, func(x exchange) bool { return x.owed })
 		*l = slices.Delete(*l, i, i+1)
 		o.release = append(o.release, exchange{token, qos.AwaitPubcomp, x.carried, !now})
 		a := answer{Event: qos.Released, Op: qos.Release}
 		if now {
-			a.Reply = mqttwire.PUBREL
+			a.Packet = mqttwire.PUBREL
 		}
 		return a
-	case t == mqttwire.PUBREC && reason >= 0x80 && (x.phase == qos.AwaitPubrec || x.phase == qos.AwaitPubcomp):
+	case t == mqttwire.PUBREC && reason >= 0x80 && (x.await == qos.AwaitPubrec || x.await == qos.AwaitPubcomp):
 		return finish(qos.Rejected, qos.Forget)
-	case t == mqttwire.PUBREC && x.phase == qos.AwaitPubcomp:
+	case t == mqttwire.PUBREC && x.await == qos.AwaitPubcomp:
 		a := answer{Event: qos.Duplicate}
 		if !x.owed {
-			a.Reply = mqttwire.PUBREL
+			a.Packet = mqttwire.PUBREL
 		}
 		return a
-	case t == mqttwire.PUBCOMP && x.phase == qos.AwaitPubcomp:
+	case t == mqttwire.PUBCOMP && x.await == qos.AwaitPubcomp:
 		return finish(qos.Completed, qos.Forget)
 	case t == mqttwire.PUBCOMP:
 		return stray
-	case t == mqttwire.SUBACK && x.phase == qos.AwaitSuback, t == mqttwire.UNSUBACK && x.phase == qos.AwaitUnsuback:
+	case t == mqttwire.SUBACK && x.await == qos.AwaitSuback, t == mqttwire.UNSUBACK && x.await == qos.AwaitUnsuback:
 		return finish(qos.Completed, qos.Nothing)
 	}
 	return failed(mqttwire.ErrAckMismatch)
@@ -196,14 +196,14 @@ func (o *twinOut) resend() (answer, uint64) {
 	for i := range o.release {
 		if x := &o.release[i]; x.owed {
 			x.owed = false
-			return answer{Reply: mqttwire.PUBREL}, x.token
+			return answer{Packet: mqttwire.PUBREL}, x.token
 		}
 	}
 	for i := range o.publish {
 		if x := &o.publish[i]; x.owed && o.quota > 0 {
 			x.owed, x.carried = false, true
 			o.quota--
-			return answer{Reply: mqttwire.PUBLISH, Dup: true}, x.token
+			return answer{Packet: mqttwire.PUBLISH, Dup: true}, x.token
 		}
 	}
 	return answer{}, 0
@@ -214,14 +214,15 @@ type received struct {
 	level                    qos.Level
 	decided, queued, counted bool
 	reason                   mqttwire.Reason
+	delivery                 int // which it is of all
 }
 
 type twinIn struct {
-	up, five    bool
-	ids         map[uint16]*received
-	order       []uint16
-	maximum     int
-	epoch, born int // connections, counted
+	up, five   bool
+	ids        map[uint16]*received
+	order      []uint16
+	maximum    int
+	deliveries int
 }
 
 func (in *twinIn) counted() (n int) {
@@ -248,9 +249,7 @@ func (in *twinIn) connect(c qos.Connection) {
 	in.disconnect()
 	if !c.Resumed {
 		in.ids = map[uint16]*received{}
-		in.born = in.epoch
 	}
-	in.epoch++
 	in.up, in.five = true, c.Version == mqttwire.V50
 	if in.maximum = 65535; in.five && c.ReceiveMaximum != 0 {
 		in.maximum = int(c.ReceiveMaximum)
@@ -270,7 +269,8 @@ func (in *twinIn) publish(id uint16, level qos.Level, dup bool) answer {
 	}
 	a := answer{Event: qos.Duplicate}
 	if !known {
-		r = &received{level: level}
+		in.deliveries++
+		r = &received{level: level, delivery: in.deliveries}
 		in.ids[id] = r
 		a.Event = qos.Deliver
 	}
@@ -282,13 +282,39 @@ func (in *twinIn) publish(id uint16, level qos.Level, dup bool) answer {
 	return a
 }
 
-func (in *twinIn) finish(id uint16, level qos.Level, epoch int, reason mqttwire.Reason) answer {
+func (in *twinIn) finish(id uint16, delivery int, reason mqttwire.Reason) answer {
 	r := in.ids[id]
-	if r == nil || r.decided || r.level != level || epoch <= in.born || level == q1 && epoch != in.epoch {
+	if r == nil || r.decided || r.delivery != delivery {
 		return failed(mqttwire.ErrStaleTicket)
 	}
 	r.decided, r.reason = true, reason
+	if in.up && !in.five {
+		r.reason = 0
+	}
+	switch {
+	case r.reason < 0x80:
+		return answer{Op: qos.Accept}
+	case r.level == q2:
+		return answer{Op: qos.Forget}
+	}
 	return answer{}
+}
+
+func (in *twinIn) abandon(id uint16, delivery int) answer {
+	r := in.ids[id]
+	if r == nil || r.decided || r.delivery != delivery {
+		return failed(mqttwire.ErrStaleTicket)
+	}
+	in.forget(id)
+	if r.level == q2 {
+		return answer{Op: qos.Forget}
+	}
+	return answer{}
+}
+
+func (in *twinIn) forget(id uint16) {
+	delete(in.ids, id)
+	in.order = slices.DeleteFunc(in.order, func(o uint16) bool { return o == id })
 }
 
 func (in *twinIn) ack() (answer, uint16) {
@@ -302,12 +328,9 @@ func (in *twinIn) ack() (answer, uint16) {
 	if !in.five {
 		r.reason = 0
 	}
-	a := answer{Reply: mqttwire.PUBACK, Reason: r.reason, Op: qos.Accept}
-	if r.reason >= 0x80 {
-		a.Op = qos.Nothing
-	}
+	a := answer{Packet: mqttwire.PUBACK, Reason: r.reason}
 	if r.level == q2 {
-		a.Reply = mqttwire.PUBREC
+		a.Packet = mqttwire.PUBREC
 	}
 	if r.level == q1 || r.reason >= 0x80 {
 		delete(in.ids, id)
@@ -319,14 +342,17 @@ func (in *twinIn) pubrel(id uint16) answer {
 	if !in.up {
 		return failed(mqttwire.ErrNotConnected)
 	}
-	if r := in.ids[id]; r != nil && r.level == q2 && r.decided && r.reason < 0x80 {
-		delete(in.ids, id)
-		in.order = slices.DeleteFunc(in.order, func(o uint16) bool { return o == id })
-		return answer{Reply: mqttwire.PUBCOMP, Event: qos.Completed, Op: qos.Forget}
-	}
-	a := answer{Reply: mqttwire.PUBCOMP, Event: qos.Unsolicited}
-	if in.five {
+	a := answer{Packet: mqttwire.PUBCOMP, Event: qos.Unsolicited}
+	r := in.ids[id]
+	if in.five && (r == nil || r.level == q1 || !r.decided || r.reason >= 0x80) {
 		a.Reason = mqttwire.PacketIdentifierNotFound
+	}
+	if r != nil && r.level == q2 {
+		a.Event, a.Op = qos.Freed, qos.Forget
+		if !r.decided {
+			a.Event = qos.Withdrawn
+		}
+		in.forget(id)
 	}
 	return a
 }
@@ -339,5 +365,4 @@ func (in *twinIn) restart() {
 			delete(in.ids, id)
 		}
 	}
-	in.born = in.epoch
 }

@@ -7,20 +7,29 @@ type slot struct {
 	id    uint16 // in use; in a free slot, the next to hand out
 	next  uint16 // in the slot's list: an id, 0 at the end
 	prev  uint16
-	state uint8 // free, a Phase, or one of those below
+	state uint8 // free, an Await, or one of those below
 	flags uint8
 }
 
 const (
 	free      = 0
 	lingering = 0x40 // finished, but acknowledgements are to come that would hit the id's next user
-	dropped   = 0x80 // added to the Phase: gone with its session, not yet handed out
+	dropped   = 0x80 // added to the Await: gone with its session, not yet handed out
 )
 
 const (
 	carried  = 1 << iota // this connection carried the PUBLISH: it counts against the quota
 	released             // this connection carried the PUBREL
+	due                  // Poll asked for the PUBLISH again
 )
+
+// level returns the QoS of a message.
+func (s *slot) level() Level {
+	if s.state == uint8(AwaitPuback) {
+		return AtLeastOnce
+	}
+	return ExactlyOnce
+}
 
 // list is a chain of slots by id, or of entries by place.
 type list struct{ head, tail uint16 }
@@ -63,8 +72,8 @@ func (w *window) take() *slot {
 		return nil
 	}
 	s := w.at(w.free.head)
-	// Slot 0 comes round to id 0, which there is not, and skips to its first
-	// id: that comes after those of the other slots.
+	// The turn of slot 0 would be id 0. No packet may have that: the slot skips
+	// to its first id, which comes after those of the other slots.
 	if w.last == 65535 && int(s.id) == len(w.slots) && s.next != 0 {
 		w.free.head = s.next
 		s.next = 0

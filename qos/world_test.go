@@ -70,6 +70,7 @@ type receipt struct {
 type open struct {
 	ticket Ticket
 	msg    uint8
+	good   bool // by the ghost's account it decides something
 }
 
 // memory is what an end has beside the machines, as far as it survives a crash
@@ -377,9 +378,13 @@ func (b *bounds) do(w *world, m move) violation {
 	case pullAck:
 		_, v = b.ack(w, d)
 	case poll:
-		a, ok := e.out.Poll(1 << 40)
+		due, ok := e.out.Poll(1 << 40)
 		if !ok {
 			return "nothing to poll"
+		}
+		a, err := e.out.Resend(due.ID, 0)
+		if err != nil || a != due {
+			return violation(fmt.Sprintf("Resend %+v, %v; Poll %+v", a, err, due))
 		}
 		e.messages[a.Token].resent++
 		v = b.send(w, d, a, true)
@@ -435,12 +440,17 @@ func (b *bounds) drain(w *world, d int) violation {
 }
 
 func (b *bounds) resend(w *world, d int) (bool, violation) {
-	a, ok := w.ends[d].out.NextResend(0)
+	o := &w.ends[d].out
+	next, ok := o.NextResend()
 	if !ok {
 		return false, ""
 	}
-	if m := &w.ends[d].messages[a.Token]; a.Reply == mqttwire.PUBLISH && m.here || a.Reply == mqttwire.PUBREL && m.relHere {
-		return false, violation(fmt.Sprintf("%v %d sent twice on one connection", a.Reply, a.ID))
+	a, err := o.Resend(next.ID, 0)
+	if err != nil || a != next {
+		return false, violation(fmt.Sprintf("Resend %+v, %v; NextResend %+v", a, err, next))
+	}
+	if m := &w.ends[d].messages[a.Token]; a.Packet == mqttwire.PUBLISH && m.here || a.Packet == mqttwire.PUBREL && m.relHere {
+		return false, violation(fmt.Sprintf("%v %d sent twice on one connection", a.Packet, a.ID))
 	}
 	return true, b.send(w, d, a, true)
 }
@@ -453,7 +463,7 @@ func (b *bounds) ack(w *world, d int) (bool, violation) {
 		return false, ""
 	}
 	if e.nUnacked == 0 || uint16(e.unacked[0]) != a.ID {
-		return false, violation(fmt.Sprintf("%v %d is not of the oldest PUBLISH of %v", a.Reply, a.ID, e.unacked[:e.nUnacked]))
+		return false, violation(fmt.Sprintf("%v %d is not of the oldest PUBLISH of %v", a.Packet, a.ID, e.unacked[:e.nUnacked]))
 	}
 	e.settle(e.unacked[0])
 	return true, b.send(w, d, a, false)
@@ -503,8 +513,8 @@ func (b *bounds) publish(w *world, d, i int) violation {
 // send journals and writes the packet of an action.
 func (b *bounds) send(w *world, d int, a Action, again bool) violation {
 	e := &w.ends[d]
-	p := parcel{kind: a.Reply, id: uint8(a.ID), reason: a.Reason}
-	switch a.Reply {
+	p := parcel{kind: a.Packet, id: uint8(a.ID), reason: a.Reason}
+	switch a.Packet {
 	case mqttwire.PUBLISH:
 		i := a.Token
 		m := &e.messages[i]
@@ -548,7 +558,7 @@ func (b *bounds) send(w *world, d int, a Action, again bool) violation {
 			return v
 		}
 	}
-	if a.Journal != Nothing && b.crash {
+	if b.crash {
 		e.flush()
 	}
 	q := &w.link[d]
@@ -592,14 +602,14 @@ func (b *bounds) receive(w *world, d int) violation {
 	case mqttwire.PUBLISH:
 		return b.published(w, d, p)
 	case mqttwire.PUBREL:
-		if a, err = e.in.Pubrel(uint16(p.id), p.reason); err == nil && a.Reply != mqttwire.PUBCOMP {
+		if a, err = e.in.Pubrel(uint16(p.id), p.reason); err == nil && a.Packet != mqttwire.PUBCOMP {
 			return violation(fmt.Sprintf("PUBREL %d not answered with PUBCOMP", p.id))
 		}
-		if a.Event == Completed {
+		if a.Event == Freed {
 			e.settle(p.id)
 		}
 	case mqttwire.SUBSCRIBE:
-		return b.send(w, d, Action{ID: uint16(p.id), Packet: Packet{Reply: mqttwire.SUBACK}}, false)
+		return b.send(w, d, Action{ID: uint16(p.id), ToWrite: ToWrite{Packet: mqttwire.SUBACK}}, false)
 	case mqttwire.SUBACK:
 		if a, err = e.out.Suback(uint16(p.id)); err == nil && (a.Event != Completed || p.id != e.subID) {
 			return violation(fmt.Sprintf("SUBACK %d is %v", p.id, a.Event))
@@ -611,7 +621,7 @@ func (b *bounds) receive(w *world, d int) violation {
 	if err != nil {
 		return violation(fmt.Sprintf("%v %d of an honest peer: %v", p.kind, p.id, err))
 	}
-	if a.Reply != 0 {
+	if a.Packet != 0 {
 		return b.send(w, d, a, false)
 	}
 	return ""
@@ -639,7 +649,7 @@ func (b *bounds) published(w *world, d int, p parcel) violation {
 		return violation(fmt.Sprintf("QoS 2 message %d delivered again after it was accepted", p.msg))
 	}
 	for _, o := range e.tickets[:e.nTickets] {
-		if o.msg == p.msg && o.ticket.epoch() > e.in.born && p.level == ExactlyOnce {
+		if o.msg == p.msg && o.good && p.level == ExactlyOnce {
 			return violation(fmt.Sprintf("QoS 2 message %d delivered again before it was decided", p.msg))
 		}
 	}
@@ -654,7 +664,7 @@ func (b *bounds) published(w *world, d int, p parcel) violation {
 	if e.nTickets == maxTickets {
 		panic("more tickets than the world holds")
 	}
-	e.tickets[e.nTickets] = open{a.Ticket(), p.msg}
+	e.tickets[e.nTickets] = open{a.Ticket(), p.msg, true}
 	e.nTickets++
 	return ""
 }
@@ -698,7 +708,7 @@ func (b *bounds) acknowledged(w *world, d int, p parcel) violation {
 			e.unrelease(uint8(a.Token))
 		}
 	}
-	if a.Reply != 0 {
+	if a.Packet != 0 {
 		return b.send(w, d, a, false)
 	}
 	return ""
@@ -729,9 +739,8 @@ func (b *bounds) finish(w *world, d, i int, accepts bool) violation {
 	if !accepts {
 		reason = mqttwire.QuotaExceeded
 	}
-	err := e.in.Finish(o.ticket, reason)
-	good := o.ticket.epoch() > e.in.born && (o.ticket.Level() == ExactlyOnce || w.up && o.ticket.epoch() == e.in.epoch)
-	if good != (err == nil) {
+	_, err := e.in.Finish(o.ticket, reason)
+	if o.good != (err == nil) {
 		return violation(fmt.Sprintf("ticket of message %d: %v", o.msg, err))
 	}
 	if r := &e.receipts[o.msg]; accepts && (err == nil || o.ticket.Level() == AtLeastOnce) && r.accepted < 2 {
@@ -760,7 +769,8 @@ func (b *bounds) disconnect(w *world) {
 		// Of the deliveries that nobody can decide any more, one is enough.
 		k, olds := uint8(0), 0
 		for _, o := range e.tickets[:e.nTickets] {
-			if dead := o.ticket.epoch() <= e.in.born || o.ticket.Level() == AtLeastOnce; dead {
+			o.good = o.good && o.ticket.Level() == ExactlyOnce
+			if !o.good {
 				if olds++; !b.stale || olds > 1 {
 					continue
 				}
@@ -792,15 +802,20 @@ func (b *bounds) connect(w *world, resumed bool, max0, max1 uint16) violation {
 		if err != nil || e.in.Connect(c) != nil {
 			return "Connect failed"
 		}
+		if !resumed {
+			for i := range e.tickets[:e.nTickets] {
+				e.tickets[i].good = false
+			}
+		}
 		for {
 			drop, ok := e.out.NextDropped()
 			if !ok {
 				break
 			}
 			m := &e.messages[drop.Token]
-			known := drop.Phase == AwaitPubcomp
+			known := drop.Await == AwaitPubcomp
 			if resumed || m.id != uint8(drop.ID) || m.status != inFlight && m.status != handedOver || known != (m.status == handedOver) {
-				return violation(fmt.Sprintf("message %d dropped in %v, which is %v", drop.Token, drop.Phase, m.status))
+				return violation(fmt.Sprintf("message %d dropped in %v, which is %v", drop.Token, drop.Await, m.status))
 			}
 			*m = message{status: lost}
 			e.unrelease(uint8(drop.Token))
@@ -863,13 +878,13 @@ func (b *bounds) check(w *world) violation {
 			}
 			if m.status == inFlight || m.status == handedOver {
 				n++
-				p, token := e.out.Phase(uint16(m.id))
+				x := e.out.Find(uint16(m.id))
 				want := AwaitPubcomp
 				if m.status == inFlight {
-					want = Phase(level)
+					want = Await(level)
 				}
-				if p != want || token != uint64(i) {
-					return violation(fmt.Sprintf("message %d, id %d: phase %v, token %d", i, m.id, p, token))
+				if x != (Exchange{uint64(i), uint16(m.id), want}) {
+					return violation(fmt.Sprintf("message %d, id %d: %+v", i, m.id, x))
 				}
 			}
 		}
@@ -954,19 +969,14 @@ func (b *bounds) key(k []byte, w *world) []byte {
 			k = append(k, r.accepted)
 		}
 		for _, t := range e.tickets[:e.nTickets] {
-			age := byte(0)
-			if ep := t.ticket.epoch(); ep <= e.in.born {
-				age = 2
-			} else if ep != e.in.epoch {
-				age = 1
-			}
-			k = append(k, byte(t.ticket.ID()), age, t.msg)
+			bit(t.good, e.in.undecided(t.ticket) != 0)
+			k = append(k, byte(t.ticket.ID()), t.msg)
 		}
 		k = append(k, 255)
 		k = append(k, e.unacked[:e.nUnacked]...)
 		k = append(k, 255)
 		if b.crash {
-			// Without the epoch (5..8) of the receiver and the checksums.
+			// Without the serial of the receiver and the checksums.
 			k = append(k, e.outSnap[4:e.nOutSnap-4]...)
 			k = append(k, e.inSnap[6:e.nInSnap-4]...)
 			for i := range b.levels[d] {

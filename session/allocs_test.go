@@ -42,6 +42,11 @@ func TestNoAllocs(t *testing.T) {
 		}
 		return ev
 	}
+	acked := func(_ []byte, _ qos.Record, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	ok := func(_ []byte, err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -55,10 +60,10 @@ func TestNoAllocs(t *testing.T) {
 		}
 	}
 	check("receive at QoS 1", func() {
-		ok(s.Ack(dst, receive(frames.qos1).Ticket(), mqttwire.NotAuthorized, long))
+		acked(s.Ack(dst, receive(frames.qos1).Ticket(), mqttwire.NotAuthorized, long, 0))
 	})
 	check("receive at QoS 2", func() {
-		ok(s.Ack(dst, receive(frames.qos2).Ticket(), 0, codec.Properties{}))
+		acked(s.Ack(dst, receive(frames.qos2).Ticket(), 0, codec.Properties{}, 0))
 		receive(frames.pubrel)
 	})
 	check("publish at QoS 1", func() {
@@ -76,12 +81,11 @@ func TestNoAllocs(t *testing.T) {
 		receive(pubcomp)
 	})
 	check("subscribe", func() {
-		receive(frames.subscribe)
-		ok(s.Suback(dst, suback))
+		ok(s.Suback(dst, receive(frames.subscribe).Request(), suback))
 	})
 	check("re-authentication", func() {
 		receive(frames.auth)
-		ok(s.Auth(dst, mqttwire.Success, []byte("data"), long))
+		ok(s.Auth(dst, mqttwire.Success, []byte("data"), long, 0))
 	})
 	check("ping and poll", func() {
 		receive(frames.ping)
@@ -97,7 +101,7 @@ func TestNoAllocs(t *testing.T) {
 		s.Open(&s.options, 0)
 		receive(hello)
 		ack.Properties = ack.Properties.Reset()
-		ok(s.Accept(dst, &s.state, ack, 0))
+		acked(s.Accept(dst, &s.state, ack, 0))
 		s.state.Poll(0)
 	})
 	check("a violation", func() {
@@ -111,7 +115,7 @@ func TestNoAllocs(t *testing.T) {
 		s.Open(&s.options, 0)
 		receive(hello)
 		ack.Properties = ack.Properties.Reset()
-		ok(s.Accept(dst, &s.state, ack, 0))
+		acked(s.Accept(dst, &s.state, ack, 0))
 	})
 }
 

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"time"
+
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 )
@@ -21,7 +23,7 @@ import (
 // [mqttwire.ErrAuthMethod] that CONNECT had no method [MQTT-4.12.0-6,
 // MQTT-4.12.0-7]. [mqttwire.ErrPacketTooLarge] and the errors of
 // [codec.Auth.Append] say what is wrong with it. Nothing has happened then.
-func (e *end) Auth(dst []byte, code mqttwire.Reason, data []byte, properties codec.Properties) ([]byte, error) {
+func (e *end) Auth(dst []byte, code mqttwire.Reason, data []byte, properties codec.Properties, now time.Duration) ([]byte, error) {
 	switch {
 	case e.phase != Connecting && e.phase != Connected:
 		return dst, mqttwire.ErrPhase
@@ -61,6 +63,7 @@ func (e *end) Auth(dst []byte, code mqttwire.Reason, data []byte, properties cod
 	default:
 		e.authStep = false
 	}
+	e.wrote(now)
 	return out, nil
 }
 
@@ -109,5 +112,5 @@ func (e *end) receiveAuth(dst []byte, p *codec.Auth) ([]byte, Event, error) {
 	if !expected {
 		return e.failed(dst, mqttwire.AUTH, mqttwire.ErrAuthUnexpected) // 5.0 §4.12
 	}
-	return dst, Event{Kind: kind, Packet: p, Reason: p.Code}, nil
+	return dst, Event{Kind: kind, Type: mqttwire.AUTH, Packet: p, Reason: p.Code}, nil
 }

@@ -52,7 +52,7 @@ func BenchmarkReceive(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					if _, err := s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}); err != nil {
+					if _, _, err := s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -267,7 +267,7 @@ func testGoodConnect(t *testing.T) {
 			p := connect(v)
 			p.ClientID = []byte(id)
 			s := asked(t, session.ServerOptions{}, p)
-			out, err := s.Accept(nil, &s.state, nil, 0)
+			out, _, err := s.Accept(nil, &s.state, nil, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -307,7 +307,7 @@ func testRefusalEnds(t *testing.T) {
 				t.Errorf("%v: %v after a refusal: %v, % x", v, p, err, out)
 			}
 		}
-		if _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPhase {
+		if _, _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPhase {
 			t.Errorf("%v: accepted after a refusal: %v", v, err)
 		}
 		if s.state.Exists() {
@@ -343,14 +343,14 @@ func testNothingBeforeConnack(t *testing.T) {
 	if _, _, err := s.Publish(nil, publish(0, 0), 0, 0); err != mqttwire.ErrNotConnected {
 		t.Errorf("Publish: %v", err)
 	}
-	if _, err := s.Suback(nil, &codec.Suback{}); err != mqttwire.ErrPhase {
+	if _, err := s.suback(&codec.Suback{}); err != mqttwire.ErrPhase {
 		t.Errorf("Suback: %v", err)
 	}
 	if out, err := s.Disconnect(nil, mqttwire.ServerShuttingDown, codec.Properties{}); err != nil || len(out) != 0 || s.Phase() != session.Closing {
 		t.Errorf("Disconnect before CONNACK: % x, %v", out, err)
 	}
 	s = connected(t, session.ServerOptions{}, connect(mqttwire.V50))
-	if _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPhase {
+	if _, _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPhase {
 		t.Errorf("Accept twice: %v", err)
 	}
 	if _, err := s.Refuse(nil, connack.Banned, codec.Properties{}); err != mqttwire.ErrPhase {
@@ -414,7 +414,7 @@ func testAssignedClientID(t *testing.T) {
 	p := connect(mqttwire.V50)
 	p.ClientID = nil
 	s := asked(t, session.ServerOptions{}, p)
-	if _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrAssignedClientID || s.Phase() != session.Connecting {
+	if _, _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrAssignedClientID || s.Phase() != session.Connecting {
 		t.Errorf("no identifier assigned: %v", err)
 	}
 	ack := s.accept(&codec.Connack{Properties: codec.AppendAssignedClientIdentifier(codec.Properties{}, "auto-1")})
@@ -422,7 +422,7 @@ func testAssignedClientID(t *testing.T) {
 		t.Errorf("assigned %q", id)
 	}
 	s = asked(t, session.ServerOptions{}, connect(mqttwire.V50))
-	if _, err := s.Accept(nil, &s.state, &codec.Connack{Properties: codec.AppendAssignedClientIdentifier(codec.Properties{}, "x")}, 0); err != mqttwire.ErrAssignedClientID {
+	if _, _, err := s.Accept(nil, &s.state, &codec.Connack{Properties: codec.AppendAssignedClientIdentifier(codec.Properties{}, "x")}, 0); err != mqttwire.ErrAssignedClientID {
 		t.Errorf("an identifier assigned that was not asked for: %v", err)
 	}
 	c := dialled(t, p)
@@ -471,15 +471,17 @@ func testMaximumPacketSize(t *testing.T) {
 		t.Fatalf("%v %v", ev, ok)
 	}
 	p.Payload = make([]byte, 12)
-	if out, err := s.Resend(nil, ev, p); err != mqttwire.ErrPacketTooLarge || len(out) != 0 {
-		t.Errorf("Resend: % x, %v", out, err)
+	out, gone, err := s.Resend(nil, ev, p, 0)
+	if err != nil || len(out) != 0 || gone.Kind != session.GivenUp || gone.Reason != mqttwire.PacketTooLarge ||
+		gone.Record() != (qos.Record{Token: 1, ID: ev.ID, Change: qos.Forget.Of(qos.Sent, 1)}) {
+		t.Errorf("Resend: % x, %+v, %v", out, gone, err)
 	}
 	if sent, _ := s.state.InFlight(); sent != 0 {
 		t.Errorf("%d in flight", sent)
 	}
 	// What comes, in either direction.
 	p.Payload = make([]byte, 23)
-	out, err := s.send(p)
+	out, err = s.send(p)
 	if err != mqttwire.ErrPacketTooLarge {
 		t.Error(err)
 	}
@@ -491,7 +493,7 @@ func testMaximumPacketSize(t *testing.T) {
 	is(t, "DISCONNECT of the client", out, "e00195")
 	// A client that cannot take a CONNACK gets none, and then no acknowledgement either.
 	s = asked(t, session.ServerOptions{}, with(maximumPacketSize(4)))
-	if out, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPacketTooLarge || len(out) != 0 || s.Phase() != session.Closing || s.state.Exists() {
+	if out, _, err := s.Accept(nil, &s.state, nil, 0); err != mqttwire.ErrPacketTooLarge || len(out) != 0 || s.Phase() != session.Closing || s.state.Exists() {
 		t.Errorf("CONNACK: % x, %v", out, err)
 	}
 	// Nor can a client do with a server that takes no acknowledgement, and it
@@ -522,20 +524,20 @@ func testProblemInformation(t *testing.T) {
 	terse := func(p codec.Properties) codec.Properties { return codec.AppendRequestProblemInformation(p, 0) }
 	s := connected(t, session.ServerOptions{}, with(terse, authMethod("m")))
 	s.send(publish(1, 1))
-	out, err := s.Ack(nil, s.last.Ticket(), 0, explained(3))
+	out, _, err := s.Ack(nil, s.last.Ticket(), 0, explained(3), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	is(t, "PUBACK", out, "40020001")
 	s.send(publish(2, 1))
-	out, _ = s.Ack(nil, s.last.Ticket(), 0x87, explained(3))
+	out, _, _ = s.Ack(nil, s.last.Ticket(), 0x87, explained(3), 0)
 	is(t, "PUBREC", out, "5003000187")
-	out, _ = s.Suback(nil, &codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0), Properties: explained(3)})
+	out, _ = s.suback(&codec.Suback{Codes: codec.ReasonCodes{}.Append(0), Properties: explained(3)})
 	is(t, "SUBACK", out, "9004000100 00")
-	out, _ = s.Unsuback(nil, &codec.Unsuback{ID: 1, Codes: codec.ReasonCodes{}.Append(0), Properties: explained(3)})
+	out, _ = s.unsuback(&codec.Unsuback{Codes: codec.ReasonCodes{}.Append(0), Properties: explained(3)})
 	is(t, "UNSUBACK", out, "b004000100 00")
 	s.send(&codec.Auth{Code: mqttwire.ReAuthenticate, Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")})
-	out, err = s.Auth(nil, 0, nil, explained(3))
+	out, err = s.Auth(nil, 0, nil, explained(3), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -585,20 +587,20 @@ func testExplanationsThatFit(t *testing.T) {
 		}
 		hello := with(maximumPacketSize(60), authMethod("m"), sessionExpiry(5))
 		s := asked(t, session.ServerOptions{}, hello)
-		out, err := s.Accept(nil, &s.state, &codec.Connack{Properties: explained(size)}, 0)
+		out, _, err := s.Accept(nil, &s.state, &codec.Connack{Properties: explained(size)}, 0)
 		look("CONNACK", out, err, "2007 0000 04 1500016d")
 		s.send(publish(1, 1))
-		out, err = s.Ack(nil, s.last.Ticket(), 0, explained(size))
+		out, _, err = s.Ack(nil, s.last.Ticket(), 0, explained(size), 0)
 		look("PUBACK", out, err, "40020001")
 		s.send(publish(2, 1))
-		out, err = s.Ack(nil, s.last.Ticket(), 0, explained(size))
+		out, _, err = s.Ack(nil, s.last.Ticket(), 0, explained(size), 0)
 		look("PUBREC", out, err, "50020001")
-		out, err = s.Suback(nil, &codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0), Properties: explained(size)})
+		out, err = s.suback(&codec.Suback{Codes: codec.ReasonCodes{}.Append(0), Properties: explained(size)})
 		look("SUBACK", out, err, "9004000100 00")
-		out, err = s.Unsuback(nil, &codec.Unsuback{ID: 1, Codes: codec.ReasonCodes{}.Append(0), Properties: explained(size)})
+		out, err = s.unsuback(&codec.Unsuback{Codes: codec.ReasonCodes{}.Append(0), Properties: explained(size)})
 		look("UNSUBACK", out, err, "b004000100 00")
 		s.send(&codec.Auth{Code: mqttwire.ReAuthenticate, Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")})
-		out, err = s.Auth(nil, 0, nil, explained(size))
+		out, err = s.Auth(nil, 0, nil, explained(size), 0)
 		look("AUTH", out, err, "f006 00 04 1500016d")
 		moved := codec.AppendServerReference(codec.Properties{}, "b")
 		for x := range explained(size).All() {
@@ -778,7 +780,7 @@ func testWillNotSupported(t *testing.T) {
 	p := connect(mqttwire.V50)
 	p.WillFlag, p.Will = true, codec.Will{QoS: 1, Topic: []byte("w")}
 	s := asked(t, session.ServerOptions{}, p)
-	out, err := s.Accept(nil, &s.state, &codec.Connack{Properties: codec.AppendMaximumQoS(codec.Properties{}, 0)}, 0)
+	out, _, err := s.Accept(nil, &s.state, &codec.Connack{Properties: codec.AppendMaximumQoS(codec.Properties{}, 0)}, 0)
 	if err != mqttwire.ErrQoSNotSupported || s.state.Exists() {
 		t.Errorf("%v", err)
 	}
@@ -821,7 +823,7 @@ func testNothingAfterDisconnect(t *testing.T) {
 		var outs [6][]byte
 		var d codec.Decoder
 		outs[0], _, _ = m.Publish(nil, publish(0, 0), 0, 0)
-		outs[1], _ = m.Ack(nil, 1, 0, codec.Properties{})
+		outs[1], _, _ = m.Ack(nil, 1, 0, codec.Properties{}, 0)
 		outs[2], _ = m.Disconnect(nil, 0, codec.Properties{})
 		outs[3], _, _ = m.Poll(nil, 1000*second)
 		outs[4], _ = feed(m, &d, 0, []byte{0x62, 2, 0, 1}, func(session.Event) {})
@@ -863,7 +865,7 @@ func testSubscribe(t *testing.T) {
 		if v == mqttwire.V31 {
 			codes = codec.ReasonCodes{}.Append(1, 0, 0)
 		}
-		out, err := s.Suback(nil, &codec.Suback{ID: s.last.ID, Codes: codes})
+		out, err := s.suback(&codec.Suback{Codes: codes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -871,7 +873,7 @@ func testSubscribe(t *testing.T) {
 		if _, err := s.send(&u); err != nil || s.last.Kind != session.Unsubscribe || s.last.ID != 0x1235 {
 			t.Fatalf("%v: %v, %v", v, s.last, err)
 		}
-		out, err = s.Unsuback(nil, &codec.Unsuback{ID: s.last.ID, Codes: codec.ReasonCodes{}.Append(0, mqttwire.NoSubscriptionExisted)})
+		out, err = s.unsuback(&codec.Unsuback{Codes: codec.ReasonCodes{}.Append(0, mqttwire.NoSubscriptionExisted)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -896,7 +898,7 @@ func testSubscribe(t *testing.T) {
 		// One that is never answered goes with its connection.
 		c.Subscribe(nil, &p, 79, 0)
 		c.Close(0)
-		if d, ok := c.state.NextDropped(); !ok || d.Token != 79 || d.Phase != qos.AwaitSuback {
+		if d, ok := c.state.NextDropped(); !ok || d.Token != 79 || d.Await != qos.AwaitSuback {
 			t.Errorf("%v: dropped %+v, %v", v, d, ok)
 		}
 	}
@@ -942,7 +944,7 @@ func testSenderQoS1(t *testing.T) {
 			if !ok || ev.Kind != session.Resend || ev.Token != uint64(10+i) || len(out) != 0 {
 				t.Fatalf("%v: %v, %v", v, ev, ok)
 			}
-			out, err := s.Resend(nil, ev, p)
+			out, _, err := s.Resend(nil, ev, p, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -1000,7 +1002,7 @@ func testReceiverQoS1(t *testing.T) {
 		if out, err := s.send(publish(0, 0)); err != nil || len(out) != 0 || s.last.Kind != session.Deliver || s.last.Ticket() != 0 {
 			t.Errorf("%v: QoS 0: %v, % x, %v", v, s.last, out, err)
 		}
-		if out, err := s.Ack(nil, 0, 0, codec.Properties{}); err != nil || len(out) != 0 {
+		if out, _, err := s.Ack(nil, 0, 0, codec.Properties{}, 0); err != nil || len(out) != 0 {
 			t.Errorf("%v: % x, %v", v, out, err)
 		}
 		var tickets [3]qos.Ticket
@@ -1011,15 +1013,15 @@ func testReceiverQoS1(t *testing.T) {
 			tickets[i] = s.last.Ticket()
 		}
 		// Finished out of order, acknowledged in order.
-		out, err := s.Ack(nil, tickets[2], 0, codec.Properties{})
+		out, _, err := s.Ack(nil, tickets[2], 0, codec.Properties{}, 0)
 		if err != nil || len(out) != 0 {
 			t.Errorf("%v: % x, %v", v, out, err)
 		}
-		out, _ = s.Ack(nil, tickets[0], 0, codec.Properties{})
+		out, _, _ = s.Ack(nil, tickets[0], 0, codec.Properties{}, 0)
 		is(t, v.String(), out, "40020007")
-		out, _ = s.Ack(nil, tickets[1], 0, codec.Properties{})
+		out, _, _ = s.Ack(nil, tickets[1], 0, codec.Properties{}, 0)
 		is(t, v.String(), out, "40020008 40020009")
-		if _, err := s.Ack(nil, tickets[1], 0, codec.Properties{}); err != mqttwire.ErrStaleTicket {
+		if _, _, err := s.Ack(nil, tickets[1], 0, codec.Properties{}, 0); err != mqttwire.ErrStaleTicket {
 			t.Errorf("%v: %v", v, err)
 		}
 		// The identifier is free again, whatever DUP says.
@@ -1030,7 +1032,7 @@ func testReceiverQoS1(t *testing.T) {
 		}
 		old := s.last.Ticket()
 		s.again(kept(v))
-		if _, err := s.Ack(nil, old, 0, codec.Properties{}); err != mqttwire.ErrStaleTicket {
+		if _, _, err := s.Ack(nil, old, 0, codec.Properties{}, 0); err != mqttwire.ErrStaleTicket {
 			t.Errorf("%v: a ticket of another connection: %v", v, err)
 		}
 	}
@@ -1048,7 +1050,7 @@ func testReceiverQoS2(t *testing.T) {
 		if out, err := s.send(again); err != nil || s.last.Kind != session.Duplicate || len(out) != 0 {
 			t.Errorf("%v: %v, % x, %v", v, s.last, out, err)
 		}
-		out, _ := s.Ack(nil, ticket, 0, codec.Properties{})
+		out, _, _ := s.Ack(nil, ticket, 0, codec.Properties{}, 0)
 		is(t, v.String(), out, "50020007")
 		s.again(kept(v))
 		out, err := s.send(again)
@@ -1056,7 +1058,7 @@ func testReceiverQoS2(t *testing.T) {
 			t.Errorf("%v: %v, %v", v, s.last, err)
 		}
 		is(t, v.String(), out, "50020007")
-		if out, err = s.send(&codec.Pubrel{ID: 7}); err != nil || s.last.Kind != session.None || s.last.Journal != qos.Forget {
+		if out, err = s.send(&codec.Pubrel{ID: 7}); err != nil || s.last.Kind != session.Freed || s.last.Record() != (qos.Record{ID: 7, Change: qos.Forget.Of(qos.Received, 2)}) {
 			t.Errorf("%v: %v, %v", v, s.last, err)
 		}
 		is(t, v.String(), out, "70020007")
@@ -1078,7 +1080,7 @@ func testReceiverQoS2(t *testing.T) {
 func testRefusedMessages(t *testing.T) {
 	s := connected(t, session.ServerOptions{}, kept(mqttwire.V50))
 	s.send(publish(2, 7))
-	out, err := s.Ack(nil, s.last.Ticket(), mqttwire.QuotaExceeded, codec.Properties{})
+	out, _, err := s.Ack(nil, s.last.Ticket(), mqttwire.QuotaExceeded, codec.Properties{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1086,12 +1088,12 @@ func testRefusedMessages(t *testing.T) {
 	if _, err := s.send(publish(2, 7)); err != nil || s.last.Kind != session.Deliver {
 		t.Errorf("%v, %v", s.last, err)
 	}
-	if _, err := s.Ack(nil, s.last.Ticket(), mqttwire.ProtocolError, codec.Properties{}); err != mqttwire.ErrPubrecCode {
+	if _, _, err := s.Ack(nil, s.last.Ticket(), mqttwire.ProtocolError, codec.Properties{}, 0); err != mqttwire.ErrPubrecCode {
 		t.Errorf("a code that PUBREC cannot carry: %v", err)
 	}
 	c := accepted(t, connect(mqttwire.V50), &codec.Connack{})
 	c.send(publish(1, 1))
-	if _, err := c.Ack(nil, c.last.Ticket(), mqttwire.NoMatchingSubscribers, codec.Properties{}); err != mqttwire.ErrPubackCode {
+	if _, _, err := c.Ack(nil, c.last.Ticket(), mqttwire.NoMatchingSubscribers, codec.Properties{}, 0); err != mqttwire.ErrPubackCode {
 		t.Errorf("a code that is the server's: %v", err)
 	}
 	for level, ack := range map[qos.Level]codec.Packet{1: &codec.Puback{ID: 1, Code: 0x97}, 2: &codec.Pubrec{ID: 2, Code: 0x97}} {
@@ -1149,16 +1151,16 @@ func testAuth(t *testing.T) {
 	}
 	const more, again = mqttwire.ContinueAuthentication, mqttwire.ReAuthenticate
 	s := asked(t, session.ServerOptions{}, with(authMethod("m")))
-	if _, err := s.Auth(nil, mqttwire.Success, nil, codec.Properties{}); err != mqttwire.ErrAuthUnexpected {
+	if _, err := s.Auth(nil, mqttwire.Success, nil, codec.Properties{}, 0); err != mqttwire.ErrAuthUnexpected {
 		t.Errorf("AUTH 0x00 before CONNACK: %v", err)
 	}
 	for range 3 {
-		out, err := s.Auth(nil, more, []byte("d"), codec.Properties{})
+		out, err := s.Auth(nil, more, []byte("d"), codec.Properties{}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		is(t, "AUTH", out, "f00a 18 08 1500016d 16000164")
-		if _, err := s.Auth(nil, more, nil, codec.Properties{}); err != mqttwire.ErrAuthUnexpected {
+		if _, err := s.Auth(nil, more, nil, codec.Properties{}, 0); err != mqttwire.ErrAuthUnexpected {
 			t.Errorf("AUTH twice: %v", err)
 		}
 		if _, err := s.send(auth(more, "m")); err != nil || s.last.Kind != session.Auth {
@@ -1173,16 +1175,16 @@ func testAuth(t *testing.T) {
 	if _, err := s.send(auth(again, "m")); err != nil || s.last.Kind != session.Auth || s.last.Reason != again {
 		t.Fatalf("%v, %v", s.last, err)
 	}
-	s.Auth(nil, more, nil, codec.Properties{})
+	s.Auth(nil, more, nil, codec.Properties{}, 0)
 	if _, err := s.send(publish(0, 0), auth(more, "m")); err != nil || s.last.Kind != session.Auth {
 		t.Fatalf("%v, %v", s.last, err)
 	}
-	out, err := s.Auth(nil, mqttwire.Success, nil, codec.Properties{})
+	out, err := s.Auth(nil, mqttwire.Success, nil, codec.Properties{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	is(t, "AUTH", out, "f006 00 04 1500016d")
-	if _, err := s.Auth(nil, mqttwire.Success, nil, codec.Properties{}); err != mqttwire.ErrAuthUnexpected {
+	if _, err := s.Auth(nil, mqttwire.Success, nil, codec.Properties{}, 0); err != mqttwire.ErrAuthUnexpected {
 		t.Errorf("AUTH that nobody asked for: %v", err)
 	}
 	s.send(auth(again, "m"))
@@ -1197,7 +1199,7 @@ func testAuth(t *testing.T) {
 	out, _ = s.Refuse(nil, connack.BadAuthenticationMethod, codec.Properties{})
 	is(t, "CONNACK", out, "2003008c00")
 	s = asked(t, session.ServerOptions{}, with(authMethod("m")))
-	s.Auth(nil, more, nil, codec.Properties{})
+	s.Auth(nil, more, nil, codec.Properties{}, 0)
 	breaks(t, s, mqttwire.ErrAuthMethod, "2003008200", auth(more, "x"))
 	s = asked(t, session.ServerOptions{}, with(authMethod("m")))
 	breaks(t, s, mqttwire.ErrAuthUnexpected, "2003008200", auth(more, "m"))
@@ -1210,10 +1212,10 @@ func testAuth(t *testing.T) {
 	s = connected(t, session.ServerOptions{}, connect(mqttwire.V50))
 	breaks(t, s, mqttwire.ErrAuthMethod, "e00182", auth(again, "m"))
 	s = asked(t, session.ServerOptions{}, connect(mqttwire.V50))
-	if _, err := s.Auth(nil, more, nil, codec.Properties{}); err != mqttwire.ErrAuthMethod {
+	if _, err := s.Auth(nil, more, nil, codec.Properties{}, 0); err != mqttwire.ErrAuthMethod {
 		t.Errorf("AUTH to a client without a method: %v", err)
 	}
-	if _, err := s.Accept(nil, &s.state, &codec.Connack{Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")}, 0); err != mqttwire.ErrAuthMethod {
+	if _, _, err := s.Accept(nil, &s.state, &codec.Connack{Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")}, 0); err != mqttwire.ErrAuthMethod {
 		t.Errorf("CONNACK with a method for a client without: %v", err)
 	}
 	s = connected(t, session.ServerOptions{}, connect(mqttwire.V311))
@@ -1224,18 +1226,18 @@ func testAuth(t *testing.T) {
 
 	// The client's part.
 	c := dialled(t, with(authMethod("m")))
-	if _, err := c.Auth(nil, more, nil, codec.Properties{}); err != mqttwire.ErrAuthUnexpected {
+	if _, err := c.Auth(nil, more, nil, codec.Properties{}, 0); err != mqttwire.ErrAuthUnexpected {
 		t.Errorf("client: AUTH unasked: %v", err)
 	}
 	if _, err := c.send(auth(more, "m")); err != nil || c.last.Kind != session.Auth {
 		t.Fatalf("%v, %v", c.last, err)
 	}
-	out, _ = c.Auth(nil, more, []byte("d"), codec.Properties{})
+	out, _ = c.Auth(nil, more, []byte("d"), codec.Properties{}, 0)
 	is(t, "AUTH", out, "f00a 18 08 1500016d 16000164")
 	if _, err := c.send(&codec.Connack{Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")}); err != nil || c.last.Kind != session.Accepted {
 		t.Fatalf("%v, %v", c.last, err)
 	}
-	if _, err := c.Auth(nil, again, nil, codec.Properties{}); err != nil {
+	if _, err := c.Auth(nil, again, nil, codec.Properties{}, 0); err != nil {
 		t.Error(err)
 	}
 	if _, err := c.send(auth(mqttwire.Success, "m")); err != nil || c.last.Kind != session.Authenticated {

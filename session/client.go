@@ -22,6 +22,7 @@ type Client struct {
 	alive   keepalive.Client
 	opened  time.Duration
 	sent    sent
+	filters map[uint16]int // Topic Filters of each SUBSCRIBE and UNSUBSCRIBE that is not answered
 }
 
 // sent is what the CONNECT says that matters until it is answered.
@@ -40,6 +41,10 @@ type sent struct {
 // not kept. The session is that of the Client Identifier and the server, or a
 // new one; options are shared and must not be changed meanwhile.
 //
+// Clean Start ends the session here and now: whether the server got the CONNECT
+// is not known if the connection is lost before CONNACK, and what it has then
+// may be a new session. Pull the session's Poll, and its NextDropped.
+//
 // An error says that nothing has happened: [mqttwire.ErrPhase] where there is a
 // connection already, [mqttwire.ErrSessionInUse] where the session has one, or
 // one of [codec.Connect.Append].
@@ -55,7 +60,11 @@ func (c *Client) Connect(dst []byte, session *Session, p *codec.Connect, o *Clie
 		return dst, err
 	}
 	session.settle(now)
-	*c = Client{options: o, opened: now, sent: sent{
+	if p.CleanStart {
+		session.finish()
+	}
+	clear(c.filters)
+	*c = Client{options: o, opened: now, filters: c.filters, sent: sent{
 		session:    session,
 		keepAlive:  p.KeepAlive,
 		cleanStart: p.CleanStart,
@@ -86,7 +95,7 @@ func (c *Client) Connect(dst []byte, session *Session, p *codec.Connect, o *Clie
 // session stays: pull its Poll and its NextDropped.
 func (c *Client) Close(now time.Duration) {
 	c.end.close(now)
-	*c = Client{}
+	*c = Client{filters: c.filters}
 }
 
 // Receive takes a packet from the server, header and body as framed by Rules
@@ -104,6 +113,9 @@ func (c *Client) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 	}
 	p, err := c.decode(d, h, body)
 	if err != nil {
+		if ack, ok := c.refusedBefore5(p, body); ok && c.phase == Connecting {
+			return c.refused(dst, ack, mqttwire.UnsupportedProtocolVersion)
+		}
 		return c.failed(dst, h.Type, err)
 	}
 	if c.phase == Connecting {
@@ -114,30 +126,32 @@ func (c *Client) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 	}
 	c.alive.Received(now)
 	if p, ok := p.(*codec.Publish); ok {
-		return c.receivePublish(dst, p)
+		return c.receivePublish(dst, p, now)
 	}
-	before := len(dst)
-	dst, ev, ok, err := c.receiveAck(dst, p, now)
-	if len(dst) != before {
-		c.alive.Sent(now)
-	}
+	dst, ev, ok, err := c.receiveAck(dst, h.Type, p, now)
 	if ok {
 		return dst, ev, err
 	}
 	var a qos.Action
 	switch p := p.(type) {
 	case *codec.Suback:
+		if n, ok := c.filters[p.ID]; ok && c.session.out.Find(p.ID).Await == qos.AwaitSuback && n != p.Codes.Len() {
+			return c.failed(dst, h.Type, mqttwire.ErrAckCount) // [MQTT-3.8.4-6; 3.1.1 MQTT-3.8.4-5]
+		}
 		a, err = c.session.out.Suback(p.ID)
 	case *codec.Unsuback:
+		if n, ok := c.filters[p.ID]; ok && c.version == mqttwire.V50 && c.session.out.Find(p.ID).Await == qos.AwaitUnsuback && n != p.Codes.Len() {
+			return c.failed(dst, h.Type, mqttwire.ErrAckCount) // [MQTT-3.11.3-2]
+		}
 		a, err = c.session.out.Unsuback(p.ID)
 	case *codec.Pingresp:
 		c.alive.Pingresp(now)
-		return dst, Event{}, nil
+		return dst, Event{Type: h.Type}, nil
 	case *codec.Auth:
 		return c.receiveAuth(dst, p)
 	case *codec.Disconnect:
 		c.phase = Closing
-		return dst, Event{Kind: Disconnect, Packet: p, Reason: p.Code}, nil
+		return dst, Event{Kind: Disconnect, Type: h.Type, Packet: p, Reason: p.Code}, nil
 	case *codec.Connack:
 		return c.failed(dst, h.Type, mqttwire.ErrSecondConnack) // [MQTT-3.2.0-2]
 	default:
@@ -146,8 +160,9 @@ func (c *Client) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 	if err != nil {
 		return c.failed(dst, h.Type, err)
 	}
-	ev = told(a, p)
+	ev = told(a, p, h.Type)
 	if ev.Kind == Completed {
+		delete(c.filters, ev.ID)
 		ev.Kind = Subscribed
 		if h.Type == mqttwire.UNSUBACK {
 			ev.Kind = Unsubscribed
@@ -184,15 +199,6 @@ func explains(p codec.Packet) bool {
 	return false
 }
 
-// Publish is [Server.Publish] of a client.
-func (c *Client) Publish(dst []byte, p *codec.Publish, token uint64, now time.Duration) ([]byte, qos.Action, error) {
-	out, a, err := c.end.Publish(dst, p, token, now)
-	if err == nil {
-		c.alive.Sent(now)
-	}
-	return out, a, err
-}
-
 // Ping appends a PINGREQ of the caller's own accord, as it may while connected:
 // to learn whether the connection survived a sleep, say. Poll appends those
 // that the Keep Alive wants.
@@ -205,7 +211,7 @@ func (c *Client) Ping(dst []byte, now time.Duration) ([]byte, error) {
 }
 
 // Poll does what is due by time, such as appending a PINGREQ: call it at
-// Deadline, until it returns neither an event nor an error. The event may be
+// Deadline, once what has come before is received, until it returns neither an event nor an error. The event may be
 // Resend, see NextResend. With an error the connection is over:
 // [mqttwire.ErrConnectTimeout] where the CONNACK did not come in time,
 // [mqttwire.ErrKeepAliveTimeout] where the PINGRESP did not.
@@ -217,6 +223,7 @@ func (c *Client) Poll(dst []byte, now time.Duration) ([]byte, Event, error) {
 			return dst, Event{}, mqttwire.ErrConnectTimeout
 		}
 	case Connected:
+		c.alive.Sent(c.wroteAt)
 		switch c.alive.Poll(now) {
 		case keepalive.Close:
 			c.phase = Closing // nobody listens
@@ -237,6 +244,7 @@ func (c *Client) Deadline() (at time.Duration, ok bool) {
 	case Connecting:
 		return c.opened + c.options.ConnectTimeout, c.options.ConnectTimeout > 0
 	case Connected:
+		c.alive.Sent(c.wroteAt)
 		at, ok = c.alive.Deadline()
 		return c.sooner(at, ok)
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -38,6 +39,7 @@ func (s *Server) receiveConnect(dst []byte, d *codec.Decoder, h fixedheader.Head
 		return s.failed(dst, h.Type, err)
 	}
 	s.version = p.Version
+	s.maxReceive = s.options.MaximumPacketSize
 	s.asked = asked{
 		keepAlive:  p.KeepAlive,
 		cleanStart: p.CleanStart,
@@ -51,14 +53,17 @@ func (s *Server) receiveConnect(dst []byte, d *codec.Decoder, h fixedheader.Head
 		if !p.CleanStart {
 			s.asked.expiry = Never
 		}
-		return dst, Event{Kind: Connect, Packet: p}, nil
+		return dst, Event{Kind: Connect, Type: h.Type, Packet: p}, nil
 	}
 	s.readConnect(p)
+	if s.hasMethod && !slices.Contains(s.options.AuthenticationMethods, s.method) {
+		return s.failed(dst, h.Type, mqttwire.ErrAuthMethodUnsupported) // [MQTT-4.12.0-1]
+	}
 	f := s.options.features()
 	if err := s.judgeWill(&f); err != nil {
 		return s.failed(dst, h.Type, err)
 	}
-	return dst, Event{Kind: Connect, Packet: p}, nil
+	return dst, Event{Kind: Connect, Type: h.Type, Packet: p}, nil
 }
 
 // readConnect reads the properties of a CONNECT (5.0 §3.1.2.11).
@@ -98,7 +103,9 @@ func (o *ServerOptions) sessionExpiry(seconds uint32) uint32 {
 // one: whether it is resumed, and what becomes of it if not, is decided here.
 // Afterwards SessionPresent of ack says so; pull the session's Poll, for the
 // will and the end of a session before this, and only then keep the new will;
-// its NextDropped; and NextResend.
+// its NextDropped; and NextResend. The session's State has changed. For one that
+// is to survive a crash, keep the Record, Clear where a session has ended, then
+// the State, before what is appended is written.
 //
 // A session on another connection is to be taken over first: Disconnect that
 // one with [mqttwire.SessionTakenOver], and Close it [MQTT-3.1.4-3].
@@ -117,12 +124,12 @@ func (o *ServerOptions) sessionExpiry(seconds uint32) uint32 {
 // happened then. Otherwise the connection is over, and the session as it was:
 // the will is not supported by what ack says, which the client is told, or the
 // client takes no packet of the size of CONNACK ([mqttwire.ErrPacketTooLarge]).
-func (s *Server) Accept(dst []byte, session *Session, ack *codec.Connack, now time.Duration) ([]byte, error) {
+func (s *Server) Accept(dst []byte, session *Session, ack *codec.Connack, now time.Duration) ([]byte, qos.Record, error) {
 	if s.phase != Connecting {
-		return dst, mqttwire.ErrPhase
+		return dst, qos.Record{}, mqttwire.ErrPhase
 	}
 	if session.life == online {
-		return dst, mqttwire.ErrSessionInUse // [MQTT-3.1.4-3; 3.1.1 MQTT-3.1.4-2]
+		return dst, qos.Record{}, mqttwire.ErrSessionInUse // [MQTT-3.1.4-3; 3.1.1 MQTT-3.1.4-2]
 	}
 	session.settle(now)
 	if ack == nil {
@@ -134,21 +141,20 @@ func (s *Server) Accept(dst []byte, session *Session, ack *codec.Connack, now ti
 	if s.version != mqttwire.V50 {
 		ack.Properties = codec.Properties{}
 	} else if err := s.negotiate(ack); err != nil {
-		return dst, err
+		return dst, qos.Record{}, err
 	}
 	f := featuresOf(ack.Properties)
 	if err := s.judgeWill(&f); err != nil && s.version == mqttwire.V50 {
-		return s.Fail(dst, mqttwire.CONNECT, err), err
+		return s.Fail(dst, mqttwire.CONNECT, err), qos.Record{}, err
 	}
 	out, err := s.appendConnack(dst, ack)
 	if err == mqttwire.ErrPacketTooLarge {
 		s.phase = Closing
 	}
 	if err != nil {
-		return dst, err
+		return dst, qos.Record{}, err
 	}
-	s.start(session, ack, present, now)
-	return out, nil
+	return out, qos.Record{Change: s.start(session, ack, present, now)}, nil
 }
 
 // negotiate adds to a CONNACK of 5.0 what the options say and it does not.
@@ -216,8 +222,9 @@ func without(p codec.Properties, id codec.PropertyID) (q codec.Properties) {
 	return q
 }
 
-// start begins the connection that ack has accepted.
-func (s *Server) start(session *Session, ack *codec.Connack, present bool, now time.Duration) {
+// start begins the connection that ack has accepted, and returns Clear where
+// that ends a session.
+func (s *Server) start(session *Session, ack *codec.Connack, present bool, now time.Duration) qos.Change {
 	p := ack.Properties
 	s.features = featuresOf(p)
 	out, in := s.limits.outbound(), s.limits.inbound()
@@ -237,7 +244,7 @@ func (s *Server) start(session *Session, ack *codec.Connack, present bool, now t
 	if v, ok := p.SessionExpiryInterval(); ok {
 		expiry = v
 	}
-	session.join(out, in, expiry)
+	change := session.join(out, in, expiry)
 	if s.asked.will {
 		session.arm(s.asked.willDelay)
 	}
@@ -245,6 +252,7 @@ func (s *Server) start(session *Session, ack *codec.Connack, present bool, now t
 	s.alive.Start(now, keepAlive)
 	s.authStep = false
 	s.phase = Connected
+	return change
 }
 
 // Refuse answers the CONNECT with a CONNACK that refuses, for a reason in either

@@ -114,7 +114,7 @@ func TestServerDiagram(t *testing.T) {
 			}
 			return send(&codec.Disconnect{})(s)
 		})},
-		{"Accept", quiet(func(s *server) []byte { out, _ := s.Accept(nil, &s.state, nil, 0); return out })},
+		{"Accept", quiet(func(s *server) []byte { out, _, _ := s.Accept(nil, &s.state, nil, 0); return out })},
 		{"Refuse", quiet(func(s *server) []byte { out, _ := s.Refuse(nil, connack.Banned, codec.Properties{}); return out })},
 		{"Disconnect", quiet(func(s *server) []byte {
 			out, _ := s.Disconnect(nil, mqttwire.ServerBusy, codec.Properties{})

@@ -8,13 +8,14 @@
 //
 // # Steps
 //
-// Receive takes a framed packet. It appends what is to be written to a buffer
-// of the caller's, and returns at most one [Event]. Calls such as Accept,
+// Next takes a packet out of a [codec.Framer], and Receive one that the caller has
+// framed. They append what is to be written to a buffer of the caller's, and
+// return at most one [Event]. Calls such as Accept,
 // Publish, Ack and Disconnect append too: one write can carry all that a read
 // brought. What can be many is pulled until there is none: NextResend,
 // [Session.NextDropped], [Session.Poll].
 //
-// A connection goes through its [Phase]s:
+// A connection goes through phases, see [Phase]:
 //
 //   - Server: Open; a CONNECT is the event Connect; Accept it with a Session,
 //     or Refuse it. Client: Connect with a Session; the events are Accepted or
@@ -37,7 +38,16 @@
 //
 // There is no clock: now is a reading of a monotonic clock, as the time since a
 // moment that the caller chooses once, for all sessions. Deadline says when to
-// call Poll; a Poll too many does nothing.
+// call Poll; a Poll too many does nothing. Receive what has come before a Poll:
+// a process that was suspended finds its deadline past, and what would have put
+// it off waiting in the socket.
+//
+// # Persistence
+//
+// A session outlives its process as a snapshot and what was said since then, or
+// as that alone: each step that changes what must not be lost says its
+// [qos.Record], and that the [State] has changed. [Session.Apply] takes the
+// Records back, and [Session.Resume] the last State.
 //
 // # Trust
 //

@@ -9,8 +9,8 @@ import (
 	"github.com/mqttwire/mqttwire/fixedheader"
 )
 
-// smallest is the size of the smallest CONNACK of 5.0. A peer that takes that
-// takes every other packet that this end cannot do without.
+// smallest is the size of the smallest CONNACK of 5.0. No other packet that
+// this end cannot do without is larger.
 const smallest = 5
 
 // end is what a Server and a Client have in common: one end of a network
@@ -26,6 +26,8 @@ type end struct {
 	maxReceive   uint32 // that of this end
 	aliasPeer    uint16 // Topic Alias Maximum of the peer
 	aliasReceive uint16 // Topic Alias Maximum of this end
+
+	wroteAt time.Duration // when a step appended something last
 
 	role    mqttwire.Role
 	version mqttwire.Version
@@ -56,6 +58,10 @@ func (e *end) Rules() codec.Rules {
 	return codec.Rules{Version: e.version, From: e.peer()}
 }
 
+// wrote notes that something is to be written. Every step that appends bytes
+// says so: what a client sends is what its Keep Alive wants [MQTT-3.1.2-20].
+func (e *end) wrote(now time.Duration) { e.wroteAt = now }
+
 // MaxSize returns the most bytes a packet from the peer may take, 0 for no
 // limit. It may change with CONNECT and CONNACK, as Rules.
 func (e *end) MaxSize() int { return int(min(e.maxReceive, codec.MaxPacketSize)) }
@@ -80,11 +86,11 @@ func (e *end) own() codec.Rules { return codec.Rules{Version: e.version, From: e
 
 // fits reports whether the peer takes a packet of so many bytes
 // [MQTT-3.1.2-24, MQTT-3.2.2-15].
-func (e *end) fits(size int) bool { return e.maxSend == 0 || size <= int(e.maxSend) }
+func (e *end) fits(size int) bool { return e.maxSend == 0 || uint64(size) <= uint64(e.maxSend) }
 
 // decode decodes a packet of the peer, of whatever type.
 func (e *end) decode(d *codec.Decoder, h fixedheader.Header, body []byte) (codec.Packet, error) {
-	if e.maxReceive != 0 && h.Size()+int(h.Length) > int(e.maxReceive) {
+	if e.maxReceive != 0 && uint64(h.Size())+uint64(h.Length) > uint64(e.maxReceive) {
 		return nil, mqttwire.ErrPacketTooLarge // 5.0 §3.1.2.11.4, §3.2.2.3.6
 	}
 	return d.Decode(e.Rules(), h, body)
@@ -139,7 +145,7 @@ func (e *end) Fail(dst []byte, t mqttwire.PacketType, err error) []byte {
 
 // failed is Fail for a step that returns.
 func (e *end) failed(dst []byte, t mqttwire.PacketType, err error) ([]byte, Event, error) {
-	return e.Fail(dst, t, err), Event{}, err
+	return e.Fail(dst, t, err), Event{Type: t}, err
 }
 
 // close takes the session off the connection, which is gone.

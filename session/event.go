@@ -14,19 +14,38 @@ type Event struct {
 	// another of its type, and no longer than the bytes it was decoded from.
 	Packet codec.Packet
 	// Token is the caller's handle of a message or request that this end sent.
-	// Of Deliver it is the Ticket.
+	// Of Deliver it is the Ticket, of Subscribe and Unsubscribe the Request.
 	Token uint64
 	// ID is the Packet Identifier, 0 where there is none.
 	ID uint16
 	// Kind is what happened.
 	Kind Kind
-	// Reason is the code of Rejected, Refused (of 5.0) and Disconnect.
+	// Type is the type of the packet that was received, 0 where the event comes
+	// from none.
+	Type mqttwire.PacketType
+	// Reason is the code of Rejected, Refused (of 5.0) and Disconnect, and why
+	// a message is GivenUp.
 	Reason mqttwire.Reason
-	// Journal is what must be durable before the bytes that the step appended
-	// are written, for a session that is to survive a crash of this end: a line
-	// for [Session.ReplaySent], of a PUBREL for [Session.ReplayReceived].
-	Journal qos.Op
+	// Change is what changed of the messages in flight; see Event.Record.
+	Change qos.Change
+	// State reports that Session.State has changed: a caller whose sessions
+	// survive a crash keeps it.
+	State bool
 }
+
+// Record returns what must be durable before the bytes that the step appended
+// are written, for a session that is to survive a crash of this end: the zero
+// Record where there is nothing to keep. [Session.Apply] takes it back.
+func (e Event) Record() qos.Record {
+	if e.Change == 0 {
+		return qos.Record{}
+	}
+	return qos.Record{Token: e.Token, ID: e.ID, Change: e.Change}
+}
+
+// Request returns what [Server.Suback] and [Server.Unsuback] take, of a
+// Subscribe or Unsubscribe event.
+func (e Event) Request() Request { return Request(e.Token) }
 
 // Ticket returns what [Server.Ack] and [Client.Ack] take, of a Deliver event.
 // It is 0 for a message of QoS 0, which nobody acknowledges.
@@ -48,10 +67,14 @@ const (
 
 	Deliver   // a PUBLISH to act upon; Ack it if its Ticket is not 0
 	Duplicate // a PUBLISH that is known already; nothing to do
+	Freed     // the PUBREL of a message that was decided; its Packet Identifier is free
+	Withdrawn // the PUBREL of one that is not: the peer has given it up, and its Ticket is stale
+	Streaming // Next: a payload is being streamed; take it with the Framer's Payload first
 
 	Released    // the receiver has the QoS 2 message: its payload may be freed
 	Completed   // the message is delivered
 	Rejected    // the receiver refused it
+	GivenUp     // this end does not send it again; an earlier connection may have delivered it
 	Unsolicited // an acknowledgement of something that is not in flight; harmless, worth counting
 
 	Subscribe    // Server: answer with Suback
@@ -61,13 +84,13 @@ const (
 
 	Disconnect // a DISCONNECT; the phase is Closing
 
-	Resend // a PUBLISH that is due again: give its message to Resend
+	Resend // a PUBLISH that is due again: give its message to the method Resend
 	Will   // Session: the will is to be published now
 	Ended  // Session: it is over, and with it its subscriptions and messages
 )
 
-var kindNames = [...]string{"none", "connect", "accepted", "refused", "auth", "authenticated", "deliver", "duplicate", "released",
-	"completed", "rejected", "unsolicited", "subscribe", "unsubscribe", "subscribed", "unsubscribed", "disconnect", "resend",
+var kindNames = [...]string{"none", "connect", "accepted", "refused", "auth", "authenticated", "deliver", "duplicate", "freed",
+	"withdrawn", "streaming", "released", "completed", "rejected", "given up", "unsolicited", "subscribe", "unsubscribe", "subscribed", "unsubscribed", "disconnect", "resend",
 	"will", "ended"}
 
 // String returns the name in lower case, such as "deliver".
@@ -79,10 +102,10 @@ func (k Kind) String() string {
 }
 
 // kinds are the qos events as they are told here.
-var kinds = [...]Kind{qos.Deliver: Deliver, qos.Duplicate: Duplicate, qos.Released: Released, qos.Completed: Completed,
-	qos.Rejected: Rejected, qos.Unsolicited: Unsolicited}
+var kinds = [...]Kind{qos.Deliver: Deliver, qos.Duplicate: Duplicate, qos.Freed: Freed, qos.Withdrawn: Withdrawn,
+	qos.Released: Released, qos.Completed: Completed, qos.Rejected: Rejected, qos.GivenUp: GivenUp, qos.Unsolicited: Unsolicited}
 
 // told is the Event of an Action.
-func told(a qos.Action, p codec.Packet) Event {
-	return Event{Packet: p, Token: a.Token, ID: a.ID, Kind: kinds[a.Event], Journal: a.Journal}
+func told(a qos.Action, p codec.Packet, t mqttwire.PacketType) Event {
+	return Event{Packet: p, Type: t, Token: a.Token, ID: a.ID, Kind: kinds[a.Event], Change: a.Change}
 }

@@ -51,19 +51,19 @@ func ExampleServer() {
 					sessions[id] = new(session.Session)
 				}
 				var ack codec.Connack
-				dst, _ = s.Accept(dst, sessions[id], &ack, now)
+				dst, _, _ = s.Accept(dst, sessions[id], &ack, now)
 				fmt.Println("accepted, session present:", ack.SessionPresent)
 			case *codec.Publish:
 				if ev.Kind == session.Deliver {
 					fmt.Printf("%s: %s\n", p.Topic, p.Payload)
-					dst, _ = s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{})
+					dst, _, _ = s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0)
 				}
 			case *codec.Subscribe:
-				ack := codec.Suback{ID: p.ID}
+				var ack codec.Suback
 				for sub := range p.Subscriptions.All() {
 					ack.Codes = ack.Codes.Append(options.Grant(sub))
 				}
-				dst, _ = s.Suback(dst, &ack)
+				dst, _ = s.Suback(dst, ev.Request(), &ack)
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func ExampleClient() {
 			}
 			fmt.Println(h.Type, ev.Kind, ev.Token)
 			if ev.Kind == session.Deliver {
-				dst, _ = c.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{})
+				dst, _, _ = c.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0)
 			}
 		}
 		return dst
@@ -173,9 +173,9 @@ func Example() {
 			fmt.Println("server:", h.Type, ev.Kind)
 			switch ev.Kind {
 			case session.Connect:
-				net.toClient, _ = server.Accept(net.toClient, &theirs, nil, now)
+				net.toClient, _, _ = server.Accept(net.toClient, &theirs, nil, now)
 			case session.Deliver:
-				net.toClient, _ = server.Ack(net.toClient, ev.Ticket(), mqttwire.Success, codec.Properties{})
+				net.toClient, _, _ = server.Ack(net.toClient, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0)
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func Example() {
 					break
 				}
 				if ev.Kind == session.Resend { // the message with token ev.Token
-					net.toServer, _ = client.Resend(net.toServer, ev, &message)
+					net.toServer, _, _ = client.Resend(net.toServer, ev, &message, 0)
 				}
 			}
 		}
@@ -232,7 +232,7 @@ func Example() {
 	// client: CONNACK accepted
 	// server: PUBLISH duplicate
 	// client: PUBREC released
-	// server: PUBREL none
+	// server: PUBREL freed
 	// client: PUBCOMP completed
 	// in flight: 0
 }
@@ -255,7 +255,7 @@ func ExampleServer_Accept() {
 	}
 	connect(&first)
 	var ack codec.Connack
-	b, _ := first.Accept(nil, &state, &ack, 0)
+	b, _, _ := first.Accept(nil, &state, &ack, 0)
 	fmt.Printf("first: % x, present %v\n", b, ack.SessionPresent)
 	message := codec.Publish{Topic: []byte("t"), QoS: qos.AtLeastOnce}
 	b, _, _ = first.Publish(nil, &message, 7, 0)
@@ -268,7 +268,7 @@ func ExampleServer_Accept() {
 		first.Close(0)
 	}
 	ack.Properties = ack.Properties.Reset()
-	b, _ = next.Accept(nil, &state, &ack, 0)
+	b, _, _ = next.Accept(nil, &state, &ack, 0)
 	fmt.Printf("next: % x, present %v\n", b, ack.SessionPresent)
 	for {
 		b, ev, ok := next.NextResend(nil, 0)
@@ -276,7 +276,7 @@ func ExampleServer_Accept() {
 			break
 		}
 		if ev.Kind == session.Resend {
-			b, _ = next.Resend(b, ev, &message)
+			b, _, _ = next.Resend(b, ev, &message, 0)
 		}
 		fmt.Printf("next: % x, token %d\n", b, ev.Token)
 	}

@@ -31,7 +31,7 @@ func TestHandshake(t *testing.T) {
 				t.Fatal(err)
 			}
 			ack := codec.Connack{}
-			b, err = s.Accept(nil, &s.state, &ack, 0)
+			b, _, err = s.Accept(nil, &s.state, &ack, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

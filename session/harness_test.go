@@ -29,9 +29,11 @@ type machine interface {
 	Publish(dst []byte, p *codec.Publish, token uint64, now time.Duration) ([]byte, qos.Action, error)
 	Reserve(level qos.Level, retain bool, size int, token uint64, now time.Duration) (qos.Action, error)
 	NextResend(dst []byte, now time.Duration) ([]byte, session.Event, bool)
-	Resend(dst []byte, ev session.Event, p *codec.Publish) ([]byte, error)
-	Ack(dst []byte, t qos.Ticket, reason mqttwire.Reason, properties codec.Properties) ([]byte, error)
-	Auth(dst []byte, code mqttwire.Reason, data []byte, properties codec.Properties) ([]byte, error)
+	Resend(dst []byte, ev session.Event, p *codec.Publish, now time.Duration) ([]byte, session.Event, error)
+	GiveUp(dst []byte, id uint16, now time.Duration) ([]byte, session.Event, error)
+	Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) ([]byte, session.Event, bool, error)
+	Ack(dst []byte, t qos.Ticket, reason mqttwire.Reason, properties codec.Properties, now time.Duration) ([]byte, qos.Record, error)
+	Auth(dst []byte, code mqttwire.Reason, data []byte, properties codec.Properties, now time.Duration) ([]byte, error)
 	Disconnect(dst []byte, code mqttwire.Reason, properties codec.Properties) ([]byte, error)
 	Poll(dst []byte, now time.Duration) ([]byte, session.Event, error)
 	Deadline() (time.Duration, bool)
@@ -90,6 +92,9 @@ func encode(t testing.TB, v mqttwire.Version, from mqttwire.Role, packets ...cod
 
 // opened returns a server that waits for a CONNECT.
 func opened(t testing.TB, o session.ServerOptions) *server {
+	if o.AuthenticationMethods == nil {
+		o.AuthenticationMethods = []string{"m"}
+	}
 	s := &server{t: t, options: o}
 	s.Open(&s.options, s.now)
 	return s
@@ -121,7 +126,7 @@ func connected(t testing.TB, o session.ServerOptions, p *codec.Connect) *server 
 // accept accepts, and returns the CONNACK.
 func (s *server) accept(ack *codec.Connack) *codec.Connack {
 	s.t.Helper()
-	out, err := s.Accept(nil, &s.state, ack, s.now)
+	out, _, err := s.Accept(nil, &s.state, ack, s.now)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -136,6 +141,24 @@ func (s *server) accept(ack *codec.Connack) *codec.Connack {
 func (s *server) send(p ...codec.Packet) ([]byte, error) {
 	s.t.Helper()
 	return s.feed(encode(s.t, s.Version(), mqttwire.Client, p...))
+}
+
+// suback answers a SUBSCRIBE of id 1, which it sends where none came last.
+func (s *server) suback(p *codec.Suback) ([]byte, error) {
+	if s.last.Kind != session.Subscribe && s.Phase() == session.Connected {
+		subs := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a")})
+		s.send(&codec.Subscribe{ID: 1, Subscriptions: subs})
+	}
+	return s.Suback(nil, s.last.Request(), p)
+}
+
+// unsuback is suback for an UNSUBSCRIBE.
+func (s *server) unsuback(p *codec.Unsuback) ([]byte, error) {
+	if s.last.Kind != session.Unsubscribe && s.Phase() == session.Connected {
+		filters := codec.Filters{}.Append([]byte("a"))
+		s.send(&codec.Unsubscribe{ID: 1, Filters: filters})
+	}
+	return s.Unsuback(nil, s.last.Request(), p)
 }
 
 // decodeAll decodes what a sender has written: all of it, and rightly.

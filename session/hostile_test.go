@@ -157,7 +157,7 @@ func (s *script) fitting(v *victim, version mqttwire.Version) codec.Packet {
 		}
 		return p
 	}
-	switch phase, _ := v.state.Phase(id); {
+	switch phase := v.state.Find(qos.Sent, id).Await; {
 	case s.yes():
 	case phase == qos.AwaitPuback:
 		return &codec.Puback{ID: id, Properties: explain}
@@ -208,6 +208,7 @@ type victim struct {
 	now     time.Duration
 	tickets []qos.Ticket
 	resend  session.Event
+	request session.Request
 	maximum int  // Maximum Packet Size of the peer
 	method  bool // the client has sent an Authentication Method
 
@@ -359,7 +360,7 @@ func hostile(t testing.TB, data []byte) {
 			}
 			i := s.under(len(v.tickets))
 			var bad error
-			if out, bad = v.m.Ack(nil, v.tickets[i], mqttwire.Reason(s.under(2)*0x97), properties); bad == nil {
+			if out, _, bad = v.m.Ack(nil, v.tickets[i], mqttwire.Reason(s.under(2)*0x97), properties, 0); bad == nil {
 				v.tickets = append(v.tickets[:i], v.tickets[i+1:]...)
 			}
 		case op < 48:
@@ -370,7 +371,7 @@ func hostile(t testing.TB, data []byte) {
 			if v.resend.Kind == session.Resend {
 				p := publish(0, 0)
 				p.Payload = make([]byte, s.under(60))
-				out, _ = v.m.Resend(nil, v.resend, p)
+				out, _, _ = v.m.Resend(nil, v.resend, p, 0)
 				v.resend = session.Event{}
 				break
 			}
@@ -393,7 +394,7 @@ func hostile(t testing.TB, data []byte) {
 					t.Fatal(err)
 				}
 			default:
-				out, _ = v.m.Auth(nil, []mqttwire.Reason{0, 0x18, 0x19}[s.under(3)], []byte("d"), explained(s.under(20)))
+				out, _ = v.m.Auth(nil, []mqttwire.Reason{0, 0x18, 0x19}[s.under(3)], []byte("d"), explained(s.under(20)), 0)
 			}
 		default:
 			v.m.Close(v.now)
@@ -431,6 +432,9 @@ func (v *victim) heard(ev session.Event) {
 			v.t.Fatalf("%v without a topic", p)
 		}
 	}
+	if ev.Kind == session.Subscribe || ev.Kind == session.Unsubscribe {
+		v.request = ev.Request()
+	}
 	if ev.Kind == session.Deliver && ev.Ticket() != 0 {
 		v.tickets = append(v.tickets, ev.Ticket())
 	}
@@ -454,15 +458,15 @@ func (v *victim) decide(s *script, version mqttwire.Version, server *session.Ser
 	case 0:
 		out, _ = server.Refuse(nil, connack.Code(s.next()), explained(s.under(30)))
 	case 1:
-		out, _ = server.Suback(nil, &codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0)})
+		out, _ = server.Suback(nil, v.request, &codec.Suback{Codes: codec.ReasonCodes{}.Append(0)})
 	case 2:
-		out, _ = server.Unsuback(nil, &codec.Unsuback{ID: 1, Codes: codec.ReasonCodes{}.Append(0)})
+		out, _ = server.Unsuback(nil, v.request, &codec.Unsuback{Codes: codec.ReasonCodes{}.Append(0)})
 	default:
 		var ack codec.Connack
 		if s.under(4) == 0 && version == mqttwire.V50 {
 			ack.Properties = explained(s.under(30))
 		}
-		out, _ = server.Accept(nil, &v.state, &ack, v.now)
+		out, _, _ = server.Accept(nil, &v.state, &ack, v.now)
 	}
 	return out
 }

@@ -54,7 +54,7 @@ func TestIdleSession(t *testing.T) {
 		x.server.Open(&options, 0)
 		run(&x.server, hello)
 		ack.Properties = ack.Properties.Reset()
-		if _, err := x.server.Accept(dst, &x.session, &ack, 0); err != nil {
+		if _, _, err := x.server.Accept(dst, &x.session, &ack, 0); err != nil {
 			t.Fatal(err)
 		}
 		run(&x.server, ping)

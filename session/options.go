@@ -33,6 +33,10 @@ func (l *Limits) outbound() qos.Connection {
 
 func (l *Limits) inbound() qos.Connection { return qos.Connection{Window: l.InboundWindow} }
 
+// DefaultMaximumConnectSize is how many bytes a CONNECT may take where
+// [ServerOptions] says nothing. A will of 32 KiB and tokens fit.
+const DefaultMaximumConnectSize = 64 << 10
+
 // ServerOptions are what a server sets for all or many of its connections. The
 // zero value supports all and limits nothing. What is announced here goes into
 // CONNACK where the caller has not put it there itself.
@@ -42,8 +46,12 @@ type ServerOptions struct {
 	// ConnectTimeout is how long a connection may take until its CONNECT is
 	// accepted, 0 for as long as it likes (3.1.1 §3.1.4, 5.0 §3.1.4).
 	ConnectTimeout time.Duration
-	// MaximumPacketSize is the most bytes a packet from a client may take, 0
-	// for no limit. Clients of 5.0 are told, all are held to it.
+	// MaximumConnectSize is the most bytes a CONNECT may take, 0 for
+	// DefaultMaximumConnectSize. It comes from anybody, and before a client can
+	// be told of a limit.
+	MaximumConnectSize uint32
+	// MaximumPacketSize is the most bytes any other packet from a client may
+	// take, 0 for no limit. Clients of 5.0 are told, all are held to it.
 	MaximumPacketSize uint32
 	// MaximumKeepAlive is the longest Keep Alive, seconds, 0 for no limit. A
 	// client of 5.0 with a longer one, or none, is told Server Keep Alive.
@@ -57,6 +65,11 @@ type ServerOptions struct {
 	// TopicAliasMaximum is announced to clients of 5.0: how many topics are
 	// kept for each, at most.
 	TopicAliasMaximum uint16
+
+	// AuthenticationMethods are those of enhanced authentication that the
+	// server supports (5.0 §4.12). A CONNECT with another is answered with a
+	// CONNACK of 0x8C, without an event.
+	AuthenticationMethods []string
 
 	// What the server lacks. Clients of 5.0 are told, and held to it; earlier
 	// versions cannot be told.
@@ -79,4 +92,10 @@ type ClientOptions struct {
 	// PingTimeout is how long the PINGRESP may take, 0 for what
 	// [keepalive.Client] thinks fit.
 	PingTimeout time.Duration
+	// AdoptSession has a client of 3.1.1 take Session Present for what it is
+	// told, though it has no state of the session, or asked for a new one: it
+	// goes on with an empty state, as 3.1.1 §3.2.2.2 leaves open. Else that is
+	// [mqttwire.ErrSessionUnknown], as always in 5.0 [MQTT-3.2.2-4]: there see
+	// [Session.Resume].
+	AdoptSession bool
 }

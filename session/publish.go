@@ -13,9 +13,9 @@ import (
 // Publish appends a PUBLISH to dst. Of p it ignores ID and Dup, gives a Packet
 // Identifier from QoS 1 up, and puts a Topic Alias in place of the topic where
 // that helps; p itself is not changed, and not kept. token is what the caller
-// wants to hear, in Released, Completed and Rejected, in Resend after a lost
+// wants to hear, in Released, Completed, Rejected and GivenUp, in Resend after a lost
 // connection, and from [Session.NextDropped]. The Action has the identifier
-// and the journal line of a message above QoS 0.
+// and the Record of a message above QoS 0.
 //
 // With an error nothing has happened:
 //
@@ -36,6 +36,9 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 	}
 	q := *p
 	q.ID, q.Dup = 0, false
+	if e.version != mqttwire.V50 {
+		q.Properties = codec.Properties{}
+	}
 	if q.QoS != qos.AtMostOnce {
 		if e.session.out.Quota() == 0 {
 			a, err := e.session.out.Publish(q.QoS, token, now)
@@ -60,6 +63,7 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 		}
 		e.given[string(q.Topic)] = alias
 	}
+	e.wrote(now)
 	return out, a, nil
 }
 
@@ -69,22 +73,32 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 // Identifier. The packet must be written as it is told here, without a Topic
 // Alias.
 func (e *end) Reserve(level qos.Level, retain bool, size int, token uint64, now time.Duration) (qos.Action, error) {
-	if err := e.mayPublish(level, retain, size); err != nil || level == qos.AtMostOnce {
+	if err := e.mayPublish(level, retain, size); err != nil {
 		return qos.Action{}, err
 	}
-	return e.session.out.Publish(level, token, now)
+	var a qos.Action
+	if level != qos.AtMostOnce {
+		var err error
+		if a, err = e.session.out.Publish(level, token, now); err != nil {
+			return a, err
+		}
+	}
+	e.wrote(now)
+	return a, nil
 }
 
 func (e *end) mayPublish(level qos.Level, retain bool, size int) error {
 	switch {
 	case e.phase != Connected:
 		return mqttwire.ErrNotConnected
+	case !level.Valid():
+		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
 	case !e.fits(size):
 		return mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
 	case e.role == mqttwire.Client:
 		return e.features.message(level, retain)
 	}
-	return nil
+	return e.features.message(level, false)
 }
 
 // appendPublish appends a PUBLISH, with an alias if it may have one. id is

@@ -9,7 +9,7 @@ import (
 )
 
 // receiveAck takes an acknowledgement of a message. ok is false where p is none.
-func (e *end) receiveAck(dst []byte, p codec.Packet, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
+func (e *end) receiveAck(dst []byte, t mqttwire.PacketType, p codec.Packet, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
 	var a qos.Action
 	var reason mqttwire.Reason
 	switch p := p.(type) {
@@ -27,35 +27,32 @@ func (e *end) receiveAck(dst []byte, p codec.Packet, now time.Duration) (_ []byt
 		return dst, Event{}, false, nil
 	}
 	if err != nil {
-		dst, ev, err = e.failed(dst, p.Type(), err)
+		dst, ev, err = e.failed(dst, t, err)
 		return dst, ev, true, err
 	}
-	ev = told(a, p)
+	ev = told(a, p, t)
 	ev.Reason = reason
-	if p.Type() == mqttwire.PUBREL && ev.Kind == Completed {
-		ev.Kind = None // the message was delivered long ago
-	}
-	return e.appendAck(dst, a), ev, true, nil
+	return e.appendAck(dst, a, now), ev, true, nil
 }
 
 // receivePublish takes a PUBLISH.
-func (e *end) receivePublish(dst []byte, p *codec.Publish) ([]byte, Event, error) {
+func (e *end) receivePublish(dst []byte, p *codec.Publish, now time.Duration) ([]byte, Event, error) {
 	if e.version == mqttwire.V50 {
 		if err := e.judgePublish(p); err != nil {
 			return e.failed(dst, mqttwire.PUBLISH, err)
 		}
 	}
 	if p.QoS == qos.AtMostOnce {
-		return dst, Event{Kind: Deliver, Packet: p}, nil
+		return dst, Event{Kind: Deliver, Type: mqttwire.PUBLISH, Packet: p}, nil
 	}
 	a, err := e.session.in.Publish(p.ID, p.QoS, p.Dup)
 	if err != nil {
 		return e.failed(dst, mqttwire.PUBLISH, err)
 	}
 	if a.Event == qos.Duplicate {
-		dst = e.appendAcks(dst)
+		dst = e.appendAcks(dst, now)
 	}
-	return dst, told(a, p), nil
+	return dst, told(a, p, mqttwire.PUBLISH), nil
 }
 
 // judgePublish holds a PUBLISH of 5.0 to what was announced, and fills in the

@@ -9,78 +9,140 @@ import (
 )
 
 // NextResend hands out what a resumed session has to send again: once the
-// connection is accepted, and after each Completed or Rejected, until ok is
-// false. A PUBREL it appends to dst itself. For a PUBLISH the event is Resend:
-// give the message of its Token to Resend before anything else is sent
-// [MQTT-4.4.0-1, MQTT-4.6.0-1].
+// connection is accepted, and after each Completed, Rejected and GivenUp, until
+// ok is false. A PUBREL it appends to dst itself. For a PUBLISH the event is
+// Resend: give the message of its Token to Resend before anything else is sent
+// [MQTT-4.4.0-1, MQTT-4.6.0-1]. Until Resend has appended it, or it is given up,
+// NextResend says the same again, and Publish says ErrResuming.
 func (e *end) NextResend(dst []byte, now time.Duration) (_ []byte, ev Event, ok bool) {
 	if e.phase != Connected {
 		return dst, Event{}, false
 	}
-	a, ok := e.session.out.NextResend(now)
+	a, ok := e.session.out.NextResend()
 	if !ok {
 		return dst, Event{}, false
 	}
-	dst, ev = e.again(dst, a)
+	dst, ev = e.again(dst, a, now)
 	return dst, ev, true
 }
 
 // again appends a PUBREL, and asks for the message of a PUBLISH.
-func (e *end) again(dst []byte, a qos.Action) ([]byte, Event) {
-	if a.Reply == mqttwire.PUBREL {
-		return e.appendAck(dst, a), Event{}
+func (e *end) again(dst []byte, a qos.Action, now time.Duration) ([]byte, Event) {
+	if a.Packet == mqttwire.PUBREL {
+		e.session.out.Resend(a.ID, now)
+		return e.appendAck(dst, a, now), Event{}
 	}
 	return dst, Event{Kind: Resend, Token: a.Token, ID: a.ID}
 }
 
-// Resend appends the PUBLISH that a Resend event asks for: p with DUP set, the
-// Packet Identifier of the event and the QoS it was sent with.
-//
-// A message that this connection cannot carry is given up, as if it had been
-// delivered, and the error says why: [mqttwire.ErrPacketTooLarge]
-// [MQTT-3.1.2-25], or [mqttwire.ErrQoSNotSupported] and
-// [mqttwire.ErrRetainNotSupported] for what the server lacks now. Its Token is
-// done then. p == nil gives a message up that the caller has no more.
-//
-// Other errors say that nothing has happened: [mqttwire.ErrStaleTicket] that
-// the event is not of this connection, or its message finished, and those of
-// [codec.Publish.Append] and [mqttwire.ErrTopicAliasRange], which any Topic
-// Alias earns, that p is not fit to be sent.
-func (e *end) Resend(dst []byte, ev Event, p *codec.Publish) ([]byte, error) {
-	if e.phase != Connected {
-		return dst, mqttwire.ErrStaleTicket
+// retry hands out one message that is due again on this connection.
+func (e *end) retry(dst []byte, now time.Duration) ([]byte, Event) {
+	for {
+		a, ok := e.session.out.Poll(now)
+		if !ok {
+			return dst, Event{}
+		}
+		var ev Event
+		if dst, ev = e.again(dst, a, now); ev.Kind != None {
+			return dst, ev
+		}
 	}
-	phase, token := e.session.out.Phase(ev.ID)
-	if token != ev.Token || phase != qos.AwaitPuback && phase != qos.AwaitPubrec {
-		return dst, mqttwire.ErrStaleTicket
-	}
-	level := qos.Level(phase) // 1 and 2
-	if p == nil {
-		e.giveUp(ev.ID, level)
-		return dst, nil
-	}
-	q := *p
-	q.ID, q.Dup, q.QoS = ev.ID, true, level
-	// An alias would gain little: what is sent again was sent long ago.
-	if _, ok := q.Properties.TopicAlias(); ok && e.version == mqttwire.V50 {
-		return dst, mqttwire.ErrTopicAliasRange
-	}
-	out, err := q.Append(dst, e.own())
-	if err != nil {
-		return dst, err
-	}
-	if err := e.mayPublish(level, q.Retain, len(out)-len(dst)); err != nil {
-		e.giveUp(ev.ID, level)
-		return dst, err
-	}
-	return out, nil
 }
 
-// giveUp finishes a message as if the peer had.
-func (e *end) giveUp(id uint16, level qos.Level) {
-	if level == qos.AtLeastOnce {
-		e.session.out.Puback(id, mqttwire.Success)
-	} else {
-		e.session.out.Pubrec(id, mqttwire.PacketTooLarge, 0)
+// sooner returns the earlier of a deadline and that of the messages.
+func (e *end) sooner(at time.Duration, ok bool) (time.Duration, bool) {
+	retry, again := e.session.out.Deadline()
+	if again && (!ok || retry < at) {
+		return retry, true
 	}
+	return at, ok
+}
+
+// Resend appends the PUBLISH that a Resend event asks for: p with DUP set, the
+// Packet Identifier of the event and the QoS it was sent with. What the version
+// of the connection cannot say, the properties before 5.0, is left out.
+//
+// A message that this connection cannot carry is given up, as GiveUp does: the
+// event is GivenUp, and its Reason says why: 0x95 for a packet that is too large
+// [MQTT-3.1.2-25], at a client 0x9A and 0x9B for what the server lacks now.
+// p == nil gives a message up that the caller has no more. In any other case the
+// event is zero.
+//
+// An error says that nothing has happened, and that NextResend repeats the
+// event: [mqttwire.ErrStaleTicket] that it is not its turn, or of another
+// connection, [mqttwire.ErrTopicAliasRange], which any Topic Alias earns, and
+// those of [codec.Publish.Append], that p is not fit to be sent.
+func (e *end) Resend(dst []byte, ev Event, p *codec.Publish, now time.Duration) ([]byte, Event, error) {
+	if e.phase != Connected {
+		return dst, Event{}, mqttwire.ErrStaleTicket
+	}
+	x := e.session.out.Find(ev.ID)
+	if x.Token != ev.Token || x.Await != qos.AwaitPuback && x.Await != qos.AwaitPubrec {
+		return dst, Event{}, mqttwire.ErrStaleTicket
+	}
+	if p == nil {
+		return e.giveUp(dst, ev.ID, mqttwire.UnspecifiedError, now)
+	}
+	q := *p
+	q.ID, q.Dup, q.QoS = ev.ID, true, qos.Level(x.Await) // AwaitPuback is 1, AwaitPubrec 2
+	if e.version != mqttwire.V50 {
+		q.Properties = codec.Properties{}
+	}
+	// An alias would gain little: what is sent again was sent long ago.
+	if _, ok := q.Properties.TopicAlias(); ok {
+		return dst, Event{}, mqttwire.ErrTopicAliasRange
+	}
+	out, err := q.Append(dst, e.own())
+	if err == nil {
+		err = e.mayResend(q.QoS, q.Retain, len(out)-len(dst))
+	}
+	switch err {
+	case nil:
+	case mqttwire.ErrPacketTooLarge, mqttwire.ErrVarintTooLong, mqttwire.ErrQoSNotSupported, mqttwire.ErrRetainNotSupported:
+		reason := err.(mqttwire.Error).Reason()
+		if err == mqttwire.ErrVarintTooLong {
+			reason = mqttwire.PacketTooLarge
+		}
+		return e.giveUp(dst, ev.ID, reason, now)
+	default:
+		return dst, Event{}, err
+	}
+	if _, err := e.session.out.Resend(ev.ID, now); err != nil {
+		return dst, Event{}, err
+	}
+	e.wrote(now)
+	return out, Event{}, nil
+}
+
+// mayResend is mayPublish for a message that the session has sent before: a
+// server is not held to a Maximum QoS that it had not announced then.
+func (e *end) mayResend(level qos.Level, retain bool, size int) error {
+	switch {
+	case !e.fits(size):
+		return mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
+	case e.role == mqttwire.Client:
+		return e.features.message(level, retain)
+	}
+	return nil
+}
+
+// GiveUp ends the sending of a message that this connection has not carried, as
+// [qos.Outbound.GiveUp] says, and appends its PUBREL where that is in turn. The
+// event is GivenUp, with its Record. The errors are those of the machine, and
+// [mqttwire.ErrStaleTicket] without a connection: there use that of the Session.
+func (e *end) GiveUp(dst []byte, id uint16, now time.Duration) ([]byte, Event, error) {
+	if e.phase != Connected {
+		return dst, Event{}, mqttwire.ErrStaleTicket
+	}
+	return e.giveUp(dst, id, mqttwire.UnspecifiedError, now)
+}
+
+func (e *end) giveUp(dst []byte, id uint16, reason mqttwire.Reason, now time.Duration) ([]byte, Event, error) {
+	a, err := e.session.out.GiveUp(id, now)
+	if err != nil {
+		return dst, Event{}, err
+	}
+	ev := told(a, nil, 0)
+	ev.Reason = reason
+	return e.appendAck(dst, a, now), ev, nil
 }

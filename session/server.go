@@ -21,6 +21,8 @@ type Server struct {
 	alive   keepalive.Server
 	opened  time.Duration
 	asked   asked
+
+	subscribes, unsubscribes uint32 // how many are not answered
 }
 
 // Open starts a network connection. The options are shared by connections, and
@@ -29,7 +31,10 @@ func (s *Server) Open(o *ServerOptions, now time.Duration) {
 	*s = Server{options: o, opened: now}
 	s.role, s.phase = mqttwire.Server, Opened
 	s.limits = &o.Limits
-	s.maxReceive = o.MaximumPacketSize
+	s.maxReceive = o.MaximumConnectSize
+	if s.maxReceive == 0 {
+		s.maxReceive = DefaultMaximumConnectSize
+	}
 }
 
 // Close says that the network connection is gone, from whatever phase. The
@@ -74,9 +79,9 @@ func (s *Server) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 	}
 	s.alive.Received(now)
 	if p, ok := p.(*codec.Publish); ok {
-		return s.receivePublish(dst, p)
+		return s.receivePublish(dst, p, now)
 	}
-	dst, ev, ok, err := s.receiveAck(dst, p, now)
+	dst, ev, ok, err := s.receiveAck(dst, h.Type, p, now)
 	if ok {
 		return dst, ev, err
 	}
@@ -85,17 +90,23 @@ func (s *Server) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 		if err := s.features.subscribe(p); err != nil {
 			return s.failed(dst, h.Type, err)
 		}
-		return dst, Event{Kind: Subscribe, Packet: p, ID: p.ID}, nil
+		s.subscribes++
+		return dst, s.request(Subscribe, h.Type, p, p.ID, p.Subscriptions.Len()), nil
 	case *codec.Unsubscribe:
-		return dst, Event{Kind: Unsubscribe, Packet: p, ID: p.ID}, nil
+		s.unsubscribes++
+		return dst, s.request(Unsubscribe, h.Type, p, p.ID, p.Filters.Len()), nil
 	case *codec.Pingreq:
-		return append(dst, byte(mqttwire.PINGRESP)<<4, 0), Event{}, nil // [MQTT-3.12.4-1]
+		return append(dst, byte(mqttwire.PINGRESP)<<4, 0), Event{Type: h.Type}, nil // [MQTT-3.12.4-1]
 	case *codec.Auth:
 		return s.receiveAuth(dst, p)
 	case *codec.Disconnect:
 		return s.receiveDisconnect(dst, p)
 	}
 	return s.failed(dst, h.Type, mqttwire.ErrDirection) // a packet of a server, which decode refuses
+}
+
+func (s *Server) request(k Kind, t mqttwire.PacketType, p codec.Packet, id uint16, filters int) Event {
+	return Event{Kind: k, Type: t, Packet: p, ID: id, Token: uint64(requestOf(t, id, filters))}
 }
 
 // Takes reports whether Receive takes a packet of type t now: while a CONNECT is
@@ -115,6 +126,7 @@ func (s *Server) Takes(t mqttwire.PacketType) bool {
 // receiveDisconnect takes a DISCONNECT. The will goes with a normal one only
 // [MQTT-3.14.4-3].
 func (s *Server) receiveDisconnect(dst []byte, p *codec.Disconnect) ([]byte, Event, error) {
+	was := s.session.State()
 	if seconds, ok := p.Properties.SessionExpiryInterval(); ok {
 		if seconds != 0 && s.noExpiry {
 			return s.failed(dst, mqttwire.DISCONNECT, mqttwire.ErrSessionExpiry) // 5.0 §3.14.2.2.2
@@ -125,11 +137,11 @@ func (s *Server) receiveDisconnect(dst []byte, p *codec.Disconnect) ([]byte, Eve
 		s.session.will = noWill
 	}
 	s.phase = Closing
-	return dst, Event{Kind: Disconnect, Packet: p, Reason: p.Code}, nil
+	return dst, Event{Kind: Disconnect, Type: mqttwire.DISCONNECT, Packet: p, Reason: p.Code, State: s.session.State() != was}, nil
 }
 
-// Poll does what is due by time: call it at Deadline, until it returns neither
-// an event nor an error. The event may be Resend, see NextResend. With an error
+// Poll does what is due by time: call it at Deadline, once what has come before
+// is received, until it returns neither an event nor an error. The event may be Resend, see NextResend. With an error
 // the connection is over, as from Receive: [mqttwire.ErrConnectTimeout] where
 // CONNECT was not accepted in time, [mqttwire.ErrKeepAliveTimeout] where the
 // client has been silent for one and a half times the Keep Alive

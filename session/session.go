@@ -24,7 +24,7 @@ type Session struct {
 	out qos.Outbound
 	in  qos.Inbound
 
-	endAt, willAt time.Duration // life is offline; willAt where will is waiting
+	lostAt time.Duration // when the connection was lost
 
 	expiry    uint32 // Session Expiry Interval in force, seconds
 	willDelay uint32 // seconds
@@ -32,6 +32,7 @@ type Session struct {
 	will      will
 	due       bool // a will is to be published: that of this session, or of one before
 	ended     bool // a session has ended, and nobody was told
+	unkept    bool // nobody was told the Record of that
 }
 
 type life uint8
@@ -65,20 +66,16 @@ func (s *Session) Expiry() uint32 { return s.expiry }
 // how many Packet Identifiers it holds of those it received, 0 to 65,535 each.
 func (s *Session) InFlight() (sent, received int) { return s.out.InFlight(), s.in.InFlight() }
 
-// Phase returns what the exchange of one of this end's Packet Identifiers
-// waits for, with its token; 0 if it is not in flight.
-func (s *Session) Phase(id uint16) (qos.Phase, uint64) { return s.out.Phase(id) }
-
 // NextDropped hands out what went with its session, or a SUBSCRIBE or
 // UNSUBSCRIBE that went with its connection: one a call, until ok is false.
 // See [qos.Outbound.NextDropped].
 func (s *Session) NextDropped() (d qos.Dropped, ok bool) { return s.out.NextDropped() }
 
 // Finish decides a delivery, as [qos.Inbound.Finish] says. With a connection
-// use Ack, which also writes what is due then.
-func (s *Session) Finish(t qos.Ticket, reason mqttwire.Reason) error {
+// use Ack, which also writes what is due then. Ticket 0 does nothing.
+func (s *Session) Finish(t qos.Ticket, reason mqttwire.Reason) (qos.Record, error) {
 	if t == 0 {
-		return nil
+		return qos.Record{}, nil
 	}
 	return s.in.Finish(t, reason)
 }
@@ -86,11 +83,26 @@ func (s *Session) Finish(t qos.Ticket, reason mqttwire.Reason) error {
 // Abandon forgets a delivery without deciding it, as [qos.Inbound.Abandon] says:
 // for a message over which the connection is ended, so that it is delivered
 // anew if the peer sends it again.
-func (s *Session) Abandon(t qos.Ticket) error {
+func (s *Session) Abandon(t qos.Ticket) (qos.Record, error) {
 	if t == 0 {
-		return nil
+		return qos.Record{}, nil
 	}
 	return s.in.Abandon(t)
+}
+
+// GiveUp ends the sending of a message of a session without a connection, as
+// [qos.Outbound.GiveUp] says; the event is GivenUp. With a connection use that
+// of Server or Client. The error is [mqttwire.ErrSessionInUse] with a
+// connection, or that of the machine.
+func (s *Session) GiveUp(id uint16) (Event, error) {
+	if s.life == online {
+		return Event{}, mqttwire.ErrSessionInUse
+	}
+	a, err := s.out.GiveUp(id, 0)
+	if err != nil {
+		return Event{}, err
+	}
+	return told(a, nil, 0), nil
 }
 
 // Compact gives memory back that a burst has taken, if nothing is in flight.
@@ -102,24 +114,27 @@ func (s *Session) Compact() {
 // End ends a session without a connection, as an operator may, or a server that
 // needs the room. On a connection it does nothing: disconnect first. Pull Poll
 // and NextDropped after it.
-func (s *Session) End() {
+func (s *Session) End() { s.finish() }
+
+func (s *Session) finish() {
 	if s.life == offline {
 		s.end()
 	}
 }
 
 // Poll returns Will when the will is to be published, then Ended when the
-// session is over: after Close, after Accept, after End, and at Deadline. Call
-// it until the Kind is None. After an Accept both speak of the session before.
+// session is over: after Close, after Accept, after a client's Connect, after
+// End, and at Deadline. Call it until the Kind is None. After an Accept both
+// speak of the session before, and it was Accept that said the Record.
 func (s *Session) Poll(now time.Duration) Event {
 	s.settle(now)
 	switch {
 	case s.due:
 		s.due = false
-		return Event{Kind: Will}
+		return Event{Kind: Will, State: s.life != online}
 	case s.ended:
 		s.ended = false
-		return Event{Kind: Ended}
+		return Event{Kind: Ended, Change: s.cleared(), State: s.life == absent}
 	}
 	return Event{}
 }
@@ -134,17 +149,20 @@ func (s *Session) Deadline() (at time.Duration, ok bool) {
 	case s.life != offline:
 		return 0, false
 	case s.will == waiting:
-		return min(s.willAt, s.endAt), true
+		return min(s.willAt(), s.endAt()), true
 	}
-	return s.endAt, s.expiry != Never
+	return s.endAt(), s.expiry != Never
 }
+
+func (s *Session) endAt() time.Duration  { return after(s.lostAt, s.expiry) }
+func (s *Session) willAt() time.Duration { return after(s.lostAt, s.willDelay) }
 
 // settle lets happen what the time has come for.
 func (s *Session) settle(now time.Duration) {
-	if s.will == waiting && now >= s.willAt {
+	if s.will == waiting && now >= s.willAt() {
 		s.will, s.due = noWill, true
 	}
-	if s.life == offline && s.expiry != Never && now >= s.endAt {
+	if s.life == offline && s.expiry != Never && now >= s.endAt() {
 		s.end()
 	}
 }
@@ -154,7 +172,7 @@ func (s *Session) end() {
 	if s.will != noWill {
 		s.will, s.due = noWill, true
 	}
-	s.life, s.ended = absent, true
+	s.life, s.ended, s.unkept = absent, true, true
 	// A connection that resumes nothing drops what is in flight.
 	nothing := qos.Connection{Version: mqttwire.V311}
 	s.out.Connect(nothing)
@@ -163,15 +181,26 @@ func (s *Session) end() {
 	s.in.Disconnect()
 }
 
-// join puts the session on a connection. A will that was waiting is not
-// published where the session goes on [MQTT-3.1.3-9].
-func (s *Session) join(out, in qos.Connection, expiry uint32) {
+// join puts the session on a connection, and returns Clear where it ends one
+// that there was. A will that was waiting is not published where the session
+// goes on [MQTT-3.1.3-9].
+func (s *Session) join(out, in qos.Connection, expiry uint32) qos.Change {
 	if !out.Resumed && s.life != absent {
 		s.end()
 	}
 	s.out.Connect(out)
 	s.in.Connect(in)
-	s.life, s.will, s.expiry = online, noWill, expiry
+	s.life, s.will, s.expiry, s.willDelay = online, noWill, expiry, 0
+	return s.cleared()
+}
+
+// cleared returns Clear once for each session that has ended.
+func (s *Session) cleared() qos.Change {
+	if !s.unkept {
+		return 0
+	}
+	s.unkept = false
+	return qos.Clear.Of(0, 0)
 }
 
 // arm gives the session the will of its connection.
@@ -184,9 +213,9 @@ func (s *Session) lost(now time.Duration) {
 	}
 	s.out.Disconnect()
 	s.in.Disconnect()
-	s.life, s.endAt = offline, after(now, s.expiry)
+	s.life, s.lostAt = offline, now
 	if s.will == armed {
-		s.will, s.willAt = waiting, after(now, s.willDelay)
+		s.will = waiting
 	}
 	s.settle(now)
 }

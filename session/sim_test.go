@@ -456,7 +456,7 @@ func (w *world) accept(l *link, s *session.Server, out []byte) []byte {
 		w.shut(old, serverSide)
 	}
 	w.server.link = l
-	out, err := s.Accept(out, &w.server.state, nil, w.now)
+	out, _, err := s.Accept(out, &w.server.state, nil, w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -481,7 +481,7 @@ func (w *world) resend(l *link, side int, out []byte, ev session.Event) []byte {
 	w.figures.resent++
 	w.log(3, uint64(side), ev.Token)
 	p := w.message(side, int(ev.Token))
-	out, err := l.ends[side].Resend(out, ev, &p)
+	out, _, err := l.ends[side].Resend(out, ev, &p, 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -563,10 +563,10 @@ func (w *world) decide(e entry) {
 	l := n.link
 	var err error
 	if l == nil || !l.open[e.side] || l.ends[e.side].Phase() != session.Connected {
-		err = n.state.Finish(e.ticket, mqttwire.Success)
+		_, err = n.state.Finish(e.ticket, mqttwire.Success)
 	} else {
 		var out []byte
-		out, err = l.ends[e.side].Ack(nil, e.ticket, mqttwire.Success, codec.Properties{})
+		out, _, err = l.ends[e.side].Ack(nil, e.ticket, mqttwire.Success, codec.Properties{}, 0)
 		w.send(l, e.side, out)
 	}
 	if err != nil && (err != mqttwire.ErrStaleTicket || e.link == l && l.open[e.side] || e.ticket.Level() == qos.ExactlyOnce) {

@@ -11,11 +11,11 @@ import (
 // A snapshot is what outlives a process. All numbers are big-endian; equal
 // states are equal bytes.
 //
-//	'S' version state(1) will(1) expiry(4) willDelay(4) endIn(8) willIn(8)
+//	'S' version state(1) will(1) expiry(4) willDelay(4) lostAgo(8)
 //	outLength(4) out… in… crc(4)
 const (
-	snapshotVersion = 1
-	snapshotHeader  = 2 + 2 + 4 + 4 + 8 + 8 + 4
+	snapshotVersion = 2
+	snapshotHeader  = 2 + 2 + 4 + 4 + 8 + 4
 	snapshotSum     = 4
 )
 
@@ -23,12 +23,13 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Bits of the state byte.
 const (
-	snapshotDue   = 1 << 4
-	snapshotEnded = 1 << 5
+	snapshotDue    = 1 << 4
+	snapshotEnded  = 1 << 5
+	snapshotUnkept = 1 << 6
 )
 
 // AppendSnapshot appends the state of the session at the moment now, on a
-// connection or not, and returns the result: 62 bytes, and those of the two
+// connection or not, and returns the result: 54 bytes, and those of the two
 // machines for each message in flight.
 func (s *Session) AppendSnapshot(dst []byte, now time.Duration) []byte {
 	start := len(dst)
@@ -39,18 +40,17 @@ func (s *Session) AppendSnapshot(dst []byte, now time.Duration) []byte {
 	if s.ended {
 		state |= snapshotEnded
 	}
+	if s.unkept {
+		state |= snapshotUnkept
+	}
 	dst = append(dst, 'S', snapshotVersion, state, byte(s.will))
 	dst = binary.BigEndian.AppendUint32(dst, s.expiry)
 	dst = binary.BigEndian.AppendUint32(dst, s.willDelay)
-	var endIn, willIn time.Duration
+	ago := time.Duration(0)
 	if s.life == offline {
-		endIn = s.endAt - now
+		ago = now - s.lostAt
 	}
-	if s.will == waiting {
-		willIn = s.willAt - now
-	}
-	dst = binary.BigEndian.AppendUint64(dst, uint64(endIn))
-	dst = binary.BigEndian.AppendUint64(dst, uint64(willIn))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(ago))
 	length := len(dst)
 	dst = binary.BigEndian.AppendUint32(dst, 0)
 	dst = s.out.AppendSnapshot(dst)
@@ -75,7 +75,7 @@ func (s *Session) Restore(b []byte, now time.Duration) error {
 		return mqttwire.ErrSnapshot
 	}
 	state, w := b[2], will(b[3])
-	was := life(state &^ (snapshotDue | snapshotEnded))
+	was := life(state &^ (snapshotDue | snapshotEnded | snapshotUnkept))
 	machines := b[snapshotHeader:n]
 	split := binary.BigEndian.Uint32(b[snapshotHeader-4:])
 	if was > offline || w > waiting || uint64(split) > uint64(len(machines)) ||
@@ -83,12 +83,15 @@ func (s *Session) Restore(b []byte, now time.Duration) error {
 		return mqttwire.ErrSnapshot
 	}
 	r := Session{
+		in:        s.in, // its tickets are not given again
 		expiry:    binary.BigEndian.Uint32(b[4:]),
 		willDelay: binary.BigEndian.Uint32(b[8:]),
 		life:      was,
 		will:      w,
 		due:       state&snapshotDue != 0,
 		ended:     state&snapshotEnded != 0,
+		unkept:    state&snapshotUnkept != 0,
+		lostAt:    now - time.Duration(binary.BigEndian.Uint64(b[12:])),
 	}
 	if err := r.out.Restore(machines[:split]); err != nil {
 		return err
@@ -96,20 +99,9 @@ func (s *Session) Restore(b []byte, now time.Duration) error {
 	if err := r.in.Restore(machines[split:]); err != nil {
 		return err
 	}
-	r.endAt = later(now, binary.BigEndian.Uint64(b[12:]))
-	r.willAt = later(now, binary.BigEndian.Uint64(b[20:]))
 	if was == online {
 		r.lost(now)
 	}
 	*s = r
 	return nil
-}
-
-// later returns now and so many nanoseconds, which may be negative.
-func later(now time.Duration, d uint64) time.Duration {
-	at := now + time.Duration(d)
-	if time.Duration(d) > 0 && at < now {
-		return 1<<63 - 1
-	}
-	return at
 }

@@ -26,7 +26,7 @@ func worn(t testing.TB) (states []*session.Session) {
 				s.Publish(nil, publish(2, 0), uint64(10+i), 0)
 			}
 			s.send(&codec.Pubrec{ID: 2}, publish(2, 9), publish(2, 8))
-			s.Ack(nil, s.last.Ticket(), 0, codec.Properties{})
+			s.Ack(nil, s.last.Ticket(), 0, codec.Properties{}, 0)
 			switch connection {
 			case "none":
 				s = connected(t, session.ServerOptions{}, p)

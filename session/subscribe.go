@@ -9,22 +9,30 @@ import (
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// Suback appends the SUBACK to a Subscribe event: its Packet Identifier and a
-// code for each subscription, in their order [MQTT-3.8.4-6, MQTT-3.9.3-1]. Codes
-// are those of 5.0; before, all failures become 0x80, and properties are left
+// Suback appends the SUBACK to a Subscribe event, whose Request it takes: its
+// Packet Identifier, whatever that of p, and a code for each subscription, in
+// their order [MQTT-3.8.4-6, MQTT-3.9.3-1]. Codes are those of 5.0; before, all failures become 0x80, and properties are left
 // out, as they are where the client must not have them [MQTT-3.1.2-29,
 // MQTT-3.9.2-1, MQTT-3.9.2-2].
 //
 // [mqttwire.ErrNotInVersion]: 3.1 cannot say that a subscription failed; grant
 // it QoS 0, and send nothing. [mqttwire.ErrPacketTooLarge]: the client takes no
-// such packet; nothing can be done but disconnect it. Other errors are those of
-// [codec.Suback.Append], and [mqttwire.ErrPhase]. With an error nothing has
-// happened.
-func (s *Server) Suback(dst []byte, p *codec.Suback) ([]byte, error) {
-	if s.phase != Connected {
+// such packet; disconnect it. [mqttwire.ErrAckCount]: there are more codes than
+// subscriptions, or fewer. [mqttwire.ErrStaleTicket]: the Request is of no
+// SUBSCRIBE, or none is open; Requests are counted, not kept one by one. Other
+// errors are those of [codec.Suback.Append], and [mqttwire.ErrPhase]. With an
+// error nothing has happened.
+func (s *Server) Suback(dst []byte, r Request, p *codec.Suback) ([]byte, error) {
+	switch {
+	case s.phase != Connected:
 		return dst, mqttwire.ErrPhase
+	case r.packet() != mqttwire.SUBSCRIBE || s.subscribes == 0:
+		return dst, mqttwire.ErrStaleTicket
+	case p.Codes.Len() != r.Filters():
+		return dst, mqttwire.ErrAckCount // [MQTT-3.8.4-6; 3.1.1 MQTT-3.8.4-5]
 	}
 	q := *p
+	q.ID = r.ID()
 	if err := q.Downgrade(s.version); err != nil {
 		return dst, err
 	}
@@ -36,16 +44,25 @@ func (s *Server) Suback(dst []byte, p *codec.Suback) ([]byte, error) {
 		q.Properties = codec.Properties{}
 		out, err = q.Append(dst, s.own())
 	}
-	return s.checked(dst, out, err)
+	if out, err = s.checked(dst, out, err); err == nil {
+		s.subscribes--
+	}
+	return out, err
 }
 
 // Unsuback appends the UNSUBACK to an Unsubscribe event, as Suback does a
 // SUBACK. Before 5.0 it has no codes, and they are left out.
-func (s *Server) Unsuback(dst []byte, p *codec.Unsuback) ([]byte, error) {
-	if s.phase != Connected {
+func (s *Server) Unsuback(dst []byte, r Request, p *codec.Unsuback) ([]byte, error) {
+	switch {
+	case s.phase != Connected:
 		return dst, mqttwire.ErrPhase
+	case r.packet() != mqttwire.UNSUBSCRIBE || s.unsubscribes == 0:
+		return dst, mqttwire.ErrStaleTicket
+	case p.Codes.Len() != r.Filters() && s.version == mqttwire.V50:
+		return dst, mqttwire.ErrAckCount // [MQTT-3.11.3-2]
 	}
 	q := *p
+	q.ID = r.ID()
 	if err := q.Downgrade(s.version); err != nil {
 		return dst, err
 	}
@@ -57,7 +74,10 @@ func (s *Server) Unsuback(dst []byte, p *codec.Unsuback) ([]byte, error) {
 		q.Properties = codec.Properties{}
 		out, err = q.Append(dst, s.own())
 	}
-	return s.checked(dst, out, err)
+	if out, err = s.checked(dst, out, err); err == nil {
+		s.unsubscribes--
+	}
+	return out, err
 }
 
 // checked returns out if it is right and fits, else dst.
@@ -94,7 +114,7 @@ func (c *Client) Subscribe(dst []byte, p *codec.Subscribe, token uint64, now tim
 		return dst, 0, err
 	}
 	a, err := c.session.out.Subscribe(token)
-	return c.requested(dst, out, a, err, now)
+	return c.requested(dst, out, q.Subscriptions.Len(), a, err, now)
 }
 
 // Unsubscribe appends an UNSUBSCRIBE, as Subscribe does a SUBSCRIBE.
@@ -109,17 +129,21 @@ func (c *Client) Unsubscribe(dst []byte, p *codec.Unsubscribe, token uint64, now
 		return dst, 0, err
 	}
 	a, err := c.session.out.Unsubscribe(token)
-	return c.requested(dst, out, a, err, now)
+	return c.requested(dst, out, q.Filters.Len(), a, err, now)
 }
 
-// requested ends Subscribe and Unsubscribe: out has the packet, but for the
+// requested ends Subscribe and Unsubscribe: out has the packet, except for the
 // Packet Identifier that a has given it.
-func (c *Client) requested(dst, out []byte, a qos.Action, err error, now time.Duration) ([]byte, uint16, error) {
+func (c *Client) requested(dst, out []byte, filters int, a qos.Action, err error, now time.Duration) ([]byte, uint16, error) {
 	if err != nil {
 		return dst, 0, err
 	}
 	putID(out[len(dst):], a.ID)
-	c.alive.Sent(now)
+	if c.filters == nil {
+		c.filters = map[uint16]int{}
+	}
+	c.filters[a.ID] = filters
+	c.wrote(now)
 	return out, a.ID, nil
 }
 

@@ -36,7 +36,7 @@ func TestConfig(t *testing.T) {
 	if s.server.MaxTotalBytes != 17179869184 || s.server.MaximumSessionExpiry != 60 {
 		t.Errorf("numbers: %+v", s.server)
 	}
-	if got := mustParse(t, "-config", write(t, "empty", " {}\n")); got.server.ServerOptions != mustParse(t).server.ServerOptions {
+	if got := mustParse(t, "-config", write(t, "empty", " {}\n")); !reflect.DeepEqual(got.server.ServerOptions, mustParse(t).server.ServerOptions) {
 		t.Errorf("an empty file sets something: %+v", got)
 	}
 }

@@ -109,7 +109,8 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.StringVar(&s.hashPassword, "hash-password", "", "make a line for -users: for this user `name`, with the password from standard input, and do nothing else")
 
 	const bytes = math.MaxInt32
-	define(f, &c.MaximumPacketSize, "max-packet", o.MaximumPacketSize, 16, 268_435_460, "most `bytes` a packet may take")
+	define(f, &c.MaximumConnectSize, "max-connect", o.MaximumConnectSize, 16, 268_435_460, "most `bytes` a CONNECT may take")
+	define(f, &c.MaximumPacketSize, "max-packet", o.MaximumPacketSize, 16, 268_435_460, "most `bytes` any other packet may take")
 	define(f, &s.maximumQoS, "max-qos", 2, 0, 2, "the highest `QoS`")
 	f.BoolVar(&s.retain, "retain", true, "retain messages")
 	f.BoolVar(&s.wildcard, "wildcard", true, "allow subscriptions with wildcards")

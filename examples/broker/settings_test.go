@@ -37,7 +37,7 @@ func expectError(t *testing.T, want string, args ...string) {
 	}
 }
 
-// flags returns all flags there are, but for -config.
+// flags returns all flags there are, except -config.
 func flags() (all []*flag.Flag) {
 	f := flag.NewFlagSet("", flag.ContinueOnError)
 	new(settings).flags(f)
@@ -47,7 +47,7 @@ func flags() (all []*flag.Flag) {
 
 func TestDefaults(t *testing.T) {
 	s := mustParse(t)
-	if s.server.ServerOptions != server.DefaultOptions() {
+	if !reflect.DeepEqual(s.server.ServerOptions, server.DefaultOptions()) {
 		t.Errorf("options %+v, want those of package server, %+v", s.server.ServerOptions, server.DefaultOptions())
 	}
 	if !slices.Equal(s.listen.values, []string{"127.0.0.1:1883"}) || len(s.listenTLS.values) != 0 {

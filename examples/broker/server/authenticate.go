@@ -33,7 +33,7 @@ func (c *conn) authenticate(w *worker, data []byte) {
 			code = mqttwire.Success
 			c.client.access = access
 		}
-		out, err := c.machine.Auth(c.buffer(), code, answer, codec.Properties{})
+		out, err := c.machine.Auth(c.buffer(), code, answer, codec.Properties{}, w.now)
 		c.out = out
 		c.unlock()
 		if err != nil {

@@ -29,12 +29,10 @@ type client struct {
 	volatile   bool   // the session ends with the connection: nothing is sent twice
 	access     Access
 	will       *message
-	willKeep   bool   // Will Retain
-	willDelay  uint32 // Will Delay Interval, seconds
+	willKeep   bool // Will Retain
 	timer      *time.Timer
 
 	filters map[string]struct{} // of its subscriptions, for a Router only
-	relived time.Duration       // when a session that was restored has lost its connection
 
 	waiting deque // for quota, for room, or for a connection
 	bytes   int   // of the messages in waiting and in flight
@@ -173,8 +171,8 @@ func (cl *client) pump(now time.Duration) {
 		if c.out = out; !ok {
 			cl.resuming = false // all, or none before an acknowledgement
 		}
-		if ev.Kind == session.Resend {
-			c.resend(ev, now)
+		if ev.Kind == session.Resend && !c.resend(ev, now) {
+			return
 		}
 	}
 	for cl.waiting.n > 0 && len(c.out) < cl.server.ahead {
@@ -252,7 +250,7 @@ func (cl *client) end(a *aftermath) {
 		if !ok {
 			break
 		}
-		if sent := cl.flight.get(d.Token); sent != nil && sent.shared() && d.Phase == qos.AwaitPuback {
+		if sent := cl.flight.get(d.Token); sent != nil && sent.shared() && d.Await == qos.AwaitPuback {
 			a.orphans = append(a.orphans, *sent)
 		}
 	}

@@ -2,6 +2,9 @@ package server
 
 import (
 	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/mqttwire/mqttwire/session"
@@ -93,17 +96,21 @@ type Config struct {
 // DefaultOptions are the options of a Config that has none.
 func DefaultOptions() session.ServerOptions {
 	return session.ServerOptions{
-		Limits:            session.Limits{OutboundWindow: 1024, TopicAliases: 32},
-		ConnectTimeout:    10 * time.Second,
-		MaximumPacketSize: 1 << 20,
-		MaximumKeepAlive:  60,
-		ReceiveMaximum:    1024,
-		TopicAliasMaximum: 32,
+		Limits:             session.Limits{OutboundWindow: 1024, TopicAliases: 32},
+		ConnectTimeout:     10 * time.Second,
+		MaximumConnectSize: session.DefaultMaximumConnectSize,
+		MaximumPacketSize:  1 << 20,
+		MaximumKeepAlive:   60,
+		ReceiveMaximum:     1024,
+		TopicAliasMaximum:  32,
 	}
 }
 
 func (c Config) withDefaults() Config {
-	defaultTo(&c.ServerOptions, DefaultOptions())
+	if reflect.ValueOf(c.ServerOptions).IsZero() {
+		c.ServerOptions = DefaultOptions()
+	}
+	c.AuthenticationMethods = slices.Collect(maps.Keys(c.Methods))
 	defaultTo(&c.MaxQueue, 1<<20)
 	defaultTo(&c.MaxQueuedMessages, 100_000)
 	defaultTo(&c.MaxQueuedBytes, 64<<20)

@@ -71,7 +71,6 @@ func newConn(s *Server, n net.Conn) *conn {
 	c.who.Address = n.RemoteAddr()
 	c.raw = rawConn(n)
 	c.machine.Open(&s.config.ServerOptions, s.now())
-	c.framer.Rules, c.framer.MaxSize = c.machine.Rules(), c.machine.MaxSize()
 	return c
 }
 
@@ -151,10 +150,9 @@ func (c *conn) poll() {
 		if err != nil {
 			c.ending, c.linger = err.Error(), true
 		}
-		if ev.Kind != session.Resend {
+		if ev.Kind != session.Resend || !c.resend(ev, now) {
 			break
 		}
-		c.resend(ev, now)
 	}
 	c.unlock()
 	c.flush()
@@ -267,7 +265,7 @@ func (c *conn) leave() {
 	cl.keepBacklog()
 	a := cl.settle(now)
 	if !cl.gone && !c.deferred { // else as if the server had crashed
-		cl.server.journal.session(cl, now)
+		cl.server.journal.session(cl)
 	}
 	dropped := c.dropped
 	cl.mu.Unlock()

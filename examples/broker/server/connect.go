@@ -14,7 +14,6 @@ import (
 // connect answers a CONNECT.
 func (c *conn) connect(w *worker, p *codec.Connect) {
 	s := c.server
-	c.framer.Rules, c.framer.MaxSize = c.machine.Rules(), c.machine.MaxSize()
 	c.certificate()
 	c.bridge = p.Bridge
 	c.who.Version, c.who.UserName, c.who.ClientID = p.Version, string(p.UserName), string(p.ClientID)
@@ -34,7 +33,6 @@ func (c *conn) connect(w *worker, p *codec.Connect) {
 	c.asked = asked{lasts: !p.CleanStart}
 	if p.WillFlag {
 		c.asked.will, c.asked.willRetain = newWill(c.who.ClientID, &p.Will), p.Will.Retain
-		c.asked.willDelay, _ = p.Will.Properties.WillDelayInterval()
 	}
 	if p.Version == v5 {
 		expiry, _ := p.Properties.SessionExpiryInterval()
@@ -44,12 +42,7 @@ func (c *conn) connect(w *worker, p *codec.Connect) {
 		wants, _ := p.Properties.RequestResponseInformation()
 		c.asked.information = wants == 1
 		if name, ok := p.Properties.AuthenticationMethod(); ok {
-			method := s.config.Methods[string(name)]
-			if method == nil {
-				c.refuse(connack.BadAuthenticationMethod, "authentication method is not supported") // 5.0 [MQTT-4.12.0-1]
-				return
-			}
-			c.method, c.exchange = string(name), method.Start(&c.who)
+			c.method, c.exchange = string(name), s.config.Methods[string(name)].Start(&c.who)
 			data, _ := p.Properties.AuthenticationData()
 			c.authenticate(w, data)
 			return
@@ -74,7 +67,6 @@ func (c *conn) connect(w *worker, p *codec.Connect) {
 type asked struct {
 	will        *message
 	willRetain  bool
-	willDelay   uint32
 	lasts       bool // the session is to outlive the connection
 	information bool
 }
@@ -138,7 +130,7 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	}
 	w.renew()
 	now, mark := w.now, s.journal.mark()
-	out, err := c.machine.Accept(c.buffer(), &cl.state, &ack, now)
+	out, _, err := c.machine.Accept(c.buffer(), &cl.state, &ack, now)
 	c.out = out
 	if err != nil {
 		cl.conn = nil
@@ -155,12 +147,12 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		s.journal.ended(cl) // it will not outlast the server
 	}
-	cl.will, cl.willDelay = nil, c.asked.willDelay
+	cl.will = nil
 	if c.asked.will != nil {
 		c.asked.will.at = now
 		cl.will, cl.willKeep = c.asked.will, c.asked.willRetain
 	}
-	s.journal.session(cl, now)
+	s.journal.session(cl)
 	if cl.will != nil {
 		s.journal.will(cl, cl.will, cl.willKeep)
 	}
@@ -171,7 +163,6 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	w.touch(c)
 	cl.mu.Unlock()
 	s.stats.connected.Add(1)
-	c.framer.MaxSize = c.machine.MaxSize()
 	cl.finish(a)
 	c.arm()
 	c.watch()

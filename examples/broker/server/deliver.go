@@ -83,7 +83,8 @@ func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uin
 // sent keeps a message that has been sent, in case that it has to be again.
 func (c *conn) sent(d delivery, a qos.Action) {
 	mark := c.server.journal.mark()
-	c.server.journal.sent(c.client, &d, a)
+	c.server.journal.queued(c.client, &d)
+	c.server.journal.exchanged(c.client, d.key, a.Record())
 	c.owe(mark)
 	c.client.weigh(d.m.size())
 	c.client.flight.put(d)
@@ -118,31 +119,31 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 	return true // the client takes no such packet: as if delivered [MQTT-3.1.2-25]
 }
 
-// resend answers a Resend event: the message goes again as it went, but for the
-// time it has waited.
-func (c *conn) resend(ev session.Event, now time.Duration) {
+// resend answers a Resend event: the message goes again as it went, except for
+// the time it has waited. One that this connection cannot carry, or must not, is
+// given up. It reports false where neither can be done now.
+func (c *conn) resend(ev session.Event, now time.Duration) bool {
 	cl := c.client
 	d := cl.flight.get(ev.Token)
-	if d == nil || d.m == nil {
-		c.out, _ = c.machine.Resend(c.buffer(), ev, nil)
-		return
-	}
-	if cl.access == nil || cl.access.Receive(d.m.topic) {
+	var again *codec.Publish
+	if d != nil && d.m != nil && (cl.access == nil || cl.access.Receive(d.m.topic)) {
 		p := d.publish(c.machine.Version() == v5, now)
-		out, err := c.machine.Resend(c.buffer(), ev, &p)
-		if c.out = out; err == nil {
-			c.server.stats.messagesOut.Add(1)
-			return
-		}
-	} else {
-		c.out, _ = c.machine.Resend(c.buffer(), ev, nil)
+		again = &p
 	}
-	// This connection cannot carry it, or must not: it is done.
-	ev.Journal = qos.Forget
-	c.server.journal.acknowledged(cl, d, ev)
-	cl.landed(d)
-	cl.flight.remove(ev.Token)
+	out, gone, err := c.machine.Resend(c.buffer(), ev, again, now)
+	c.out = out
+	if err != nil { // what a Store brought back may be no message at all
+		if c.out, gone, err = c.machine.GiveUp(c.buffer(), ev.ID, now); err != nil {
+			return false
+		}
+	}
+	if gone.Kind != session.GivenUp {
+		c.server.stats.messagesOut.Add(1)
+		return true
+	}
+	c.acknowledged(gone)
 	c.server.stats.dropped.Add(1)
+	return true
 }
 
 // landed lets go of a message that is not to be sent again. nil is none.
@@ -161,10 +162,11 @@ func (c *conn) acknowledged(ev session.Event) {
 		return
 	}
 	mark := c.server.journal.mark()
-	cl.server.journal.acknowledged(cl, d, ev)
+	r := ev.Record()
+	c.server.journal.exchanged(cl, d.key, r)
 	c.owe(mark)
-	cl.landed(d) // the receiver has it
-	if ev.Kind != session.Released {
+	cl.landed(d) // nobody sends it again
+	if r.Op() == qos.Forget {
 		cl.flight.remove(ev.Token)
 	}
 }

@@ -123,7 +123,7 @@ func (c *stayer) handle(out []byte, ev session.Event) []byte {
 		c.got = append(c.got, string(p.Payload))
 		c.mu.Unlock()
 		var err error
-		if out, err = c.client.Ack(out, ev.Ticket(), 0, codec.Properties{}); err != nil {
+		if out, _, err = c.client.Ack(out, ev.Ticket(), 0, codec.Properties{}, 0); err != nil {
 			c.t.Error(err)
 		}
 	case session.Rejected:
@@ -141,7 +141,7 @@ func (c *stayer) handle(out []byte, ev session.Event) []byte {
 			}
 			if again.Kind == session.Resend {
 				var err error
-				if out, err = c.client.Resend(out, again, c.flying[again.Token]); err != nil {
+				if out, _, err = c.client.Resend(out, again, c.flying[again.Token], 0); err != nil {
 					c.t.Error(err)
 				}
 			}

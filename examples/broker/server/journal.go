@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire/qos"
-	"github.com/mqttwire/mqttwire/session"
 )
 
 // journal tells the Store what happens, if there is one. A session that ends
@@ -64,14 +63,15 @@ func (j *journal) wall(at time.Duration) time.Time { return j.server.started.Add
 
 // session keeps what is to be known of a session, when it gets a connection and
 // when it loses that.
-func (j *journal) session(cl *client, now time.Duration) {
+func (j *journal) session(cl *client) {
 	if !j.keeps(cl) {
 		return
 	}
-	r := Record{Kind: SessionKept, Client: cl.id, Expiry: cl.state.Expiry(), Will: cl.will != nil, WillDelay: cl.willDelay}
-	if cl.conn == nil {
-		r.At = j.wall(now)
+	r := Record{Kind: SessionKept, Client: cl.id, State: cl.state.State()}
+	if !r.State.Connected {
+		r.At = j.wall(r.State.Lost)
 	}
+	r.State.Lost = 0
 	j.append(&r)
 }
 
@@ -105,11 +105,11 @@ func (j *journal) will(cl *client, m *message, retain bool) {
 	}
 }
 
-// published keeps a message for all who are to get it, and, with an id, that it
-// was accepted from its publisher: all of it or nothing. It reports whether
-// there was anything to keep.
-func (j *journal) published(pub *posting, plan []planned, from *client, id uint16) bool {
-	r := Record{Kind: MessageQueued, ID: id}
+// published keeps a message for all who are to get it, and that it was accepted
+// from its publisher, if accepted says so: all of it or nothing. It reports
+// whether there was anything to keep.
+func (j *journal) published(pub *posting, plan []planned, from *client, accepted qos.Record) bool {
+	r := Record{Kind: MessageQueued, Exchange: accepted}
 	for i := range plan {
 		if p := &plan[i]; p.key != 0 {
 			r.To = append(r.To, p.recipient(p.client.id))
@@ -119,12 +119,12 @@ func (j *journal) published(pub *posting, plan []planned, from *client, id uint1
 	case len(r.To) > 0:
 		m := pub.keep()
 		r.Message, r.At = j.message(m), j.wall(m.at)
-	case id != 0:
-		r.Kind = MessageAccepted
+	case from != nil:
+		r.Kind = Exchanged
 	default:
 		return false
 	}
-	if id != 0 {
+	if from != nil {
 		r.Client = from.id
 	}
 	j.append(&r)
@@ -153,50 +153,22 @@ func (j *journal) key() uint64 { return j.keys.Add(1) }
 // unqueued notes that a message that waited is not sent.
 func (j *journal) unqueued(cl *client, d *delivery) {
 	if j.keeps(cl) && d.key != 0 {
-		j.append(&Record{Kind: MessageDone, Client: cl.id, Key: d.key})
+		j.append(&Record{Kind: MessageDropped, Client: cl.id, Key: d.key})
 	}
 }
 
-func (j *journal) sent(cl *client, d *delivery, a qos.Action) {
-	if !j.keeps(cl) {
-		return
-	}
-	j.queued(cl, d)
-	j.append(&Record{Kind: MessageSent, Client: cl.id, Key: d.key, Token: a.Token, ID: a.ID, Level: d.level})
-}
-
-// acknowledged notes what became of a message in flight.
-func (j *journal) acknowledged(cl *client, d *delivery, ev session.Event) {
-	if !j.keeps(cl) {
-		return
-	}
-	r := Record{Client: cl.id, Key: d.key, Token: ev.Token, ID: ev.ID}
-	switch ev.Journal {
-	case qos.Release:
-		r.Kind = MessageReleased
-	case qos.Forget:
-		r.Kind = MessageDone
-	default:
-		return
-	}
-	j.append(&r)
-}
-
-// decided notes what was answered to a message of the client's at QoS 2, of
-// which it may have been told already that it is accepted.
-func (j *journal) decided(cl *client, id uint16, accepted, told bool) {
-	switch {
-	case !j.keeps(cl) || accepted == told:
-	case accepted:
-		j.append(&Record{Kind: MessageAccepted, Client: cl.id, ID: id})
-	default:
-		j.freed(cl, id)
+// exchanged notes a step of an exchange, of a message that is sent with its key.
+func (j *journal) exchanged(cl *client, key uint64, r qos.Record) {
+	if j.keeps(cl) && r != (qos.Record{}) {
+		j.append(&Record{Kind: Exchanged, Client: cl.id, Key: key, Exchange: r})
 	}
 }
 
-func (j *journal) freed(cl *client, id uint16) {
-	if j.keeps(cl) {
-		j.append(&Record{Kind: IdentifierFreed, Client: cl.id, ID: id})
+// decided notes what was answered to a message of the client's at QoS 2. The
+// Store may have been told already that it is accepted.
+func (j *journal) decided(cl *client, r qos.Record, told bool) {
+	if r.Level() == qos.ExactlyOnce && (r.Op() == qos.Accept) != told {
+		j.exchanged(cl, 0, r)
 	}
 }
 

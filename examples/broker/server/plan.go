@@ -19,9 +19,9 @@ type planned struct {
 // origin is the exchange of QoS 2 that a message comes from, where the session
 // of its publisher is kept.
 type origin struct {
-	client *client
-	id     uint16
-	told   bool // the Store has been told that it is accepted
+	client   *client
+	accepted qos.Record
+	told     bool // the Store has been told that it is accepted
 }
 
 // give gives a publication to a client, or plans to.
@@ -47,8 +47,8 @@ func (s *Server) routeAsPlanned(w *worker, pub *posting) mqttwire.Reason {
 	s.route(w, pub)
 	w.planning = false
 	clear(w.matches)
-	told := s.journal.published(pub, w.plan, w.origin.client, w.origin.id)
-	w.origin.told = told && w.origin.id != 0
+	told := s.journal.published(pub, w.plan, w.origin.client, w.origin.accepted)
+	w.origin.told = told && w.origin.client != nil
 
 	plan := w.plan
 	w.plan = nil // a member of a share that takes its place may plan again

@@ -24,7 +24,7 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
 		if t.Level() == qos.ExactlyOnce && c.server.journal.keeps(c.client) {
-			w.origin = origin{client: c.client, id: t.ID()}
+			w.origin = origin{client: c.client, accepted: t.Record()}
 		}
 		reason = c.server.publish(w, &w.pub)
 	}
@@ -36,18 +36,17 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	}
 	c.lock()
 	if order.End != 0 { // it may come again, and be judged anew; 3.1.1 would take any word for success
-		c.client.state.Abandon(t)
+		r, _ := c.client.state.Abandon(t)
+		c.server.journal.decided(c.client, r, told)
 		c.unlock()
 		return
 	}
-	if t.Level() == qos.ExactlyOnce {
-		c.server.journal.decided(c.client, t.ID(), !reason.IsError(), told)
-	}
-	c.owe(mark)
 	if !reason.AllowedIn(mqttwire.PUBACK) {
 		reason = mqttwire.UnspecifiedError
 	}
-	out, err := c.machine.Ack(c.buffer(), t, reason, codec.Properties{})
+	out, r, err := c.machine.Ack(c.buffer(), t, reason, codec.Properties{}, w.now)
+	c.server.journal.decided(c.client, r, told)
+	c.owe(mark)
 	if c.out = out; err != nil && c.ending == "" {
 		c.ending = "acknowledgement: " + err.Error()
 	}
@@ -129,7 +128,7 @@ func (s *Server) publishNow(w *worker, pub *posting) mqttwire.Reason {
 }
 
 // route gives a publication to the clients of w.matches: to each once, whatever
-// the number of its subscriptions (3.1.1 §3.3.5, 5.0 §3.3.4), but for what it
+// the number of its subscriptions (3.1.1 §3.3.5, 5.0 §3.3.4), except for what it
 // gets as a member of Shared Subscriptions.
 func (s *Server) route(w *worker, pub *posting) mqttwire.Reason {
 	several := w.several[:0]

@@ -5,8 +5,6 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
-	"github.com/mqttwire/mqttwire/fixedheader"
-	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
 
@@ -84,21 +82,10 @@ func (c *conn) received(w *worker, n int) {
 	c.framer.Filled(n)
 	w.bytesIn += n
 	for c.ending == "" && !c.interruptedBy() {
-		h, body, ok, err := c.framer.Next()
-		if c.machine.Phase() == session.Opened && h.Type != mqttwire.CONNECT && (ok || err != nil || c.framer.Buffered() > 0) {
-			c.ending = mqttwire.ErrConnectFirst.Error() // [MQTT-3.1.0-1]: known by the first byte
-			c.server.bans.malformed(c)
-			return
-		}
-		if err != nil {
-			c.fail(h.Type, err)
-			break
-		}
-		if !ok {
+		if !c.handle(w) {
 			break
 		}
 		w.packetsIn++
-		c.handle(w, h, body)
 		if !c.draining && !c.roomy() {
 			w.flush()
 			c.await()
@@ -131,58 +118,44 @@ func (c *conn) await() {
 	}
 }
 
-// fail ends the connection for what could not be framed.
-func (c *conn) fail(t mqttwire.PacketType, err error) {
-	c.lock()
-	c.out = c.machine.Fail(c.buffer(), t, err)
-	c.unlock()
-	c.failed(t, err)
-}
-
 // failed notes the error of a packet that has ended the connection.
 func (c *conn) failed(t mqttwire.PacketType, err error) {
-	c.ending, c.linger = t.String()+": "+err.Error(), true
+	c.ending, c.linger = t.String()+": "+err.Error(), err != mqttwire.ErrConnectFirst
 	c.server.bans.malformed(c)
 }
 
-// handle handles one packet.
-func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
+// handle handles the next packet, and reports whether there was one.
+func (c *conn) handle(w *worker) bool {
 	c.lock()
-	out, ev, err := c.machine.Receive(c.buffer(), &w.decoder, h, body, w.now)
+	mark := c.server.journal.mark()
+	out, ev, ok, err := c.machine.Next(c.buffer(), &c.framer, &w.decoder, w.now)
 	c.out = out
 	switch ev.Kind {
 	case session.Completed, session.Rejected, session.Released:
 		c.acknowledged(ev)
 		w.acked = true
-	case session.None:
-		if ev.Journal == qos.Forget { // a PUBREL
-			mark := c.server.journal.mark()
-			c.server.journal.freed(c.client, ev.ID)
-			c.owe(mark) // the PUBCOMP lets the client use the identifier again
-		}
+	case session.Freed, session.Withdrawn: // the PUBCOMP lets the client use the identifier again
+		c.server.journal.exchanged(c.client, 0, ev.Record())
+		c.owe(mark)
 	}
 	c.unlock()
 	if c.server.debug && ev.Packet != nil {
 		c.trace("received", ev.Packet)
 	}
 	switch {
-	case err == mqttwire.ErrNotYet && h.Type == mqttwire.DISCONNECT:
-		c.ending = "DISCONNECT while it authenticates" // [MQTT-3.1.2-30]
-		return
-	case err == mqttwire.ErrNotYet:
-		c.fail(h.Type, mqttwire.ErrAuthUnexpected) // [MQTT-3.1.2-30]
-		return
 	case err != nil:
-		c.failed(h.Type, err)
-		return
+		c.failed(ev.Type, err)
+		return true
+	case !ok:
+		return c.impatient()
 	}
 	switch ev.Kind {
 	case session.Deliver:
 		c.deliver(w, ev.Packet.(*codec.Publish), ev.Ticket())
 	case session.Subscribe:
-		c.subscribe(w, ev.Packet.(*codec.Subscribe))
+		c.subscribe(w, ev.Packet.(*codec.Subscribe), ev.Request())
 	case session.Unsubscribe:
-		c.unsubscribe(ev.Packet.(*codec.Unsubscribe))
+		c.unsubscribe(ev.Packet.(*codec.Unsubscribe), ev.Request())
 	case session.Connect:
 		c.connect(w, ev.Packet.(*codec.Connect))
 	case session.Auth:
@@ -197,4 +170,27 @@ func (c *conn) handle(w *worker, h fixedheader.Header, body []byte) {
 		}
 		c.ending, c.ordered = "DISCONNECT: "+p.Code.Name(mqttwire.DISCONNECT), p.Code == mqttwire.NormalDisconnection
 	}
+	return true
+}
+
+// impatient ends the connection of a client that sends another packet than AUTH
+// before its CONNECT is answered: while it authenticates only DISCONNECT is one
+// that it may send [MQTT-3.1.2-30]. It reports whether there was one.
+func (c *conn) impatient() bool {
+	if c.machine.Phase() != session.Connecting {
+		return false
+	}
+	h, _, ok, _ := c.framer.Peek()
+	switch {
+	case !ok || h.Type == mqttwire.AUTH:
+		return false
+	case h.Type == mqttwire.DISCONNECT:
+		c.ending = "DISCONNECT while it authenticates"
+		return true
+	}
+	c.lock()
+	c.out = c.machine.Fail(c.buffer(), h.Type, mqttwire.ErrAuthUnexpected)
+	c.unlock()
+	c.failed(h.Type, mqttwire.ErrAuthUnexpected)
+	return true
 }

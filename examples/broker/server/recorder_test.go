@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"sync"
+
+	"github.com/mqttwire/mqttwire/qos"
 )
 
 // A recorder is a Store in memory that knows what it has promised.
@@ -115,14 +117,14 @@ func compacted(all []Record) (kept []Record) {
 		r := &all[i]
 		if r.Kind == MessageQueued {
 			r.To = slices.DeleteFunc(slices.Clone(r.To), func(x Recipient) bool { return x.Client == client && x.Key == number })
-			void[i] = len(r.To) == 0 && r.ID == 0
+			void[i] = len(r.To) == 0 && r.Exchange == (qos.Record{})
 			return
 		}
 		void[i] = true
 	}
 	free := func(k key) {
 		if i, ok := accepted[k]; ok {
-			all[i].ID, all[i].Client = 0, ""
+			all[i].Exchange, all[i].Client = qos.Record{}, ""
 			void[i] = len(all[i].To) == 0
 			delete(accepted, k)
 		}
@@ -178,22 +180,28 @@ func compacted(all []Record) (kept []Record) {
 				x := key{to.Client, to.Key}
 				messages[x] = append(messages[x], i)
 			}
-			if r.ID != 0 {
-				accepted[key{r.Client, uint64(r.ID)}] = i
+			if r.Exchange.ID != 0 {
+				accepted[key{r.Client, uint64(r.Exchange.ID)}] = i
 			}
-		case MessageSent, MessageReleased:
-			messages[k] = append(messages[k], i)
-		case MessageDone:
+		case MessageDropped, Exchanged:
+			x := key{r.Client, uint64(r.Exchange.ID)}
+			switch r.Exchange.Op() {
+			case qos.Store, qos.Release:
+				messages[k] = append(messages[k], i)
+				continue
+			case qos.Accept:
+				accepted[x] = i
+				continue
+			}
 			void[i] = true
+			if r.Exchange.Direction() == qos.Received {
+				free(x)
+				continue
+			}
 			for _, n := range messages[k] {
 				forget(n, k.client, k.number)
 			}
 			delete(messages, k)
-		case MessageAccepted:
-			accepted[key{r.Client, uint64(r.ID)}] = i
-		case IdentifierFreed:
-			void[i] = true
-			free(key{r.Client, uint64(r.ID)})
 		case MessageRetained, RetainedRemoved:
 			topic := string(r.Message.Topic)
 			if n, ok := retained[topic]; ok {

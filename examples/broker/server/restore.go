@@ -4,9 +4,7 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
-	"github.com/mqttwire/mqttwire/session"
 )
 
 // Restore brings back what the Store has kept. Call it before Serve. With an
@@ -48,7 +46,7 @@ func (s *Server) replay(r *Record) error {
 	}
 	if r.Kind == MessageQueued {
 		s.requeue(r)
-		if r.ID == 0 {
+		if r.Exchange == (qos.Record{}) {
 			return nil
 		}
 	}
@@ -81,41 +79,6 @@ func (s *Server) requeue(r *Record) {
 	}
 }
 
-// relive has the session of a client on a connection that it lost at a moment,
-// which says of it all that a record does. What is in flight stays.
-func (cl *client) relive(r *Record, lost time.Duration) error {
-	was := lost
-	if cl.state.Exists() {
-		was = cl.relived
-	}
-	for cl.state.Poll(was).Kind != session.None {
-		// It was told in its time.
-	}
-	connect := codec.Connect{Version: v5, ClientID: []byte(cl.id), WillFlag: r.Will,
-		Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, r.Expiry)}
-	if r.Will {
-		connect.Will.Topic = []byte("will")
-		connect.Will.Properties = codec.AppendWillDelayInterval(codec.Properties{}, r.WillDelay)
-	}
-	b, err := connect.Append(nil, codec.Rules{From: mqttwire.Client})
-	if err != nil {
-		return err
-	}
-	var machine session.Server
-	var d codec.Decoder
-	machine.Open(new(session.ServerOptions), was)
-	h, body, _, err := codec.Split(machine.Rules(), b, 0)
-	if err == nil {
-		_, _, err = machine.Receive(nil, &d, h, body, was)
-	}
-	if err == nil {
-		_, err = machine.Accept(nil, &cl.state, nil, was)
-	}
-	machine.Close(lost)
-	cl.relived, cl.willDelay = lost, r.WillDelay
-	return err
-}
-
 // clock returns a moment of the day as one of the server's clock, before 0 for
 // one before its start.
 func (s *Server) clock(at time.Time) time.Duration { return at.Sub(s.started.Round(0)) }
@@ -130,11 +93,9 @@ func (cl *client) replay(r *Record) error {
 	s := cl.server
 	switch r.Kind {
 	case SessionKept:
-		at := s.now()
-		if !r.At.IsZero() {
-			at = s.clock(r.At)
-		}
-		return cl.relive(r, at)
+		st := r.State
+		st.Lost = s.clock(r.At)
+		return cl.state.Resume(st, s.now())
 	case SessionEnded:
 		s.unsubscribeAll(cl)
 		cl.weigh(-cl.bytes)
@@ -149,34 +110,40 @@ func (cl *client) replay(r *Record) error {
 		cl.will, cl.willKeep = kept(r, s.clock(r.At)), r.Message.Retain
 	case WillEnded:
 		cl.will = nil
-	case MessageSent:
-		d, ok := cl.unqueue(r.Key)
-		if !ok {
-			return mqttwire.ErrSnapshot
-		}
-		cl.weigh(d.m.size())
-		cl.flight.place(r.Token, d)
-		return cl.state.ReplaySent(qos.Store, r.ID, r.Level, r.Token)
-	case MessageReleased:
-		cl.landed(cl.flight.get(r.Token))
-		return cl.state.ReplaySent(qos.Release, r.ID, qos.ExactlyOnce, r.Token)
-	case MessageDone:
-		if r.ID == 0 {
-			cl.unqueue(r.Key)
-			return nil
-		}
-		cl.landed(cl.flight.get(r.Token))
-		cl.flight.remove(r.Token)
-		return cl.state.ReplaySent(qos.Forget, r.ID, 0, r.Token)
-	case MessageAccepted, MessageQueued:
-		return cl.state.ReplayReceived(qos.Accept, r.ID, qos.ExactlyOnce)
-	case IdentifierFreed:
-		return cl.state.ReplayReceived(qos.Forget, r.ID, qos.ExactlyOnce)
+	case MessageDropped:
+		cl.unqueue(r.Key)
+	case MessageQueued, Exchanged:
+		return cl.replayExchange(r)
 	default:
 		return mqttwire.ErrSnapshot
 	}
 	return nil
 }
+
+// replayExchange replays a step of a message in flight.
+func (cl *client) replayExchange(r *Record) error {
+	x := r.Exchange
+	if x.Direction() == qos.Sent {
+		switch x.Op() {
+		case qos.Store:
+			d, ok := cl.unqueue(r.Key)
+			if !ok || x.Token == 0 || x.Token > maxTokens {
+				return mqttwire.ErrSnapshot
+			}
+			cl.weigh(d.m.size())
+			cl.flight.place(x.Token, d)
+		case qos.Release:
+			cl.landed(cl.flight.get(x.Token))
+		case qos.Forget:
+			cl.landed(cl.flight.get(x.Token))
+			cl.flight.remove(x.Token)
+		}
+	}
+	return cl.state.Apply(x)
+}
+
+// maxTokens is the most messages that can be in flight at once.
+const maxTokens = 65535
 
 // kept returns the message of a record.
 func kept(r *Record, at time.Duration) *message {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/session"
 )
 
 // A Store keeps sessions and retained messages over a restart. The server works
@@ -34,20 +35,18 @@ type Store interface {
 type RecordKind uint8
 
 // The kinds, each with the fields that count besides Client. Key is the number
-// of a message at one client, Token that of an exchange in flight.
+// of a message at one client. An Exchange of Forget voids those before it with
+// the same Packet Identifier and direction, and the message with its Key.
 const (
-	SessionKept       RecordKind = iota + 1 // At, Expiry, Will, WillDelay: voids an earlier one
+	SessionKept       RecordKind = iota + 1 // State, At: voids an earlier one
 	SessionEnded                            // voids all of the client's
 	SubscriptionKept                        // Filter, Options, SubscriptionID: voids an earlier one of the filter
 	SubscriptionEnded                       // Filter: voids SubscriptionKept
 	WillKept                                // Message, At: voids an earlier one
 	WillEnded                               // voids WillKept
-	MessageQueued                           // To, Message, At; with ID it is MessageAccepted too, of the client that has published
-	MessageSent                             // Key, Token, ID, Level: it is in flight
-	MessageReleased                         // Key, Token, ID: its payload is not needed any more, its PUBREL is owed
-	MessageDone                             // Key, Token, ID: voids what was said of the message at the client
-	MessageAccepted                         // ID: a message of QoS 2 that the client has published is the server's
-	IdentifierFreed                         // ID: voids MessageAccepted
+	MessageQueued                           // To, Message, At; with Exchange it is Exchanged too, of the client that has published
+	MessageDropped                          // Key: voids MessageQueued at the client
+	Exchanged                               // Exchange: a step of a message in flight; of one that is sent with its Key
 	MessageRetained                         // Message, At, no Client: voids an earlier one of the topic
 	RetainedRemoved                         // Message has the topic, no Client: voids MessageRetained
 )
@@ -60,19 +59,16 @@ type Record struct {
 	// lost, the zero Time while there is one.
 	At time.Time
 
-	Expiry    uint32 // Session Expiry Interval in force, seconds
-	Will      bool   // a will is to be published when its time comes
-	WillDelay uint32 // Will Delay Interval, seconds
+	State    session.State // without Lost, which At says
+	Exchange qos.Record
 
 	Filter         string
 	Options        codec.SubscriptionOptions
 	SubscriptionID uint32
 
-	Message    *Message
-	To         []Recipient
-	Key, Token uint64
-	ID         uint16 // Packet Identifier
-	Level      qos.Level
+	Message *Message
+	To      []Recipient
+	Key     uint64
 }
 
 // A Recipient is a session that a message is queued for.

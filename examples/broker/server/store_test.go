@@ -503,15 +503,20 @@ func TestDeliveryOverCrash(t *testing.T) {
 	})
 }
 
+// exchanged is a Record of a message of QoS 2 that is sent.
+func exchanged(client string, key uint64, op qos.Op) Record {
+	return Record{Kind: Exchanged, Client: client, Key: key, Exchange: qos.Record{Token: 1, ID: 1, Change: op.Of(qos.Sent, qos.ExactlyOnce)}}
+}
+
 // Records that do not fit each other are refused.
 func TestRestoreRefuses(t *testing.T) {
 	tests := []struct {
 		name   string
 		record Record
 	}{
-		{"a message sent that was not queued", Record{Kind: MessageSent, Client: "c", Key: 1, Token: 1, ID: 1, Level: 1}},
-		{"a message done that was not sent", Record{Kind: MessageDone, Client: "c", Key: 1, Token: 1, ID: 1}},
-		{"a message released that was not sent", Record{Kind: MessageReleased, Client: "c", Key: 1, Token: 1, ID: 1}},
+		{"a message sent that was not queued", exchanged("c", 1, qos.Store)},
+		{"a message done that was not sent", exchanged("c", 1, qos.Forget)},
+		{"a message released that was not sent", exchanged("c", 1, qos.Release)},
 		{"a filter that is none", Record{Kind: SubscriptionKept, Client: "c", Filter: "a/#/b"}},
 		{"no kind", Record{Client: "c"}},
 		{"an unknown kind", Record{Kind: 99, Client: "c"}},

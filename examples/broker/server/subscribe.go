@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/session"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
@@ -20,9 +21,9 @@ type match = topicmatch.Subscription[*client, subscription]
 
 // subscribe answers a SUBSCRIBE: first the SUBACK, then the retained messages
 // it brings, and nothing that it lets through before.
-func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
+func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 	s, cl := c.server, c.client
-	ack := codec.Suback{ID: p.ID}
+	ack := codec.Suback{}
 	id, _ := p.Properties.SubscriptionIdentifier()
 	var wants []*backlog
 
@@ -66,7 +67,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe) {
 		}
 		ack.Codes = ack.Codes.Append(code)
 	}
-	out, err := c.machine.Suback(c.buffer(), &ack)
+	out, err := c.machine.Suback(c.buffer(), r, &ack)
 	if c.out = out; err != nil {
 		cl.mu.Unlock()
 		s.retained.mu.Unlock()
@@ -125,9 +126,9 @@ func (c *conn) sayable(code mqttwire.Reason) mqttwire.Reason {
 	return code
 }
 
-func (c *conn) unsubscribe(p *codec.Unsubscribe) {
+func (c *conn) unsubscribe(p *codec.Unsubscribe, r session.Request) {
 	s, cl := c.server, c.client
-	ack := codec.Unsuback{ID: p.ID}
+	ack := codec.Unsuback{}
 	cl.mu.Lock()
 	mark := s.journal.mark()
 	for filter := range p.Filters.All() {
@@ -139,7 +140,7 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe) {
 		}
 		ack.Codes = ack.Codes.Append(code)
 	}
-	out, err := c.machine.Unsuback(c.buffer(), &ack)
+	out, err := c.machine.Unsuback(c.buffer(), r, &ack)
 	c.out = out
 	c.owe(mark)
 	cl.mu.Unlock()
