@@ -54,7 +54,7 @@ type conn struct {
 	// mu
 	machine  session.Server
 	out      []byte  // to be written
-	box      *[]byte // the memory of out goes back here
+	box      *buffer // the memory of out goes back here
 	rest     []byte  // what a write attempt has left, with the writer
 	writing  bool
 	touched  bool          // a worker will flush it
@@ -89,8 +89,8 @@ func (c *conn) unlock() {
 // buffer returns what is to be written, to be appended to.
 func (c *conn) buffer() []byte {
 	if c.out == nil {
-		c.box = c.server.buffers.Get().(*[]byte)
-		c.out = (*c.box)[:0]
+		c.box = c.server.buffers.Get().(*buffer)
+		c.out = c.box.b[:0]
 	}
 	return c.out
 }

@@ -42,7 +42,11 @@ func (c *conn) sendFirst(w *worker, pub *posting, level qos.Level, retain bool, 
 				w.scratch = p.Properties
 			}
 		}
-		c.out, a, err = c.machine.Publish(c.buffer(), &p, token, w.now)
+		start := len(c.buffer())
+		c.out, a, err = c.machine.Publish(c.out, &p, token, w.now)
+		if at, ok := pub.ends(); ok && err == nil {
+			c.expires(start, at)
+		}
 	} else {
 		a, err = c.sendEncoded(pub, level, retain, token, w.now)
 	}
@@ -77,6 +81,10 @@ func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uin
 	if level > qos.AtMostOnce {
 		binary.BigEndian.PutUint16(c.out[start+e.id:], a.ID)
 	}
+	if e.expiry > 0 {
+		at, _ := pub.ends()
+		c.box.aging = append(c.box.aging, aging{start + e.expiry, at})
+	}
 	return a, nil
 }
 
@@ -102,10 +110,14 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 		token = cl.flight.next()
 	}
 	p := d.publish(c.machine.Version() == v5, now)
-	out, a, err := c.machine.Publish(c.buffer(), &p, token, now)
+	start := len(c.buffer())
+	out, a, err := c.machine.Publish(c.out, &p, token, now)
 	c.out = out
 	switch err {
 	case nil:
+		if d.m.expires {
+			c.expires(start, d.m.ends())
+		}
 		if token != 0 {
 			c.sent(d, a)
 		}
@@ -130,7 +142,8 @@ func (c *conn) resend(ev session.Event, now time.Duration) bool {
 		p := d.publish(c.machine.Version() == v5, now)
 		again = &p
 	}
-	out, gone, err := c.machine.Resend(c.buffer(), ev, again, now)
+	start := len(c.buffer())
+	out, gone, err := c.machine.Resend(c.out, ev, again, now)
 	c.out = out
 	if err != nil { // what a Store brought back may be no message at all
 		if c.out, gone, err = c.machine.GiveUp(c.buffer(), ev.ID, now); err != nil {
@@ -138,6 +151,9 @@ func (c *conn) resend(ev session.Event, now time.Duration) bool {
 		}
 	}
 	if gone.Kind != session.GivenUp {
+		if again != nil && d.m.expires {
+			c.expires(start, d.m.ends())
+		}
 		c.server.stats.messagesOut.Add(1)
 		return true
 	}

@@ -72,3 +72,57 @@ func TestWillExpiry(t *testing.T) {
 		rejoin(t, s, lasting(mqttwire.V50, "away", 1000), true).expect(m)
 	})
 }
+
+// What has waited behind a write that takes its time counts, too, however it
+// was encoded; what is over by then says 0 (5.0 [MQTT-3.3.2-6]).
+func TestExpiryBehindASlowWrite(t *testing.T) {
+	const n = 10
+	expiring := func(i int, level qos.Level) *codec.Publish {
+		p := publicationAt("a", fmt.Sprint(i), level, 0)
+		if level > qos.AtMostOnce {
+			p.ID = uint16(i + 1)
+		}
+		p.Properties = codec.AppendUserProperty(codec.Properties{}, []byte("k"), []byte("v"))
+		p.Properties = codec.AppendMessageExpiryInterval(p.Properties, 50)
+		return p
+	}
+	for _, level := range []qos.Level{qos.AtMostOnce, qos.AtLeastOnce} {
+		for name, sub := range map[string]codec.Properties{
+			"encoded for all": {},
+			"for one":         codec.AppendSubscriptionIdentifier(codec.Properties{}, 5),
+		} {
+			for waits, want := range map[time.Duration]uint32{30 * time.Second: 20, 30*time.Second + 1: 20, 60 * time.Second: 0} {
+				t.Run(fmt.Sprint(level, " ", name, " ", waits), func(t *testing.T) {
+					simulate(t, Config{WriteTimeout: time.Hour}, func(t *testing.T, s *Server) {
+						slow, p := connected(t, s, mqttwire.V50, "slow"), connected(t, s, mqttwire.V50, "p")
+						slow.subscribeWith(codec.Subscription{Filter: []byte("a"), Options: codec.SubscriptionOptions(level)}, sub)
+						for i := range n {
+							p.send(expiring(i, level))
+							if level > qos.AtMostOnce {
+								p.receive()
+							}
+							synctest.Wait() // the first is being written
+						}
+						time.Sleep(waits)
+						for i := range n {
+							got, _ := slow.receive().(*codec.Publish).Properties.MessageExpiryInterval()
+							if i == 0 && got != 50 || i > 0 && got != want {
+								t.Errorf("message %d: Message Expiry Interval %d", i, got)
+							}
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// The same of a socket that takes a part of what it is given.
+func TestExpiryOfWhatIsLeft(t *testing.T) {
+	box := buffer{aging: []aging{{at: 1, ends: 10 * time.Second}, {at: 6, ends: 10 * time.Second}}}
+	b := []byte{0, 0, 0, 0, 10, 0, 0, 0, 0, 10}
+	box.age(b, 3, 4*time.Second-1)
+	if want := []byte{0, 0, 0, 0, 10, 0, 0, 0, 0, 7}; string(b) != string(want) {
+		t.Errorf("%v, want %v", b, want)
+	}
+}

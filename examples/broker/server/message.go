@@ -38,6 +38,13 @@ func (m *message) waited(now time.Duration) (seconds uint32, expired bool) {
 	return seconds, seconds >= m.expiry
 }
 
+// ends returns when the message is too old.
+func (m *message) ends() time.Duration { return ends(m.at, m.expiry) }
+
+func ends(at time.Duration, expiry uint32) time.Duration {
+	return at + time.Duration(expiry)*time.Second
+}
+
 // propertiesAfter returns the properties as they are sent so many seconds
 // later, with the Subscription Identifiers of a subscriber: the publisher's, in
 // their order, and no others (5.0 [MQTT-3.3.2-6, MQTT-3.3.4-3]).
@@ -100,6 +107,8 @@ type posting struct {
 type encoding struct {
 	b  []byte
 	id int // where the Packet Identifier stands
+
+	expiry int // where the Message Expiry Interval stands, 0 for nowhere
 }
 
 // set describes a PUBLISH, which it borrows. What was encoded before is gone,
@@ -127,6 +136,15 @@ func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
 func (pub *posting) republish(m *message, now time.Duration) {
 	pub.set(&codec.Publish{Topic: m.topic, Payload: m.payload, Properties: m.properties, QoS: m.level}, m.from, now)
 	pub.kept = m
+}
+
+// ends returns when the publication is too old, and whether it ever is.
+func (pub *posting) ends() (time.Duration, bool) {
+	if m := pub.kept; m != nil {
+		return m.ends(), m.expires
+	}
+	expiry, ok := pub.properties.MessageExpiryInterval()
+	return ends(pub.now, expiry), ok
 }
 
 // keep returns the publication as a message that outlives the packet.
@@ -163,7 +181,10 @@ func (pub *posting) encode(rules codec.Rules, acknowledged bool) *encoding {
 			return nil
 		}
 		_, head, _ := fixedheader.Consume(b)
-		e.b, e.id = b, head+2+len(p.Topic)
+		e.b, e.id, e.expiry = b, head+2+len(p.Topic), 0
+		if p.Properties.Len() > 0 {
+			e.expiry = expiryAt(b)
+		}
 	}
 	return e
 }

@@ -41,8 +41,7 @@ func (r *retained) store(s *Server, pub *posting) bool {
 	r.stored++
 	m.number = r.stored
 	if m.expires {
-		at := m.at + time.Duration(m.expiry)*time.Second
-		m.timer = time.AfterFunc(at-s.now(), func() { r.remove(s, &m) })
+		m.timer = time.AfterFunc(m.ends()-s.now(), func() { r.remove(s, &m) })
 	}
 	if old, had, _ := r.messages.Set(m.topic, &m); had {
 		r.forget(old)

@@ -37,7 +37,7 @@ type Server struct {
 	kept atomic.Int64 // bytes of messages that are queued and in flight, at all clients
 
 	workers sync.Pool // of *worker
-	buffers sync.Pool // of *[]byte
+	buffers sync.Pool // of *buffer
 
 	life      sync.Mutex
 	closing   bool
@@ -64,7 +64,7 @@ func New(c Config) *Server {
 	}
 	s.debug = s.config.Log.Enabled(context.Background(), slog.LevelDebug)
 	s.workers.New = func() any { return &worker{server: s, buf: make([]byte, workerBuffer)} }
-	s.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }
+	s.buffers.New = func() any { return &buffer{b: make([]byte, 0, 1024)} }
 	s.ahead = min(maxAhead, s.config.MaxQueue)
 	s.retained.limit = s.config.MaxRetained
 	s.bans.init(&s.config)

@@ -28,6 +28,7 @@ func (c *conn) flush() {
 		if c.raw != nil {
 			c.unlock()
 			if err = c.server.journal.sync(owed); err == nil { // what the bytes promise is kept
+				c.age(box, b, 0)
 				n, err = c.tryWrite(b)
 			}
 			c.lock()
@@ -68,19 +69,22 @@ func (c *conn) owe(since uint64) {
 }
 
 // take takes what is to be written.
-func (c *conn) take() (b []byte, box *[]byte) {
+func (c *conn) take() (b []byte, box *buffer) {
 	b, box = c.out, c.box
 	c.out, c.box = nil, nil
 	return b, box
 }
 
 // recycle gives the memory of what was written back.
-func (c *conn) recycle(b []byte, box *[]byte) {
+func (c *conn) recycle(b []byte, box *buffer) {
 	if box == nil {
 		return
 	}
 	if cap(b) <= maxBuffer {
-		*box = b[:0]
+		box.b = b[:0]
+	}
+	if box.aging = box.aging[:0]; cap(box.aging) > maxAging {
+		box.aging = nil
 	}
 	c.server.buffers.Put(box)
 }
@@ -112,11 +116,11 @@ func (c *conn) lose() {
 
 // writeRest writes what the socket did not take at once, and then all that has
 // come meanwhile.
-func (c *conn) writeRest(rest []byte, box *[]byte, whole []byte, owed uint64) {
+func (c *conn) writeRest(rest []byte, box *buffer, whole []byte, owed uint64) {
 	for {
 		err := c.server.journal.sync(owed)
 		if err == nil {
-			err = c.writeAll(rest)
+			err = c.writeAll(rest, box, whole)
 		}
 		c.lock()
 		c.recycle(whole, box)
@@ -136,9 +140,10 @@ func (c *conn) writeRest(rest []byte, box *[]byte, whole []byte, owed uint64) {
 	}
 }
 
-// writeAll writes b, of which each piece has its time.
-func (c *conn) writeAll(b []byte) error {
+// writeAll writes b, the end of what was taken. Each piece has its time.
+func (c *conn) writeAll(b []byte, box *buffer, whole []byte) error {
 	for len(b) > 0 {
+		c.age(box, whole, len(whole)-len(b))
 		c.net.SetWriteDeadline(time.Now().Add(c.server.config.WriteTimeout))
 		n, err := c.net.Write(b[:min(len(b), maxWrite)])
 		if err != nil {
@@ -147,6 +152,13 @@ func (c *conn) writeAll(b []byte) error {
 		b = b[n:]
 	}
 	return c.net.SetWriteDeadline(time.Time{})
+}
+
+// age counts down what is written now.
+func (c *conn) age(box *buffer, b []byte, from int) {
+	if len(box.aging) > 0 {
+		box.age(b, from, c.server.now())
+	}
 }
 
 // waitProgress waits until something was written, or cannot be, or until stop.
