@@ -301,7 +301,8 @@ func TestSeededBugs(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	binary, hunt := filepath.Join(dir, "qos.test"), []string{"-test.run=^TestHunt$", "-test.v", "-test.timeout=2m"}
+	// Windows runs no program without .exe; elsewhere it is a name like any other.
+	binary, hunt := filepath.Join(dir, "qos.test.exe"), []string{"-test.run=^TestHunt$", "-test.v", "-test.timeout=2m"}
 	if *full {
 		hunt = append(hunt, "-modelcheck.full") // all bugs, not larger bounds
 	}

@@ -4,7 +4,8 @@
 //	go run ./examples/broker
 //
 // -help lists what can be set. It ends on SIGINT or SIGTERM, after telling its
-// clients, and looks at its files of users, access and tokens again on SIGHUP.
+// clients, and looks at its files of users, access and tokens again on SIGHUP,
+// where there is one.
 package main
 
 import (
@@ -151,7 +152,7 @@ func (s *settings) open() (all []net.Listener, err error) {
 func (s *settings) reloads() (<-chan time.Time, func()) {
 	due := make(chan time.Time, 1)
 	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
+	notifyHangup(hangup)
 	var tick <-chan time.Time
 	stop := func() {}
 	if s.reload > 0 && s.files != (gate.Files{}) {

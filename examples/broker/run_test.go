@@ -33,7 +33,7 @@ const patience = 30 * time.Second
 
 // A signal that comes when no broker runs does not end the tests.
 func TestMain(m *testing.M) {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, hangup)
 	os.Exit(m.Run())
 }
 
@@ -55,6 +55,7 @@ func (l lines) Write(b []byte) (int, error) {
 // start runs the broker, which ends with the test at the latest.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
+	needSignals(t)
 	p := &program{t: t, log: make(lines, 1000), ended: make(chan error, 1)}
 	s := mustParse(t, args...)
 	s.server.Log = slog.New(slog.NewTextHandler(p.log, nil))
@@ -76,7 +77,7 @@ func start(t *testing.T, args ...string) *program {
 
 func (p *program) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := syscall.Kill(os.Getpid(), s); err != nil {
+	if err := raise(s); err != nil {
 		p.t.Error(err)
 	}
 }
@@ -287,7 +288,7 @@ func TestRunReload(t *testing.T) {
 			var asking sync.WaitGroup
 			asking.Go(func() {
 				for every == "0" { // once would do, if it listened already
-					p.signal(syscall.SIGHUP)
+					p.signal(hangup)
 					select {
 					case <-read:
 						return

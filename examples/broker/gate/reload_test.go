@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestReloadBroken(t *testing.T) {
 				b.write(x.file, x.text)
 				for range 2 {
 					changed, err := b.gate.Reload()
-					if changed || err == nil || !strings.HasPrefix(err.Error(), b.path("")+"/"+x.where) || strings.Contains(err.Error(), "hunter2") {
+					if changed || err == nil || !strings.HasPrefix(err.Error(), b.path("")+string(filepath.Separator)+x.where) || strings.Contains(err.Error(), "hunter2") {
 						b.t.Errorf("Reload: %v, %v", changed, err)
 					}
 				}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// Without SIGHUP the files are read again by time alone.
+func notifyHangup(chan<- os.Signal) {}

@@ -1,0 +1,13 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// notifyHangup sends to c when the files of users, access and tokens have to be
+// read again.
+func notifyHangup(c chan<- os.Signal) { signal.Notify(c, syscall.SIGHUP) }

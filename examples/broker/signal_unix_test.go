@@ -1,0 +1,16 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+// needSignals skips a test where the process cannot send itself a signal.
+func needSignals(*testing.T) {}
+
+const hangup = syscall.SIGHUP
+
+func raise(s syscall.Signal) error { return syscall.Kill(os.Getpid(), s) }
