@@ -64,6 +64,8 @@ type conn struct {
 	owes     uint64 // what the journal must have kept before out is written
 	ending   string // why it ends, for the log
 	access   *time.Timer
+
+	answering bool // what a Handler has decided is not acknowledged yet
 }
 
 func newConn(s *Server, n net.Conn) *conn {

@@ -19,11 +19,12 @@ func (c *conn) recheck(w *worker) {
 	c.obey(w, order)
 }
 
-// watch has an Access polled when its time comes.
+// watch sees to it that an Access is polled when its time comes.
 func (c *conn) watch() {
 	cl := c.client
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	c.answering = false
 	timed, ok := cl.access.(TimedAccess)
 	if !ok || cl.conn != c {
 		return
@@ -40,7 +41,7 @@ func (c *conn) pollAccess() {
 	cl := c.client
 	cl.mu.Lock()
 	timed, ok := cl.access.(TimedAccess)
-	if !ok || cl.conn != c {
+	if !ok || cl.conn != c || c.answering { // watch will follow
 		cl.mu.Unlock()
 		return
 	}

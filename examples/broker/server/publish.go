@@ -17,6 +17,7 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	var reason mqttwire.Reason
 	var order Order
 	if p.Topic[0] == '$' {
+		defer c.watch() // what is due by time comes after the acknowledgement
 		order = c.publishToServer(p)
 		reason = order.Answer
 	} else if reason = c.mayPublish(p.Topic); reason.IsError() {
@@ -82,9 +83,9 @@ func (c *conn) publishToServer(p *codec.Publish) Order {
 	if !ok {
 		return Order{Answer: mqttwire.TopicNameInvalid}
 	}
-	defer c.watch()
 	c.lock()
 	defer c.unlock()
+	c.answering = true
 	return handler(&c.who, c.client.access, p.QoS, p.Payload)
 }
 
