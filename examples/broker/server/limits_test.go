@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -293,5 +294,14 @@ func TestMaximumSessionExpiry(t *testing.T) {
 		if n := len(s.all()); n != 0 {
 			t.Errorf("%d sessions are left", n)
 		}
+	})
+}
+
+// The largest limit there is does not overflow: the client is read from.
+func TestLargestQueue(t *testing.T) {
+	simulate(t, Config{MaxQueue: math.MaxInt}, func(t *testing.T, s *Server) {
+		p := connected(t, s, mqttwire.V311, "p")
+		p.write([]byte("\xc0\x00\xc0\x00\xc0\x00"))
+		p.expect(&codec.Pingresp{}, &codec.Pingresp{}, &codec.Pingresp{})
 	})
 }

@@ -34,7 +34,8 @@ func (m *message) waited(now time.Duration) (seconds uint32, expired bool) {
 	if !m.expires {
 		return 0, false
 	}
-	seconds = uint32(min((now-m.at)/time.Second, 1<<32-1))
+	// It may be before the message came, where the clock was set back over a restart.
+	seconds = uint32(min(max(now-m.at, 0)/time.Second, 1<<32-1))
 	return seconds, seconds >= m.expiry
 }
 

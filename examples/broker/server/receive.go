@@ -107,7 +107,7 @@ func (c *conn) received(w *worker, n int) {
 func (c *conn) roomy() bool {
 	c.lock()
 	defer c.unlock()
-	return len(c.out) < c.server.config.MaxQueue+c.server.ahead
+	return len(c.out)-c.server.ahead < c.server.config.MaxQueue
 }
 
 // await waits until the client has read something, so that one that does not

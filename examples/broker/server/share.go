@@ -34,7 +34,7 @@ func (s *Server) share(w *worker, pub *posting, turn *match) publishResult {
 		return true
 	})
 	members := w.members
-	first := int(s.turns.Add(1))
+	first := int(s.turns.Add(1) % uint64(max(len(members), 1)))
 	result := dropped
 	for _, online := range [...]bool{true, false} {
 		for i := range members {
