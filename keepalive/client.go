@@ -83,12 +83,13 @@ func (c *Client) Ping(now time.Duration) {
 	}
 }
 
-// Poll returns what is due.
+// Poll returns what is due. Tell the machine first what was received: see the
+// package.
 //
 // SendPingreq is returned once for each PINGREQ; the machine takes it as sent,
 // and times the PINGRESP from now on. Close is returned when the PINGRESP is
 // overdue, and on every later call.
-func (c *Client) Poll(now time.Duration) Action {
+func (c *Client) Poll(now time.Duration) Due {
 	switch c.state {
 	case Dead:
 		return Close

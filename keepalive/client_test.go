@@ -16,7 +16,7 @@ func pingAfter(seconds int) time.Duration {
 	return keepAlive - min(keepAlive/4, 15*second)
 }
 
-func expect(t *testing.T, c *keepalive.Client, now time.Duration, want keepalive.Action) {
+func expect(t *testing.T, c *keepalive.Client, now time.Duration, want keepalive.Due) {
 	t.Helper()
 	if got := c.Poll(now); got != want {
 		t.Fatalf("at %v: Poll = %v, want %v", now, got, want)
@@ -275,7 +275,7 @@ func TestNoAllocs(t *testing.T) {
 func TestStrings(t *testing.T) {
 	for want, got := range map[string]string{
 		"off": keepalive.Off.String(), "dead": keepalive.Dead.String(), "unknown state": keepalive.State(9).String(),
-		"none": keepalive.None.String(), "close": keepalive.Close.String(), "unknown action": keepalive.Action(9).String(),
+		"none": keepalive.None.String(), "close": keepalive.Close.String(), "unknown due": keepalive.Due(9).String(),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -18,13 +18,13 @@ func title(s keepalive.State) string {
 }
 
 // arrow draws one transition, as the diagrams do; "" where nothing happened.
-func arrow(from, to keepalive.State, call string, action keepalive.Action) string {
-	if from == to && action == keepalive.None {
+func arrow(from, to keepalive.State, call string, due keepalive.Due) string {
+	if from == to && due == keepalive.None {
 		return ""
 	}
 	line := title(from) + " --> " + title(to) + ": " + call
-	if action != keepalive.None {
-		line += " / " + action.String()
+	if due != keepalive.None {
+		line += " / " + due.String()
 	}
 	return line
 }
@@ -44,17 +44,17 @@ func TestClientDiagram(t *testing.T) {
 	}
 	type call struct {
 		name string
-		do   func(*keepalive.Client) keepalive.Action
+		do   func(*keepalive.Client) keepalive.Due
 	}
-	poll := func(sent, received, now time.Duration) func(*keepalive.Client) keepalive.Action {
-		return func(c *keepalive.Client) keepalive.Action {
+	poll := func(sent, received, now time.Duration) func(*keepalive.Client) keepalive.Due {
+		return func(c *keepalive.Client) keepalive.Due {
 			c.Sent(sent)
 			c.Received(received)
 			return c.Poll(now)
 		}
 	}
-	none := func(f func(*keepalive.Client)) func(*keepalive.Client) keepalive.Action {
-		return func(c *keepalive.Client) keepalive.Action { f(c); return keepalive.None }
+	none := func(f func(*keepalive.Client)) func(*keepalive.Client) keepalive.Due {
+		return func(c *keepalive.Client) keepalive.Due { f(c); return keepalive.None }
 	}
 	calls := []call{
 		{"Sent", none(func(c *keepalive.Client) { c.Sent(never) })},
@@ -76,7 +76,7 @@ func TestClientDiagram(t *testing.T) {
 		from := start()
 		for _, call := range calls {
 			c := start()
-			action := call.do(&c)
+			due := call.do(&c)
 			name := call.name
 			if c.State() == keepalive.Off && name == "Pingresp" {
 				name += ", Keep Alive 0"
@@ -88,7 +88,7 @@ func TestClientDiagram(t *testing.T) {
 			if from.State() == keepalive.Alive && name == "Poll, no answer" {
 				name = "Poll, nothing received"
 			}
-			seen[arrow(from.State(), c.State(), name, action)] = true
+			seen[arrow(from.State(), c.State(), name, due)] = true
 		}
 		for seconds, want := range map[uint16]keepalive.State{0: keepalive.Off, 1: keepalive.Alive} {
 			c := from
@@ -115,19 +115,19 @@ func TestServerDiagram(t *testing.T) {
 		var from keepalive.Server
 		way(&from)
 		for _, name := range []string{"Received", "Poll", "Poll, nothing received"} {
-			s, action := from, keepalive.None
+			s, due := from, keepalive.None
 			switch name {
 			case "Received":
 				s.Received(never)
 			case "Poll":
-				action = s.Poll(never)
+				due = s.Poll(never)
 			default:
-				action = s.Poll(never + 90*second)
+				due = s.Poll(never + 90*second)
 			}
 			if from.State() == keepalive.Dead {
 				name = "Poll"
 			}
-			seen[arrow(from.State(), s.State(), name, action)] = true
+			seen[arrow(from.State(), s.State(), name, due)] = true
 		}
 		for seconds, want := range map[uint16]keepalive.State{0: keepalive.Off, 1: keepalive.Alive} {
 			s := from

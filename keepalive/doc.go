@@ -20,6 +20,17 @@
 // too early, does nothing; one that comes late acts then. A now that lies
 // before an earlier one is taken as no time having passed.
 //
+// # First what was received, then Poll
+//
+// Tell the machine of all packets that have been received before you call Poll.
+// A process that did not run for a while (suspended, stopped by SIGSTOP, on a
+// busy machine) wakes up after its deadline, with packets of the peer in the
+// buffers of the system that came in time: a Poll before they are read ends a
+// connection that is good, and no later call revives it. So at a deadline read
+// what there is without waiting, call Received or Pingresp for it, with the
+// time at which it was read, and then Poll with the same or a later time. There
+// is nothing to lose: a Poll that is late by one read closes late by as much.
+//
 // A machine belongs to one owner: it has no lock. No call allocates.
 package keepalive
 
@@ -49,25 +60,25 @@ func (s State) String() string {
 
 var stateNames = [...]string{"off", "alive", "waiting", "dead"}
 
-// Action is what Poll tells its caller to do.
-type Action uint8
+// Due is what is due: what Poll tells its caller to do.
+type Due uint8
 
-// The actions.
+// What can be due.
 const (
-	None        Action = iota // nothing is due
-	SendPingreq               // write a PINGREQ; Client only
-	Close                     // close the connection as if the network had failed; a server publishes the will
+	None        Due = iota // nothing
+	SendPingreq            // write a PINGREQ; Client only
+	Close                  // close the connection as if the network had failed; a server publishes the will
 )
 
 // String returns "none", "send PINGREQ" or "close".
-func (a Action) String() string {
-	if int(a) < len(actionNames) {
-		return actionNames[a]
+func (d Due) String() string {
+	if int(d) < len(dueNames) {
+		return dueNames[d]
 	}
-	return "unknown action"
+	return "unknown due"
 }
 
-var actionNames = [...]string{"none", "send PINGREQ", "close"}
+var dueNames = [...]string{"none", "send PINGREQ", "close"}
 
 // after returns t+d, or the end of time where that is later still.
 func after(t, d time.Duration) time.Duration {

@@ -34,8 +34,9 @@ func (s *Server) State() State { return s.state }
 func (s *Server) Received(now time.Duration) { s.received = max(s.received, now) }
 
 // Poll returns Close when one and a half times the Keep Alive have gone by
-// since the last packet, and on every later call; else None.
-func (s *Server) Poll(now time.Duration) Action {
+// since the last packet, and on every later call; else None. Tell the machine
+// first what was received: see the package.
+func (s *Server) Poll(now time.Duration) Due {
 	if s.state == Alive && now >= s.limit() {
 		s.state = Dead
 	}

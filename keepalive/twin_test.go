@@ -96,7 +96,7 @@ func (w *twin) wants() (ping, closing time.Duration) {
 	return ping, closing
 }
 
-func (w *twin) pollClient(now time.Duration) keepalive.Action {
+func (w *twin) pollClient(now time.Duration) keepalive.Due {
 	ping, closing := w.wants()
 	switch {
 	case w.dead || now >= closing:
@@ -109,7 +109,7 @@ func (w *twin) pollClient(now time.Duration) keepalive.Action {
 	return keepalive.None
 }
 
-func (w *twin) pollServer(now time.Duration) keepalive.Action {
+func (w *twin) pollServer(now time.Duration) keepalive.Due {
 	if w.dead || w.keepAlive > 0 && now >= w.last(received)+w.keepAlive*3/2 {
 		w.dead = true
 		return keepalive.Close
