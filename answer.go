@@ -1,6 +1,6 @@
 package mqttwire
 
-// Answer is what the standard has the receiver of a bad packet do before it
+// Answer is what the receiver of a bad packet does by the standard before it
 // closes the connection, as it must in every case (3.1.1 [MQTT-4.8.0-1],
 // 5.0 [MQTT-4.13.1-1]).
 type Answer struct {
@@ -26,7 +26,7 @@ const (
 // closes the connection.
 //
 //   - 3.1.1: a CONNECT that does not conform is answered with nothing
-//     [MQTT-3.1.4-1], but an unsupported Protocol Level with CONNACK 0x01
+//     [MQTT-3.1.4-1], except an unsupported Protocol Level with CONNACK 0x01
 //     [MQTT-3.1.2-2] and a rejected Client Identifier with CONNACK 0x02
 //     [MQTT-3.1.3-8, MQTT-3.1.3-9]. 3.1 §3.1 is the same. Whatever comes later
 //     is answered with nothing: there is no DISCONNECT from a server, and one

@@ -6,7 +6,7 @@
 // The two share nothing but 0, so one type holds both: [Code.ValidIn] says to
 // which version a code belongs, [Code.In] translates.
 //
-// A client looks at [Code.Err], and on an error at [Code.Action]: try again
+// A client looks at [Code.Err], and on an error at [Code.Remedy]: try again
 // later, ask for credentials, use another server, give up. A server that
 // reasons in the codes of 5.0 answers clients of every version with [Code.In].
 package connack

@@ -15,7 +15,7 @@ const none = -1
 // that of 5.0, and what a client does. Whatever is not here is reserved.
 var want = map[connack.Code]struct {
 	v3, v5    int
-	action    connack.Action
+	remedy    connack.Remedy
 	temporary bool
 }{
 	0: {0, 0, connack.Proceed, false},
@@ -54,10 +54,10 @@ func TestAllCodes(t *testing.T) {
 		c := connack.Code(i)
 		w, defined := want[c]
 		if !defined {
-			w.v3, w.v5, w.action = none, none, connack.GiveUp
+			w.v3, w.v5, w.remedy = none, none, connack.GiveUp
 		}
-		if got := c.Action(); got != w.action {
-			t.Errorf("%#02x.Action() = %v, want %v", i, got, w.action)
+		if got := c.Remedy(); got != w.remedy {
+			t.Errorf("%#02x.Remedy() = %v, want %v", i, got, w.remedy)
 		}
 		if got := c.Temporary(); got != w.temporary {
 			t.Errorf("%#02x.Temporary() = %v, want %v", i, got, w.temporary)
@@ -121,25 +121,25 @@ func TestText(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for a := connack.Proceed; a <= connack.GiveUp; a++ {
-		if s := a.String(); s == "" || s == "unknown action" || seen[s] {
-			t.Errorf("Action(%d).String() = %q", a, s)
+		if s := a.String(); s == "" || s == "unknown remedy" || seen[s] {
+			t.Errorf("Remedy(%d).String() = %q", a, s)
 		} else {
 			seen[s] = true
 		}
 	}
-	if got := connack.Action(200).String(); got != "unknown action" {
-		t.Errorf("Action(200).String() = %q", got)
+	if got := connack.Remedy(200).String(); got != "unknown remedy" {
+		t.Errorf("Remedy(200).String() = %q", got)
 	}
 }
 
-// A translation keeps the client's action, but for the losses that In lists.
-func TestTranslationKeepsAction(t *testing.T) {
+// A translation keeps the client's remedy, except for the losses that In lists.
+func TestTranslationKeepsRemedy(t *testing.T) {
 	lossy := map[connack.Code]bool{connack.Banned: true, connack.UseAnotherServer: true, connack.ServerMoved: true}
 	for i := range 256 {
 		c := connack.Code(i)
 		for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
-			if got, ok := c.In(v); ok && got != c && (got.Action() == c.Action()) == lossy[c] {
-				t.Errorf("%#02x (%v) is %#02x (%v) in %v", i, c.Action(), uint8(got), got.Action(), v)
+			if got, ok := c.In(v); ok && got != c && (got.Remedy() == c.Remedy()) == lossy[c] {
+				t.Errorf("%#02x (%v) is %#02x (%v) in %v", i, c.Remedy(), uint8(got), got.Remedy(), v)
 			}
 		}
 	}
@@ -186,7 +186,7 @@ func TestNoAllocs(t *testing.T) {
 			err = c.Err()
 			s = c.Error()
 			s = c.String()
-			s = c.Action().String()
+			s = c.Remedy().String()
 			code, _ := c.In(mqttwire.V311)
 			if code.Temporary() != c.Temporary() && errors.Is(c, code) {
 				s = c.Reason().String()

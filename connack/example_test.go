@@ -10,9 +10,9 @@ import (
 
 // A client decides what to do about the code that it was sent. The same lines
 // serve a server of any version.
-func ExampleCode_Action() {
+func ExampleCode_Remedy() {
 	for _, code := range []connack.Code{0, 3, 4, 0x86, 0x9D, 0x8A} {
-		switch code.Action() {
+		switch code.Remedy() {
 		case connack.Proceed:
 			fmt.Println("connected")
 		case connack.Retry:

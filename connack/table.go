@@ -5,7 +5,7 @@ package connack
 var codes = [...]struct {
 	name, text string
 	other      Code
-	action     Action
+	remedy     Remedy
 }{
 	Success: {"Success", "connection accepted", 0, Proceed},
 

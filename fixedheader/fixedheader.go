@@ -34,8 +34,8 @@ const (
 	shiftQoS = 1
 )
 
-// QoS returns bits 2-1 of the flags: the QoS of a PUBLISH, 0 to 3, of which 3
-// is malformed.
+// QoS returns bits 2-1 of the flags: the QoS of a PUBLISH, 0 to 3. 3 is
+// malformed.
 func (h Header) QoS() uint8 { return h.Flags & FlagQoS >> shiftQoS }
 
 // Dup reports bit 3 of the flags: the DUP flag of a PUBLISH.
@@ -86,9 +86,9 @@ func Consume(b []byte) (h Header, n int, err error) {
 // [mqttwire.ErrFlags], and those of the flags of one packet type, such as
 // [mqttwire.ErrPubrelFlags].
 //
-// In 3.1 the flags that 3.1.1 reserves are "not used": they are ignored, but
-// bits 2-1 of PUBREL, SUBSCRIBE and UNSUBSCRIBE are a QoS there, which is 1
-// (3.1 §3.6, §3.8, §3.10).
+// In 3.1 the flags that 3.1.1 reserves are "not used": they are ignored, except
+// bits 2-1 of PUBREL, SUBSCRIBE and UNSUBSCRIBE: they are a QoS there, which is
+// 1 (3.1 §3.6, §3.8, §3.10).
 func (h Header) CheckFirst(v mqttwire.Version, from mqttwire.Role) error {
 	if v == 0 {
 		if from == mqttwire.Client && h.Type != mqttwire.CONNECT {

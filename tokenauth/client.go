@@ -19,7 +19,7 @@ const DefaultRenew = 10 * time.Minute
 type Client struct {
 	AccessKeyID, InstanceID string
 	// Renew is how long before a token expires Poll asks for another, but not
-	// before half its time has passed. 0 or less means [DefaultRenew].
+	// before half its time has passed. 0 or less means DefaultRenew.
 	Renew time.Duration
 
 	slots   [3]slot // by type

@@ -19,7 +19,7 @@ const DefaultAhead = 5 * time.Minute
 // owner: it has no lock. Now is the wall clock, as expiry is.
 type Session struct {
 	// Ahead is how long before a token expires its notice is due. 0 means
-	// [DefaultAhead], less means no notice.
+	// DefaultAhead, less means no notice.
 	Ahead time.Duration
 
 	verifier                Verifier

@@ -8,10 +8,10 @@ import "math"
 // through one hash table keyed by both numbers; its child for "+" it names
 // itself.
 //
-// What subscribes to a filter is a list, of which the tree knows the head: at
-// the node of the filter, or of the filter without its "/#". The members of a
-// shared group hang on a node of their own, of which neither a topic nor a
-// filter is a prefix: it is a child by the ShareName, marked as such.
+// What subscribes to a filter is a list. The tree knows its head: at the node of
+// the filter, or of the filter without its "/#". The members of a shared group
+// hang on a node of their own, which no topic and no filter leads to: it is a
+// child by the ShareName, marked as such.
 type prefixes struct {
 	nodes  []node
 	table  table

@@ -112,7 +112,7 @@ func (c *Claims) decode(p parts) error {
 		Issued:  time.UnixMilli(int64(binary.BigEndian.Uint64(payload[1:]))).UTC(),
 		Expires: time.UnixMilli(int64(binary.BigEndian.Uint64(payload[9:]))).UTC(),
 	}
-	// One string for all, of which the others are parts.
+	// One string for all: the others are parts of it.
 	rest, ok := string(payload[17:]), true
 	if d.AccessKeyID, rest, ok = cutString(rest); !ok {
 		return ErrFormat

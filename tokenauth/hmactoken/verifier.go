@@ -16,7 +16,7 @@ const DefaultSkew = time.Minute
 // safe for concurrent use, also of Load. The zero Verifier knows no key.
 type Verifier struct {
 	// Skew is how far ahead of now a token may be issued: the issuer's clock
-	// is not the server's. 0 means [DefaultSkew], less means not at all. There
+	// is not the server's. 0 means DefaultSkew, less means not at all. There
 	// is no such grace for the expiry, which the client was told to the
 	// millisecond. Do not change it in use.
 	Skew time.Duration

@@ -32,7 +32,7 @@
 // "user NAME" begins the rules of a user; a second section of the same user
 // adds to the first. "topic [read|write|readwrite|deny] FILTER" is a rule, for
 // everyone where no user line comes before it, the anonymous too. "pattern" is
-// the same, but for everyone wherever it stands. Without one of the four words
+// the same, and always for everyone, wherever it stands. Without one of the four words
 // a rule is readwrite; the filter begins after them and may contain spaces.
 //
 // What no rule allows is denied, and deny wins over all that allow, wherever it

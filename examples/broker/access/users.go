@@ -58,7 +58,7 @@ func (u *Users) Len() int { return len(u.byName) }
 //
 // That takes a while on purpose, with DefaultIterations about a tenth of a
 // second, and the same for every user and for none: as many iterations as the
-// user with the most has, so the time does not tell who is a user. All Users of
+// user with the most has. So the time does not tell which names exist. All Users of
 // the program together compute one hash for every two processors at once; the
 // others wait, and where 32 for each of these do already, Check returns [Busy]
 // without looking.
@@ -115,3 +115,27 @@ func (u Users) String() string { return "[users redacted]" }
 
 // GoString returns the same, for %#v.
 func (u Users) GoString() string { return u.String() }
+
+// Result is what a user name and a password are worth.
+type Result uint8
+
+// The results, and the code of the CONNACK that goes with each in 3.1 and 3.1.1
+// and in 5.0. The client is not told Unknown and Wrong apart: that would tell
+// it which names exist. It is told Locked only with the right password.
+const (
+	Unknown Result = iota // no such user: 4, 0x86
+	Wrong                 // the wrong password: 4, 0x86
+	Locked                // the right password of a user who is locked out: 5, 0x87
+	Busy                  // not looked at, too many wait: 3, 0x89
+	OK                    // let it in: 0
+)
+
+var resultText = [...]string{"unknown user", "wrong password", "user is locked", "too many passwords to check", "ok"}
+
+// String returns the result as a few words, such as "wrong password".
+func (r Result) String() string {
+	if int(r) < len(resultText) {
+		return resultText[r]
+	}
+	return "unknown result"
+}

@@ -43,8 +43,8 @@ func (a *fileAccess) Receive(topic []byte) bool {
 	return rights == nil || rights.Receive(topic)
 }
 
-// Recheck turns a user out who has been removed or locked, or has another
-// password now.
+// Recheck turns out a user that was removed or locked, or has another password
+// now.
 func (a *fileAccess) Recheck() (o server.Order) {
 	if users := a.gate.users.Load(); a.users != nil && users != a.users {
 		if !users.Keeps(a.user, a.users) {

@@ -96,7 +96,7 @@ func TestReloadBroken(t *testing.T) {
 	}
 }
 
-// A file that is gone is an error that names it, but for that of what is
+// A file that is gone is an error that names it, except the file of what is
 // revoked: then nothing is.
 func TestReloadGone(t *testing.T) {
 	for _, file := range []string{"users", "acl", "keys"} {

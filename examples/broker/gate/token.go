@@ -49,7 +49,7 @@ func (t *tokenAccess) Poll(now time.Time) (o server.Order) {
 
 func (t *tokenAccess) Recheck() server.Order { return turnedOut(t.session.Recheck()) }
 
-// turnedOut has a client told what is wrong, and disconnected.
+// turnedOut tells a client what is wrong, and ends its connection.
 func turnedOut(v tokenauth.Verdict) (o server.Order) {
 	if v.OK() {
 		return o

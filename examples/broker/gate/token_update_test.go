@@ -86,7 +86,7 @@ func TestTokenUpdateAtOnce(t *testing.T) {
 	})
 }
 
-// An update that is not in order has the client told why, and turned out
+// The client is told what is wrong with an update, and turned out
 // without an acknowledgement. Nobody else hears of it, and no one is disturbed.
 func TestTokenUpdateRefused(t *testing.T) {
 	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {

@@ -1,13 +1,13 @@
 package connack
 
-// Action is what a client can do next, given the code of its CONNACK. The
-// connection is closed in every case but Proceed [MQTT-3.2.2-7; 3.1.1
+// Remedy is what a client can do next, given the code of its CONNACK. The
+// connection is closed in every case except Proceed [MQTT-3.2.2-7; 3.1.1
 // MQTT-3.2.2-5].
-type Action uint8
+type Remedy uint8
 
-// The actions.
+// The remedies.
 const (
-	Proceed           Action = iota // the connection is accepted
+	Proceed           Remedy = iota // the connection is accepted
 	Retry                           // wait, then send the same CONNECT to the same server; back off
 	ChangeCredentials               // ask for another user name, password or token, or authentication method
 	ChangeVersion                   // the server does not speak this version: try another
@@ -17,34 +17,34 @@ const (
 	GiveUp                          // nothing that a program can change by itself: tell someone
 )
 
-// String returns the action as a few words: "proceed", "retry", "change
+// String returns the remedy as a few words: "proceed", "retry", "change
 // credentials" ...
-func (a Action) String() string {
-	if int(a) < len(actionNames) {
-		return actionNames[a]
+func (r Remedy) String() string {
+	if int(r) < len(remedyNames) {
+		return remedyNames[r]
 	}
-	return "unknown action"
+	return "unknown remedy"
 }
 
-var actionNames = [...]string{"proceed", "retry", "change credentials", "change version", "change client identifier",
+var remedyNames = [...]string{"proceed", "retry", "change credentials", "change version", "change client identifier",
 	"change will", "change server", "give up"}
 
-// Action says what a client can do about the code. A code that no version
+// Remedy says what a client can do about the code. A code that no version
 // defines is GiveUp.
 //
 // 0x80 is Retry: the server keeps its reason to itself, and waiting costs a
 // device less than standing still for good.
-func (c Code) Action() Action {
+func (c Code) Remedy() Remedy {
 	if int(c) < len(codes) && codes[c].text != "" {
-		return codes[c].action
+		return codes[c].remedy
 	}
 	return GiveUp
 }
 
 // Temporary reports whether the same CONNECT may well be accepted by the same
 // server later, so that a client with nobody to ask should try again, with
-// growing pauses: all that [Code.Action] calls Retry, and 0x9C, after which the
+// growing pauses: all that [Code.Remedy] calls Retry, and 0x9C, after which the
 // client is welcome back once it has been elsewhere. It is false for 0.
 func (c Code) Temporary() bool {
-	return c.Action() == Retry || c == UseAnotherServer
+	return c.Remedy() == Retry || c == UseAnotherServer
 }
