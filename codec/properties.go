@@ -1,11 +1,11 @@
 package codec
 
 import (
-	"encoding/binary"
 	"iter"
 	"slices"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/binary"
 	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/varint"
 )

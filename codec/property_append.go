@@ -1,9 +1,8 @@
 package codec
 
 import (
-	"encoding/binary"
-
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/binary"
 	"github.com/mqttwire/mqttwire/varint"
 )
 

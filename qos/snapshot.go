@@ -1,11 +1,11 @@
 package qos
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"slices"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/binary"
 )
 
 // A snapshot is what outlives a connection and a process: no quota, no request,

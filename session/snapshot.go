@@ -1,11 +1,11 @@
 package session
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/binary"
 )
 
 // A snapshot is what outlives a process. All numbers are big-endian; equal

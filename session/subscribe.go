@@ -1,11 +1,11 @@
 package session
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/internal/binary"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
