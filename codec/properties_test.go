@@ -22,8 +22,6 @@ var places = map[string]mqttwire.PacketType{
 	"DISCONNECT": mqttwire.DISCONNECT, "AUTH": mqttwire.AUTH,
 }
 
-const everywhere = "Will CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK DISCONNECT AUTH"
-
 // number is an integer property: its largest value is wide, whatever the type.
 func number[N uint8 | uint16 | uint32](build func(codec.Properties, N) codec.Properties, get func(codec.Properties) (N, bool), n N) propertyCase {
 	return propertyCase{
@@ -48,32 +46,40 @@ func field(build func(codec.Properties, string) codec.Properties, bytesToo func(
 }
 
 type propertyCase struct {
-	id     codec.PropertyID
-	name   string
-	wire   codec.WireType
-	in     string // 5.0 Table 2-4
-	build  func(codec.Properties) codec.Properties
-	again  func(codec.Properties) codec.Properties // the same from bytes
-	get    func(codec.Properties) (any, bool)
-	want   codec.Property
-	value  any
-	repeat string // where it may stand more than once
+	id    codec.PropertyID
+	build func(codec.Properties) codec.Properties
+	again func(codec.Properties) codec.Properties // the same from bytes
+	get   func(codec.Properties) (any, bool)
+	want  codec.Property
+	value any
 }
 
-func (c propertyCase) row(id codec.PropertyID, name string, wire codec.WireType, in string) propertyCase {
-	c.id, c.name, c.wire, c.in, c.want.ID = id, name, wire, in, id
+func (c propertyCase) row(id codec.PropertyID) propertyCase {
+	c.id, c.want.ID = id, id
 	return c
+}
+
+// table is 5.0 Table 2-4, by identifier.
+func table(tb testing.TB) map[codec.PropertyID]testdata.PropertyRow {
+	tb.Helper()
+	rows, err := testdata.Properties()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	byID := map[codec.PropertyID]testdata.PropertyRow{}
+	for _, r := range rows {
+		byID[codec.PropertyID(r.ID)] = r
+	}
+	return byID
 }
 
 func propertyCases() []propertyCase {
 	type P = codec.Properties
-	const message, handshake = "Will PUBLISH", "CONNECT CONNACK"
 	user := propertyCase{
-		build:  func(p P) P { return codec.AppendUserProperty(p, "k", "v") },
-		again:  func(p P) P { return codec.AppendUserProperty(p, []byte("k"), []byte("v")) },
-		want:   codec.Property{Key: []byte("k"), Value: []byte("v")},
-		value:  "k=v",
-		repeat: everywhere,
+		build: func(p P) P { return codec.AppendUserProperty(p, "k", "v") },
+		again: func(p P) P { return codec.AppendUserProperty(p, []byte("k"), []byte("v")) },
+		want:  codec.Property{Key: []byte("k"), Value: []byte("v")},
+		value: "k=v",
 		get: func(p P) (any, bool) {
 			for k, v := range p.UserProperties() {
 				return string(k) + "=" + string(v), true
@@ -81,36 +87,34 @@ func propertyCases() []propertyCase {
 			return "", false
 		},
 	}
-	identifier := number(codec.AppendSubscriptionIdentifier, P.SubscriptionIdentifier, 1<<28-1)
-	identifier.repeat = "PUBLISH"
 	return []propertyCase{
-		number(codec.AppendPayloadFormatIndicator, P.PayloadFormatIndicator, 1).row(0x01, "Payload Format Indicator", codec.Byte, message),
-		number(codec.AppendMessageExpiryInterval, P.MessageExpiryInterval, 1<<32-1).row(0x02, "Message Expiry Interval", codec.FourByteInteger, message),
-		field(codec.AppendContentType, codec.AppendContentType, P.ContentType).row(0x03, "Content Type", codec.UTF8String, message),
-		field(codec.AppendResponseTopic, codec.AppendResponseTopic, P.ResponseTopic).row(0x08, "Response Topic", codec.UTF8String, message),
-		field(codec.AppendCorrelationData, codec.AppendCorrelationData, P.CorrelationData).row(0x09, "Correlation Data", codec.BinaryData, message),
-		identifier.row(0x0b, "Subscription Identifier", codec.VariableByteInteger, "PUBLISH SUBSCRIBE"),
-		number(codec.AppendSessionExpiryInterval, P.SessionExpiryInterval, 1<<32-1).row(0x11, "Session Expiry Interval", codec.FourByteInteger, handshake+" DISCONNECT"),
-		field(codec.AppendAssignedClientIdentifier, codec.AppendAssignedClientIdentifier, P.AssignedClientIdentifier).row(0x12, "Assigned Client Identifier", codec.UTF8String, "CONNACK"),
-		number(codec.AppendServerKeepAlive, P.ServerKeepAlive, 65535).row(0x13, "Server Keep Alive", codec.TwoByteInteger, "CONNACK"),
-		field(codec.AppendAuthenticationMethod, codec.AppendAuthenticationMethod, P.AuthenticationMethod).row(0x15, "Authentication Method", codec.UTF8String, handshake+" AUTH"),
-		field(codec.AppendAuthenticationData, codec.AppendAuthenticationData, P.AuthenticationData).row(0x16, "Authentication Data", codec.BinaryData, handshake+" AUTH"),
-		number(codec.AppendRequestProblemInformation, P.RequestProblemInformation, 1).row(0x17, "Request Problem Information", codec.Byte, "CONNECT"),
-		number(codec.AppendWillDelayInterval, P.WillDelayInterval, 1<<32-1).row(0x18, "Will Delay Interval", codec.FourByteInteger, "Will"),
-		number(codec.AppendRequestResponseInformation, P.RequestResponseInformation, 1).row(0x19, "Request Response Information", codec.Byte, "CONNECT"),
-		field(codec.AppendResponseInformation, codec.AppendResponseInformation, P.ResponseInformation).row(0x1a, "Response Information", codec.UTF8String, "CONNACK"),
-		field(codec.AppendServerReference, codec.AppendServerReference, P.ServerReference).row(0x1c, "Server Reference", codec.UTF8String, "CONNACK DISCONNECT"),
-		field(codec.AppendReasonString, codec.AppendReasonString, P.ReasonString).row(0x1f, "Reason String", codec.UTF8String, "CONNACK PUBACK PUBREC PUBREL PUBCOMP SUBACK UNSUBACK DISCONNECT AUTH"),
-		number(codec.AppendReceiveMaximum, P.ReceiveMaximum, 65535).row(0x21, "Receive Maximum", codec.TwoByteInteger, handshake),
-		number(codec.AppendTopicAliasMaximum, P.TopicAliasMaximum, 65535).row(0x22, "Topic Alias Maximum", codec.TwoByteInteger, handshake),
-		number(codec.AppendTopicAlias, P.TopicAlias, 65535).row(0x23, "Topic Alias", codec.TwoByteInteger, "PUBLISH"),
-		number(codec.AppendMaximumQoS, P.MaximumQoS, 1).row(0x24, "Maximum QoS", codec.Byte, "CONNACK"),
-		number(codec.AppendRetainAvailable, P.RetainAvailable, 1).row(0x25, "Retain Available", codec.Byte, "CONNACK"),
-		user.row(0x26, "User Property", codec.UTF8StringPair, everywhere),
-		number(codec.AppendMaximumPacketSize, P.MaximumPacketSize, 1<<32-1).row(0x27, "Maximum Packet Size", codec.FourByteInteger, handshake),
-		number(codec.AppendWildcardSubscriptionAvailable, P.WildcardSubscriptionAvailable, 1).row(0x28, "Wildcard Subscription Available", codec.Byte, "CONNACK"),
-		number(codec.AppendSubscriptionIdentifierAvailable, P.SubscriptionIdentifierAvailable, 1).row(0x29, "Subscription Identifier Available", codec.Byte, "CONNACK"),
-		number(codec.AppendSharedSubscriptionAvailable, P.SharedSubscriptionAvailable, 1).row(0x2a, "Shared Subscription Available", codec.Byte, "CONNACK"),
+		number(codec.AppendPayloadFormatIndicator, P.PayloadFormatIndicator, 1).row(0x01),
+		number(codec.AppendMessageExpiryInterval, P.MessageExpiryInterval, 1<<32-1).row(0x02),
+		field(codec.AppendContentType, codec.AppendContentType, P.ContentType).row(0x03),
+		field(codec.AppendResponseTopic, codec.AppendResponseTopic, P.ResponseTopic).row(0x08),
+		field(codec.AppendCorrelationData, codec.AppendCorrelationData, P.CorrelationData).row(0x09),
+		number(codec.AppendSubscriptionIdentifier, P.SubscriptionIdentifier, 1<<28-1).row(0x0b),
+		number(codec.AppendSessionExpiryInterval, P.SessionExpiryInterval, 1<<32-1).row(0x11),
+		field(codec.AppendAssignedClientIdentifier, codec.AppendAssignedClientIdentifier, P.AssignedClientIdentifier).row(0x12),
+		number(codec.AppendServerKeepAlive, P.ServerKeepAlive, 65535).row(0x13),
+		field(codec.AppendAuthenticationMethod, codec.AppendAuthenticationMethod, P.AuthenticationMethod).row(0x15),
+		field(codec.AppendAuthenticationData, codec.AppendAuthenticationData, P.AuthenticationData).row(0x16),
+		number(codec.AppendRequestProblemInformation, P.RequestProblemInformation, 1).row(0x17),
+		number(codec.AppendWillDelayInterval, P.WillDelayInterval, 1<<32-1).row(0x18),
+		number(codec.AppendRequestResponseInformation, P.RequestResponseInformation, 1).row(0x19),
+		field(codec.AppendResponseInformation, codec.AppendResponseInformation, P.ResponseInformation).row(0x1a),
+		field(codec.AppendServerReference, codec.AppendServerReference, P.ServerReference).row(0x1c),
+		field(codec.AppendReasonString, codec.AppendReasonString, P.ReasonString).row(0x1f),
+		number(codec.AppendReceiveMaximum, P.ReceiveMaximum, 65535).row(0x21),
+		number(codec.AppendTopicAliasMaximum, P.TopicAliasMaximum, 65535).row(0x22),
+		number(codec.AppendTopicAlias, P.TopicAlias, 65535).row(0x23),
+		number(codec.AppendMaximumQoS, P.MaximumQoS, 1).row(0x24),
+		number(codec.AppendRetainAvailable, P.RetainAvailable, 1).row(0x25),
+		user.row(0x26),
+		number(codec.AppendMaximumPacketSize, P.MaximumPacketSize, 1<<32-1).row(0x27),
+		number(codec.AppendWildcardSubscriptionAvailable, P.WildcardSubscriptionAvailable, 1).row(0x28),
+		number(codec.AppendSubscriptionIdentifierAvailable, P.SubscriptionIdentifierAvailable, 1).row(0x29),
+		number(codec.AppendSharedSubscriptionAvailable, P.SharedSubscriptionAvailable, 1).row(0x2a),
 	}
 }
 
@@ -128,63 +132,42 @@ func packetWith(tb testing.TB, in mqttwire.PacketType, v codec.Properties) codec
 	return nil
 }
 
+// listAt returns the properties of p at a place, nil where it has none there.
+func listAt(p codec.Packet, in mqttwire.PacketType) *codec.Properties {
+	if c, ok := p.(*codec.Connect); ok && in == codec.WillProperties {
+		return &c.Will.Properties
+	}
+	return p.PropertyList()
+}
+
 // propertiesAt returns the properties of p at a place.
 func propertiesAt(p codec.Packet, in mqttwire.PacketType) codec.Properties {
-	switch p := p.(type) {
-	case *codec.Connect:
-		if in == codec.WillProperties {
-			return p.Will.Properties
-		}
-		return p.Properties
-	case *codec.Connack:
-		return p.Properties
-	case *codec.Publish:
-		return p.Properties
-	case *codec.Puback:
-		return p.Properties
-	case *codec.Pubrec:
-		return p.Properties
-	case *codec.Pubrel:
-		return p.Properties
-	case *codec.Pubcomp:
-		return p.Properties
-	case *codec.Subscribe:
-		return p.Properties
-	case *codec.Suback:
-		return p.Properties
-	case *codec.Unsubscribe:
-		return p.Properties
-	case *codec.Unsuback:
-		return p.Properties
-	case *codec.Disconnect:
-		return p.Properties
-	case *codec.Auth:
-		return p.Properties
+	if l := listAt(p, in); l != nil {
+		return *l
 	}
 	return codec.Properties{}
 }
 
 func TestPropertyTable(t *testing.T) {
-	byID := map[codec.PropertyID]propertyCase{}
+	rows, cases := table(t), map[codec.PropertyID]bool{}
 	for _, c := range propertyCases() {
-		byID[c.id] = c
+		cases[c.id] = true
 	}
 	for n := range 256 {
 		id := codec.PropertyID(n)
-		c, defined := byID[id]
-		if id.Defined() != defined || id.Type() != c.wire {
-			t.Errorf("%#x: Defined %v, Type %v, want %v, %v", n, id.Defined(), id.Type(), defined, c.wire)
+		row, defined := rows[id]
+		if cases[id] != defined {
+			t.Errorf("%#x: there is a case %v, a row %v", n, cases[id], defined)
 		}
-		name := c.name
 		if !defined {
-			name = "reserved property"
+			row.Name, row.Type = "reserved property", "none"
 		}
-		if id.String() != name {
-			t.Errorf("%#x: %q, want %q", n, id, name)
+		if id.Defined() != defined || id.Type().String() != row.Type || id.String() != row.Name {
+			t.Errorf("%#x: Defined %v, Type %v, String %q, want %v, %v, %q", n, id.Defined(), id.Type(), id, defined, row.Type, row.Name)
 		}
 		for place, in := range places {
-			allowed := slices.Contains(strings.Fields(c.in), place)
-			repeats := slices.Contains(strings.Fields(c.repeat), place)
+			allowed := slices.Contains(row.In, place)
+			repeats := slices.Contains(row.Repeats, place)
 			if id.AllowedIn(in) != allowed || id.RepeatsIn(in) != repeats {
 				t.Errorf("%v in %s: AllowedIn %v, RepeatsIn %v, want %v, %v", id, place, id.AllowedIn(in), id.RepeatsIn(in), allowed, repeats)
 			}
@@ -196,9 +179,9 @@ func TestPropertyTable(t *testing.T) {
 	// The vectors, which were written from the standard, use each where it may
 	// stand, and nowhere else.
 	want, got := map[string]bool{}, map[string]bool{}
-	for _, c := range propertyCases() {
-		for _, place := range strings.Fields(c.in) {
-			want[place+" "+c.name] = true
+	for _, row := range rows {
+		for _, place := range row.In {
+			want[place+" "+row.Name] = true
 		}
 	}
 	for _, v := range vectors(t) {
@@ -233,21 +216,21 @@ func TestProperties(t *testing.T) {
 	for _, c := range propertyCases() {
 		block := c.build(codec.Properties{})
 		if v, ok := c.get(codec.Properties{}); ok {
-			t.Errorf("%s: %v from no properties", c.name, v)
+			t.Errorf("%s: %v from no properties", c.id, v)
 		}
 		if v, ok := c.get(block); !ok || v != c.value {
-			t.Errorf("%s: %v, %v, want %v", c.name, v, ok, c.value)
+			t.Errorf("%s: %v, %v, want %v", c.id, v, ok, c.value)
 		}
 		x, rest, ok := block.Next()
 		if diff := cmp.Diff(c.want, x); diff != "" || !ok || rest.Size() != 0 {
-			t.Errorf("%s: Next: %v, %d bytes left; (-want +got):\n%s", c.name, ok, rest.Size(), diff)
+			t.Errorf("%s: Next: %v, %d bytes left; (-want +got):\n%s", c.id, ok, rest.Size(), diff)
 		}
 		if got := (codec.Properties{}).Append(x).Bytes(); !bytes.Equal(got, block.Bytes()) {
-			t.Errorf("%s: Append wrote %x, want %x", c.name, got, block.Bytes())
+			t.Errorf("%s: Append wrote %x, want %x", c.id, got, block.Bytes())
 		}
 		if c.again != nil {
 			if got := c.again(codec.Properties{}).Bytes(); !bytes.Equal(got, block.Bytes()) {
-				t.Errorf("%s: from bytes %x, want %x", c.name, got, block.Bytes())
+				t.Errorf("%s: from bytes %x, want %x", c.id, got, block.Bytes())
 			}
 		}
 		for place, in := range places {
@@ -265,10 +248,10 @@ func TestProperties(t *testing.T) {
 			}
 			twice := c.build(block.Clone())
 			if err := codec.PropertiesOf(twice.Bytes()).Check(in); err != want {
-				t.Errorf("%s twice in %s: %v, want %v", c.name, place, err, want)
+				t.Errorf("%s twice in %s: %v, want %v", c.id, place, err, want)
 			}
 			if err := twice.Check(in); (err == nil) != (want == nil) {
-				t.Errorf("%s built twice in %s: %v, want %v", c.name, place, err, want)
+				t.Errorf("%s built twice in %s: %v, want %v", c.id, place, err, want)
 			}
 		}
 	}
@@ -281,7 +264,7 @@ func checkPropertyIn(t *testing.T, c propertyCase, place string, in mqttwire.Pac
 		want = mqttwire.ErrPropertyMisplaced
 	}
 	if err := p.Check(in); err != want {
-		t.Errorf("%s in %s: %v, want %v", c.name, place, err, want)
+		t.Errorf("%s in %s: %v, want %v", c.id, place, err, want)
 	}
 	if want != nil || in == mqttwire.AUTH && c.id != codec.AuthenticationMethod || in == mqttwire.CONNECT && c.id == codec.AuthenticationData {
 		return // which do not stand alone
@@ -289,18 +272,18 @@ func checkPropertyIn(t *testing.T, c propertyCase, place string, in mqttwire.Pac
 	wire := encode(t, packetWith(t, in, p), v50)
 	q, _, err := decode(v50, wire)
 	if err != nil {
-		t.Errorf("%s in %s: Decode: %v", c.name, place, err)
+		t.Errorf("%s in %s: Decode: %v", c.id, place, err)
 		return
 	}
 	decoded := propertiesAt(q, in)
 	if v, ok := c.get(decoded); !ok || v != c.value {
-		t.Errorf("%s in %s: decoded as %v, %v, want %v", c.name, place, v, ok, c.value)
+		t.Errorf("%s in %s: decoded as %v, %v, want %v", c.id, place, v, ok, c.value)
 	}
 	// What is decoded can be appended to, without touching what it aliases.
 	before := bytes.Clone(wire)
 	more := codec.AppendUserProperty(decoded, "more", "more")
 	if err := more.Check(in); err != nil || !bytes.Equal(wire, before) {
-		t.Errorf("%s in %s: appending to a decoded block: %v, wire %x", c.name, place, err, wire)
+		t.Errorf("%s in %s: appending to a decoded block: %v, wire %x", c.id, place, err, wire)
 	}
 }
 
@@ -360,8 +343,8 @@ func TestBuilderErrorsStick(t *testing.T) {
 		"wide byte":        {first.Append(codec.Property{ID: codec.MaximumQoS, Number: 256}), mqttwire.ErrFieldTooLong},
 		"wide two bytes":   {first.Append(codec.Property{ID: codec.TopicAlias, Number: 65536}), mqttwire.ErrFieldTooLong},
 		"wide varint":      {codec.AppendSubscriptionIdentifier(first, 1<<28), mqttwire.ErrVarintTooLong},
-		"not defined":      {first.Append(codec.Property{ID: 0x7f}), mqttwire.ErrPropertyUnknown},
-		"not defined, raw": {codec.PropertiesOf(first.Bytes()).Append(codec.Property{ID: 0x7f}), mqttwire.ErrPropertyUnknown},
+		"not defined":      {first.Append(codec.Property{ID: 0x7e}), mqttwire.ErrPropertyUnknown},
+		"not defined, raw": {codec.PropertiesOf(first.Bytes()).Append(codec.Property{ID: 0x7e}), mqttwire.ErrPropertyUnknown},
 	} {
 		if !bytes.Equal(c.p.Bytes(), first.Bytes()) {
 			t.Errorf("%s: the block is %x, want %x", name, c.p.Bytes(), first.Bytes())
@@ -451,7 +434,7 @@ func TestPropertiesResetAndClone(t *testing.T) {
 // more than is there.
 func TestPropertiesOfGarbage(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	ids := []byte{0x01, 0x02, 0x03, 0x09, 0x0b, 0x13, 0x26, 0x00, 0x80, 0x7f, 0xff}
+	ids := []byte{0x01, 0x02, 0x03, 0x09, 0x0b, 0x13, 0x26, 0x00, 0x80, 0x7e, 0xff}
 	for range 20_000 {
 		b := make([]byte, random.IntN(24))
 		for i := range b {
@@ -555,36 +538,7 @@ func TestBlocksAreJudgedAlike(t *testing.T) {
 }
 
 func setProperties(p codec.Packet, in mqttwire.PacketType, v codec.Properties) {
-	switch p := p.(type) {
-	case *codec.Connect:
-		if in == codec.WillProperties {
-			p.Will.Properties = v
-			return
-		}
-		p.Properties = v
-	case *codec.Connack:
-		p.Properties = v
-	case *codec.Publish:
-		p.Properties = v
-	case *codec.Puback:
-		p.Properties = v
-	case *codec.Pubrec:
-		p.Properties = v
-	case *codec.Pubrel:
-		p.Properties = v
-	case *codec.Pubcomp:
-		p.Properties = v
-	case *codec.Subscribe:
-		p.Properties = v
-	case *codec.Suback:
-		p.Properties = v
-	case *codec.Unsubscribe:
-		p.Properties = v
-	case *codec.Unsuback:
-		p.Properties = v
-	case *codec.Disconnect:
-		p.Properties = v
-	case *codec.Auth:
-		p.Properties = v
+	if l := listAt(p, in); l != nil {
+		*l = v
 	}
 }

@@ -147,7 +147,7 @@ var mutations = []Mutation{
 		if p == nil {
 			return None
 		}
-		id := pick(src, "\x00", "\x04", "\x2b", "\x3e", "\x3f", "\x40", "\x7f", "\x80\x01", "\xff\x7f", "\x81\x00", "\xa6\x00",
+		id := pick(src, "\x00", "\x04", "\x3e", "\x3f", "\x40", "\x7e", "\x7f", "\x80\x01", "\xff\x7f", "\x81\x00", "\xa6\x00",
 			"\x80\x80\x80\x80\x01", "\x26\x80")
 		if any := codec.PropertyID(src.Byte() & 0x7f); !any.Defined() && src.Bool() {
 			id = string(rune(any))

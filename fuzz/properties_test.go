@@ -4,89 +4,97 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/fuzz"
 	"github.com/mqttwire/mqttwire/fuzz/internal/twin"
+	"github.com/mqttwire/mqttwire/testdata"
 	"github.com/mqttwire/mqttwire/varint"
 )
 
-// propertiesOf is 5.0 Table 2-4 by place: the identifiers that may stand there.
-var propertiesOf = map[mqttwire.PacketType]string{
-	codec.WillProperties: "\x01\x02\x03\x08\x09\x18\x26",
-	mqttwire.CONNECT:     "\x11\x15\x16\x17\x19\x21\x22\x26\x27",
-	mqttwire.CONNACK:     "\x11\x12\x13\x15\x16\x1a\x1c\x1f\x21\x22\x24\x25\x26\x27\x28\x29\x2a",
-	mqttwire.PUBLISH:     "\x01\x02\x03\x08\x09\x0b\x23\x26",
-	mqttwire.PUBACK:      "\x1f\x26",
-	mqttwire.PUBREC:      "\x1f\x26",
-	mqttwire.PUBREL:      "\x1f\x26",
-	mqttwire.PUBCOMP:     "\x1f\x26",
-	mqttwire.SUBSCRIBE:   "\x0b\x26",
-	mqttwire.SUBACK:      "\x1f\x26",
-	mqttwire.UNSUBSCRIBE: "\x26",
-	mqttwire.UNSUBACK:    "\x1f\x26",
-	mqttwire.DISCONNECT:  "\x11\x1c\x1f\x26",
-	mqttwire.AUTH:        "\x15\x16\x1f\x26",
+// rows is 5.0 Table 2-4, by identifier.
+var rows = func() (byID [256]testdata.PropertyRow) {
+	all, err := testdata.Properties()
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range all {
+		byID[r.ID] = r
+	}
+	return byID
+}()
+
+// place is the name that the table gives to where properties stand.
+func place(in mqttwire.PacketType) string {
+	if in == codec.WillProperties {
+		return "Will"
+	}
+	return in.String()
 }
 
-// propertiesOK is Properties.Check by the book: slowly, with its own table.
+// propertiesOK is Properties.Check by the book: slowly, by the table.
 func propertiesOK(b []byte, in mqttwire.PacketType) bool {
 	var seen [256]bool
-	field := func() (string, bool) {
-		if len(b) < 2 || len(b) < 2+int(binary.BigEndian.Uint16(b)) {
-			return "", false
-		}
-		n := 2 + int(binary.BigEndian.Uint16(b))
-		s := string(b[2:n])
-		b = b[n:]
-		return s, true
-	}
 	for len(b) > 0 {
 		id := b[0]
-		b = b[1:]
-		if !strings.Contains(propertiesOf[in], string(rune(id))) {
-			return false
-		}
-		if seen[id] && id != 0x26 && !(id == 0x0b && in == mqttwire.PUBLISH) {
+		row := &rows[id]
+		if !slices.Contains(row.In, place(in)) || seen[id] && !slices.Contains(row.Repeats, place(in)) {
 			return false
 		}
 		seen[id] = true
-		ok := false
-		switch id {
-		case 0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2a:
-			ok = len(b) >= 1 && b[0] <= 1
-			b = b[min(1, len(b)):]
-		case 0x13, 0x21, 0x22, 0x23:
-			ok = len(b) >= 2 && (id == 0x13 || id == 0x22 || binary.BigEndian.Uint16(b) > 0)
-			b = b[min(2, len(b)):]
-		case 0x02, 0x11, 0x18, 0x27:
-			ok = len(b) >= 4 && (id != 0x27 || binary.BigEndian.Uint32(b) > 0)
-			b = b[min(4, len(b)):]
-		case 0x0b:
-			v, n := binary.Uvarint(b[:min(4, len(b))])
-			ok = n > 0 && v > 0 && (n == 1 || b[n-1] != 0)
-			b = b[max(n, 0):]
-		case 0x03, 0x12, 0x15, 0x1a, 0x1c, 0x1f:
-			s, whole := field()
-			ok = whole && twin.String(s)
-		case 0x08:
-			s, whole := field()
-			ok = whole && twin.TopicName(s)
-		case 0x09, 0x16:
-			_, ok = field()
-		case 0x26:
-			key, whole := field()
-			value, both := field()
-			ok = whole && both && twin.String(key) && twin.String(value)
-		}
+		n, ok := valueOK(row, b[1:])
 		if !ok {
 			return false
 		}
+		b = b[1+n:]
 	}
 	return true
+}
+
+// valueOK judges the value at the front of b and returns its size.
+func valueOK(row *testdata.PropertyRow, b []byte) (n int, ok bool) {
+	var v uint64
+	switch row.Type {
+	case "Byte":
+		n = 1
+	case "Two Byte Integer":
+		n = 2
+	case "Four Byte Integer":
+		n = 4
+	case "Variable Byte Integer":
+		v, n = binary.Uvarint(b[:min(4, len(b))])
+		return n, n > 0 && v >= uint64(row.Min) && (n == 1 || b[n-1] != 0)
+	case "UTF-8 String Pair":
+		key, n, whole := field(b)
+		if !whole {
+			return 0, false
+		}
+		value, m, whole := field(b[n:])
+		return n + m, whole && twin.String(key) && twin.String(value)
+	default:
+		s, n, whole := field(b)
+		return n, whole && (row.Type == "Binary Data" || row.Topic && twin.TopicName(s) || !row.Topic && twin.String(s))
+	}
+	if len(b) < n {
+		return 0, false
+	}
+	for _, c := range b[:n] {
+		v = v<<8 | uint64(c)
+	}
+	return n, v >= uint64(row.Min) && (row.Max == 0 || v <= uint64(row.Max))
+}
+
+// field returns the field at the front of b, and its size with its length.
+func field(b []byte) (s string, n int, ok bool) {
+	if len(b) < 2 {
+		return "", 0, false
+	}
+	if n = 2 + int(binary.BigEndian.Uint16(b)); len(b) < n {
+		return "", 0, false
+	}
+	return string(b[2:n]), n, true
 }
 
 // FuzzProperties walks and checks bytes that are or are not properties.
@@ -116,37 +124,15 @@ func FuzzProperties(f *testing.F) {
 	})
 }
 
-// blocks returns the property blocks of a packet.
-func blocks(p codec.Packet) []codec.Properties {
-	switch p := p.(type) {
-	case *codec.Connect:
-		return []codec.Properties{p.Properties, p.Will.Properties}
-	case *codec.Connack:
-		return []codec.Properties{p.Properties}
-	case *codec.Publish:
-		return []codec.Properties{p.Properties}
-	case *codec.Puback:
-		return []codec.Properties{p.Properties}
-	case *codec.Pubrec:
-		return []codec.Properties{p.Properties}
-	case *codec.Pubrel:
-		return []codec.Properties{p.Properties}
-	case *codec.Pubcomp:
-		return []codec.Properties{p.Properties}
-	case *codec.Suback:
-		return []codec.Properties{p.Properties}
-	case *codec.Unsubscribe:
-		return []codec.Properties{p.Properties}
-	case *codec.Unsuback:
-		return []codec.Properties{p.Properties}
-	case *codec.Subscribe:
-		return []codec.Properties{p.Properties}
-	case *codec.Disconnect:
-		return []codec.Properties{p.Properties}
-	case *codec.Auth:
-		return []codec.Properties{p.Properties}
+// blocks returns the property lists of a packet.
+func blocks(p codec.Packet) (all []codec.Properties) {
+	if l := p.PropertyList(); l != nil {
+		all = append(all, *l)
 	}
-	return nil
+	if c, ok := p.(*codec.Connect); ok {
+		all = append(all, c.Will.Properties)
+	}
+	return all
 }
 
 // checkBuilt holds that a block built from what All gives is the block, as far
@@ -188,7 +174,7 @@ func checkBuilt(t *testing.T, b []byte, of mqttwire.PacketType, all []codec.Prop
 // bytes.
 func mustBeJudgedAsBytes(t *testing.T, p codec.Properties) {
 	t.Helper()
-	for in := range propertiesOf {
+	for in := codec.WillProperties; in <= mqttwire.AUTH; in++ {
 		judged, raw := p.Check(in), codec.PropertiesOf(p.Bytes()).Check(in)
 		if (judged == nil) != (raw == nil) {
 			t.Fatalf("% x for %v: Check of the block: %v, of its bytes: %v", p.Bytes(), in, judged, raw)

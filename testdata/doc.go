@@ -6,8 +6,8 @@
 // or the rule it breaks. The clauses are the rules themselves, by the
 // standards' own ids, in a wording of this project: every numbered statement of
 // MQTT 3.1.1 and 5.0, every sentence of 5.0 that speaks of a Malformed Packet,
-// a Protocol Error or a Reason Code, and the few that no bytes can break. With
-// both, a test can say which rules it covers and which it does not.
+// a Protocol Error or a Reason Code, the few that no bytes can break, and the
+// table of the properties. With both, a test can say which rules it covers and which it does not.
 //
 // The files are embedded. README.md beside them is the schema.
 package testdata

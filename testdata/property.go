@@ -3,6 +3,9 @@ package testdata
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
+	"sync"
 )
 
 // Property is a property of an MQTT 5.0 packet.
@@ -25,49 +28,80 @@ var (
 	errPair     = errors.New("property value is not a pair of strings")
 )
 
-// kind says which JSON value stands for the values of a property.
-type kind uint8
-
-const (
-	number kind = iota
-	text
-	binary
-	pair
-)
-
-// properties is 5.0 Table 2-4.
-var properties = map[uint8]struct {
-	name string
-	kind kind
-}{
-	0x01: {"Payload Format Indicator", number},
-	0x02: {"Message Expiry Interval", number},
-	0x03: {"Content Type", text},
-	0x08: {"Response Topic", text},
-	0x09: {"Correlation Data", binary},
-	0x0b: {"Subscription Identifier", number},
-	0x11: {"Session Expiry Interval", number},
-	0x12: {"Assigned Client Identifier", text},
-	0x13: {"Server Keep Alive", number},
-	0x15: {"Authentication Method", text},
-	0x16: {"Authentication Data", binary},
-	0x17: {"Request Problem Information", number},
-	0x18: {"Will Delay Interval", number},
-	0x19: {"Request Response Information", number},
-	0x1a: {"Response Information", text},
-	0x1c: {"Server Reference", text},
-	0x1f: {"Reason String", text},
-	0x21: {"Receive Maximum", number},
-	0x22: {"Topic Alias Maximum", number},
-	0x23: {"Topic Alias", number},
-	0x24: {"Maximum QoS", number},
-	0x25: {"Retain Available", number},
-	0x26: {"User Property", pair},
-	0x27: {"Maximum Packet Size", number},
-	0x28: {"Wildcard Subscription Available", number},
-	0x29: {"Subscription Identifier Available", number},
-	0x2a: {"Shared Subscription Available", number},
+// PropertyRow is what 5.0 says of a property in Table 2-4 and in its section, a
+// line of clauses/5.0-properties.jsonl.
+type PropertyRow struct {
+	ID   uint8  `json:"id"`
+	Name string `json:"name"` // the standard's
+	// Type is the standard's name of the data type, such as "Byte" or
+	// "UTF-8 String Pair".
+	Type string `json:"type"`
+	// In are the packets that may carry it, by their names, and "Will": the
+	// properties of a will.
+	In []string `json:"in"`
+	// Repeats are those of In where it may stand more than once.
+	Repeats []string `json:"repeats,omitempty"`
+	// Min and Max are the least and the greatest value of an integer. A Max of 0
+	// is the greatest that the type can hold.
+	Min uint32 `json:"min,omitempty"`
+	Max uint32 `json:"max,omitempty"`
+	// Topic says that the value is a Topic Name.
+	Topic bool `json:"topic,omitempty"`
 }
+
+// The data types, and the JSON values that stand for theirs.
+var propertyTypes = map[string]func([]byte) (any, error){
+	"Byte":                  asNumber,
+	"Two Byte Integer":      asNumber,
+	"Four Byte Integer":     asNumber,
+	"Variable Byte Integer": asNumber,
+	"UTF-8 Encoded String":  func(data []byte) (any, error) { return decodeAs[string](data) },
+	"Binary Data":           func(data []byte) (any, error) { return decodeAs[Hex](data) },
+	"UTF-8 String Pair":     asPair,
+}
+
+func asNumber(data []byte) (any, error) { return decodeAs[uint32](data) }
+
+func asPair(data []byte) (any, error) {
+	both, err := decodeAs[[]string](data)
+	if err == nil && len(both) != 2 {
+		err = errPair
+	}
+	if err != nil {
+		return nil, err
+	}
+	return [2]string(both), nil
+}
+
+func decodeAs[T any](data []byte) (v T, err error) {
+	err = decodeStrict(data, &v)
+	return v, err
+}
+
+// Properties returns every property of 5.0, in the order of the identifiers. It
+// returns an error when the file is wrong. The caller owns the slice, but not
+// those of its rows, which must not be changed.
+func Properties() ([]PropertyRow, error) {
+	rows, err := propertyRows()
+	return slices.Clone(rows), err
+}
+
+var propertyRows = sync.OnceValues(func() ([]PropertyRow, error) {
+	return loadClauses("5.0-properties.jsonl", func(r *PropertyRow) (string, string) {
+		key := strconv.Itoa(int(r.ID))
+		switch {
+		case !oneLine(r.Name):
+			return key, "name is empty or more than a line"
+		case propertyTypes[r.Type] == nil:
+			return key, "unknown type"
+		case len(r.In) == 0:
+			return key, "stands nowhere"
+		case slices.ContainsFunc(r.Repeats, func(in string) bool { return !slices.Contains(r.In, in) }):
+			return key, "repeats where it may not stand"
+		}
+		return key, ""
+	})
+})
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (p *Property) UnmarshalJSON(data []byte) error {
@@ -79,31 +113,15 @@ func (p *Property) UnmarshalJSON(data []byte) error {
 	if err := decodeStrict(data, &raw); err != nil {
 		return err
 	}
-	row, ok := properties[raw.ID]
-	if !ok || row.name != raw.Name {
+	rows, err := propertyRows()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rows, func(r PropertyRow) bool { return r.ID == raw.ID })
+	if i < 0 || rows[i].Name != raw.Name {
 		return errProperty
 	}
 	p.ID, p.Name = raw.ID, raw.Name
-	var err error
-	switch row.kind {
-	case number:
-		p.Value, err = decodeAs[uint32](raw.Value)
-	case text:
-		p.Value, err = decodeAs[string](raw.Value)
-	case binary:
-		p.Value, err = decodeAs[Hex](raw.Value)
-	case pair:
-		var both []string
-		if both, err = decodeAs[[]string](raw.Value); err == nil && len(both) != 2 {
-			err = errPair
-		} else if err == nil {
-			p.Value = [2]string(both)
-		}
-	}
+	p.Value, err = propertyTypes[rows[i].Type](raw.Value)
 	return err
-}
-
-func decodeAs[T any](data []byte) (v T, err error) {
-	err = decodeStrict(data, &v)
-	return v, err
 }
