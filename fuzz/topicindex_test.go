@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mqttwire/mqttwire/fuzz/topictwin"
+	"github.com/mqttwire/mqttwire/internal/topictwin"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

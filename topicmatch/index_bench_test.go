@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/mqttwire/mqttwire/fuzz/topicload"
+	"github.com/mqttwire/mqttwire/internal/topicload"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/fuzz/topictwin"
+	"github.com/mqttwire/mqttwire/internal/topictwin"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

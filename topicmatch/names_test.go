@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/mqttwire/mqttwire/fuzz/topictwin"
+	"github.com/mqttwire/mqttwire/internal/topictwin"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/gsl"
 
-	"github.com/mqttwire/mqttwire/fuzz/topicload"
+	"github.com/mqttwire/mqttwire/internal/topicload"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

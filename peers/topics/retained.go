@@ -8,7 +8,7 @@ import (
 	"github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/mqttwire/mqttwire/fuzz/topicload"
+	"github.com/mqttwire/mqttwire/internal/topicload"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

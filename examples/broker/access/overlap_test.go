@@ -3,7 +3,7 @@ package access
 import (
 	"testing"
 
-	"github.com/mqttwire/mqttwire/fuzz/topictwin"
+	"github.com/mqttwire/mqttwire/internal/topictwin"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/mqttwire/mqttwire/fuzz/topictwin"
+	"github.com/mqttwire/mqttwire/internal/topictwin"
 )
 
 // rulesFor returns all rules that are for a user, as the file has them.
