@@ -25,6 +25,9 @@ func (p *Auth) PropertyList() *Properties { return &p.Properties }
 // The short forms that leave out the properties (5.0 §3.15.2.1) contradict the
 // rule that an Authentication Method be there (5.0 §3.15.2.2.2): the rule
 // wins, with [mqttwire.ErrAuthMethodMissing].
+//
+//	Reason Code  Byte
+//	Properties   Property Length, then the properties, an Authentication Method among them
 func (p *Auth) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Auth{}
 	if err := r.checkHeader(mqttwire.AUTH, h, body); err != nil {

@@ -25,6 +25,10 @@ func (*Connack) Type() mqttwire.PacketType { return mqttwire.CONNACK }
 func (p *Connack) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a CONNACK, which it borrows.
+//
+//	Connect Acknowledge Flags  Byte: bits 7-1 reserved, 0 Session Present; in 3.1 unused
+//	Connect Reason Code        Byte; before 5.0 Connect Return code
+//	Properties                 5.0: Property Length, then the properties
 func (p *Connack) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Connack{}
 	if err := r.checkHeader(mqttwire.CONNACK, h, body); err != nil {

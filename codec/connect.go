@@ -84,6 +84,19 @@ func (p *Connect) PropertyList() *Properties { return &p.Properties }
 // Decode fills p from the body of a CONNECT, which it borrows. The version is
 // the packet's own; where r has one too, the packet must ask for that.
 //
+//	Protocol Name      UTF-8 Encoded String: "MQTT", in 3.1 "MQIsdp"
+//	Protocol Version   Byte: 3, 4 or 5; before 5.0 bit 7 is Bridge
+//	Connect Flags      Byte: bit 7 User Name Flag, 6 Password Flag, 5 Will Retain,
+//	                   4-3 Will QoS, 2 Will Flag, 1 Clean Start, 0 reserved
+//	Keep Alive         Two Byte Integer, seconds
+//	Properties         5.0: Property Length, then the properties
+//	Client Identifier  UTF-8 Encoded String
+//	Will Properties    5.0, with Will Flag: Property Length, then the properties
+//	Will Topic         with Will Flag: UTF-8 Encoded String, a Topic Name
+//	Will Payload       with Will Flag: Binary Data
+//	User Name          with User Name Flag: UTF-8 Encoded String
+//	Password           with Password Flag: Binary Data
+//
 // After an error all of p is zero but Version and Bridge, where the packet got
 // that far: what to answer depends on them, as in
 //

@@ -20,6 +20,9 @@ func (*Disconnect) Type() mqttwire.PacketType { return mqttwire.DISCONNECT }
 func (p *Disconnect) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a DISCONNECT, which it borrows.
+//
+//	Reason Code  5.0: Byte; left out, with all that follows, it is 0
+//	Properties   5.0: Property Length, then the properties; left out, there are none
 func (p *Disconnect) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Disconnect{}
 	if err := r.checkHeader(mqttwire.DISCONNECT, h, body); err != nil {

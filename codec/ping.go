@@ -23,12 +23,12 @@ func (*Pingreq) PropertyList() *Properties { return nil }
 // PropertyList returns nil: the packet has no properties.
 func (*Pingresp) PropertyList() *Properties { return nil }
 
-// Decode validates the body of a PINGREQ, which is empty.
+// Decode validates the body of a PINGREQ, which has no fields.
 func (*Pingreq) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return r.checkEmpty(mqttwire.PINGREQ, h, body)
 }
 
-// Decode validates the body of a PINGRESP, which is empty.
+// Decode validates the body of a PINGRESP, which has no fields.
 func (*Pingresp) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return r.checkEmpty(mqttwire.PINGRESP, h, body)
 }

@@ -164,6 +164,11 @@ func (p *Pubrel) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrad
 // Downgrade removes code and properties where v is before 5.0.
 func (p *Pubcomp) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrade(v) }
 
+// decode is Decode of all four.
+//
+//	Packet Identifier  Two Byte Integer, not 0
+//	Reason Code        5.0: Byte; left out, with all that follows, it is 0
+//	Properties         5.0: Property Length, then the properties; left out, there are none
 func (p *ack) decode(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) error {
 	*p = ack{}
 	if err := r.checkHeader(t, h, body); err != nil {

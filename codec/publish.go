@@ -38,6 +38,12 @@ func (*Publish) Type() mqttwire.PacketType { return mqttwire.PUBLISH }
 func (p *Publish) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a PUBLISH, which it borrows.
+//
+//	Fixed Header       bits 3-0: 3 DUP, 2-1 QoS, 0 RETAIN
+//	Topic Name         UTF-8 Encoded String
+//	Packet Identifier  with QoS 1 and 2: Two Byte Integer, not 0
+//	Properties         5.0: Property Length, then the properties
+//	Payload            the rest, any bytes
 func (p *Publish) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	if len(body) != int(h.Length) {
 		*p = Publish{}

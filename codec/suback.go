@@ -23,6 +23,11 @@ func (*Suback) Type() mqttwire.PacketType { return mqttwire.SUBACK }
 func (p *Suback) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a SUBACK, which it borrows.
+//
+//	Packet Identifier  Two Byte Integer, not 0
+//	Properties         5.0: Property Length, then the properties
+//	Reason Codes       once or more: Byte; in 3.1.1 Return Code, in 3.1 bits 1-0
+//	                   Granted QoS, the others unused
 func (p *Suback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Suback{}
 	if err := r.checkHeader(mqttwire.SUBACK, h, body); err != nil {

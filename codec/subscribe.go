@@ -23,6 +23,14 @@ func (*Subscribe) Type() mqttwire.PacketType { return mqttwire.SUBSCRIBE }
 func (p *Subscribe) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of a SUBSCRIBE, which it borrows.
+//
+//	Packet Identifier     Two Byte Integer, not 0
+//	Properties            5.0: Property Length, then the properties
+//	and once or more:
+//	Topic Filter          UTF-8 Encoded String
+//	Subscription Options  Byte: bits 7-6 reserved, 5-4 Retain Handling, 3 Retain As
+//	                      Published, 2 No Local, 1-0 Maximum QoS; before 5.0 bits
+//	                      1-0 Requested QoS, the others reserved, in 3.1 unused
 func (p *Subscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Subscribe{}
 	if err := r.checkHeader(mqttwire.SUBSCRIBE, h, body); err != nil {

@@ -23,6 +23,10 @@ func (*Unsuback) Type() mqttwire.PacketType { return mqttwire.UNSUBACK }
 func (p *Unsuback) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of an UNSUBACK, which it borrows.
+//
+//	Packet Identifier  Two Byte Integer, not 0
+//	Properties         5.0: Property Length, then the properties
+//	Reason Codes       5.0: once or more: Byte
 func (p *Unsuback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Unsuback{}
 	if err := r.checkHeader(mqttwire.UNSUBACK, h, body); err != nil {

@@ -23,6 +23,10 @@ func (*Unsubscribe) Type() mqttwire.PacketType { return mqttwire.UNSUBSCRIBE }
 func (p *Unsubscribe) PropertyList() *Properties { return &p.Properties }
 
 // Decode fills p from the body of an UNSUBSCRIBE, which it borrows.
+//
+//	Packet Identifier  Two Byte Integer, not 0
+//	Properties         5.0: Property Length, then the properties
+//	Topic Filters      once or more: UTF-8 Encoded String
 func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Unsubscribe{}
 	if err := r.checkHeader(mqttwire.UNSUBSCRIBE, h, body); err != nil {
