@@ -125,11 +125,7 @@ var mutations = []Mutation{
 	}},
 	{"property-zero", func(src *Source, r codec.Rules, t *tree) Verdict {
 		return t.addProperty(src, r, Invalid, func(in mqttwire.PacketType, id codec.PropertyID) bool {
-			switch id {
-			case codec.ReceiveMaximum, codec.MaximumPacketSize, codec.TopicAlias, codec.SubscriptionIdentifier:
-				return id.AllowedIn(in)
-			}
-			return false
+			return id.AllowedIn(in) && rows[id].Min > 0
 		}, func(_ *Source, id codec.PropertyID) prop {
 			n := map[codec.WireType]int{codec.TwoByteInteger: 2, codec.FourByteInteger: 4}[id.Type()]
 			return prop{id: []byte{byte(id)}, value: []part{{value: make([]byte, max(n, 1))}}}
@@ -137,7 +133,7 @@ var mutations = []Mutation{
 	}},
 	{"property-boolean", func(src *Source, r codec.Rules, t *tree) Verdict {
 		return t.addProperty(src, r, Invalid, func(in mqttwire.PacketType, id codec.PropertyID) bool {
-			return id.AllowedIn(in) && id.Type() == codec.Byte
+			return id.AllowedIn(in) && rows[id].Max == 1
 		}, func(src *Source, id codec.PropertyID) prop {
 			return prop{id: []byte{byte(id)}, value: []part{{value: []byte{2 + src.Byte()%254}}}}
 		})

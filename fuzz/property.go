@@ -3,17 +3,22 @@ package fuzz
 import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/testdata"
 	"github.com/mqttwire/mqttwire/varint"
 )
 
-// properties are all that the standard defines (5.0 Table 2-4).
-var properties = func() (ids []codec.PropertyID) {
-	for id := range codec.PropertyID(128) {
-		if id.Defined() {
-			ids = append(ids, id)
-		}
+// rows is 5.0 Table 2-4, and properties are the identifiers in it, in order.
+var rows, properties = func() (byID map[codec.PropertyID]testdata.PropertyRow, ids []codec.PropertyID) {
+	all, err := testdata.Properties()
+	if err != nil {
+		panic("fuzz: " + err.Error()) // the data of this module is broken
 	}
-	return ids
+	byID = make(map[codec.PropertyID]testdata.PropertyRow)
+	for _, r := range all {
+		id := codec.PropertyID(r.ID)
+		byID[id], ids = r, append(ids, id)
+	}
+	return byID, ids
 }()
 
 // allowed returns the properties that a packet of type in may carry from a
@@ -85,10 +90,9 @@ func property(src *Source, b codec.Properties, id codec.PropertyID) codec.Proper
 	case codec.UTF8StringPair:
 		x.Key, x.Value = Text(src), Text(src)
 	}
-	switch id {
-	case codec.ReceiveMaximum, codec.MaximumPacketSize, codec.TopicAlias, codec.SubscriptionIdentifier:
-		x.Number = max(x.Number, 1)
-	case codec.ResponseTopic:
+	row := rows[id]
+	x.Number = max(x.Number, row.Min)
+	if row.Topic {
 		x.Value = TopicName(src)
 	}
 	return b.Append(x)

@@ -220,7 +220,7 @@ func newProp(x codec.Property, wire []byte) prop {
 		p.value = []part{{kind: texts, value: x.Key}, {kind: texts, value: x.Value}}
 	case codec.UTF8String:
 		k := texts
-		if x.ID == codec.ResponseTopic {
+		if rows[x.ID].Topic {
 			k = names
 		}
 		p.value = []part{{kind: k, value: x.Value}}
