@@ -12,7 +12,7 @@ type Connack struct {
 	// with a refusal, and in 3.1, which does not have it.
 	SessionPresent bool
 	// Code is the Connect Return code, in 5.0 the Connect Reason Code. It must
-	// be one of the version's own: see [connack.Code.In].
+	// be one of the version's own: see its ValidIn and In.
 	Code connack.Code
 	// Properties of 5.0 (5.0 §3.2.2.3).
 	Properties Properties

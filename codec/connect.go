@@ -97,7 +97,7 @@ func (p *Connect) PropertyList() *Properties { return &p.Properties }
 //	User Name          with User Name Flag: UTF-8 Encoded String
 //	Password           with Password Flag: Binary Data
 //
-// After an error all of p is zero but Version and Bridge, where the packet got
+// After an error all of p is zero except Version and Bridge, if the packet got
 // that far: what to answer depends on them, as in
 //
 //	answer := e.Answer(p.Version, mqttwire.CONNECT)
@@ -461,8 +461,8 @@ func (p *Connect) Clone() Connect {
 // zero Version for 5.0), in place, and removes what v cannot say: the
 // properties. A Session Expiry Interval other than 0 becomes what is
 // closest to it before 5.0, no Clean Session; so p asks for a Clean Session
-// unless it had one. Where 5.0 lets a client start clean and keep its session
-// all the same, before 5.0 it can only do the one: the session is kept.
+// unless it had one. In 5.0 a client can start clean and keep its session from
+// then on; before 5.0 it can do only one of the two, and the session is kept.
 //
 // A password without a user name returns [mqttwire.ErrPasswordWithoutUserName],
 // an Authentication Method [mqttwire.ErrNotInVersion], a Client Identifier that

@@ -25,11 +25,11 @@ type Decoder struct {
 	auth        Auth
 }
 
-// Decode decodes a packet into the decoder's own and returns that: it is valid
-// until the next packet of its type is decoded, and no longer than body. For a
-// type that is not defined it returns nil and [mqttwire.ErrPacketType]. After
-// another error the packet is returned with it: a Connect knows its Version
-// then.
+// Decode decodes a packet into the decoder's own of that type and returns that.
+// It is valid until the next packet of its type is decoded, and no longer than
+// body. For a type that is not defined Decode returns nil and
+// [mqttwire.ErrPacketType]. With another error it returns the packet as well: a
+// Connect may know its Version.
 func (d *Decoder) Decode(r Rules, h fixedheader.Header, body []byte) (Packet, error) {
 	p := d.packet(h.Type)
 	if p == nil {

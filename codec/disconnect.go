@@ -112,11 +112,10 @@ func (p *Disconnect) Clone() Disconnect {
 	return Disconnect{p.Code, p.Properties.Clone()}
 }
 
-// Downgrade removes code and properties where v is before 5.0. A code other
-// than 0 is lost then, and with it what it says of the will: before 5.0 a
-// client that wants its will published closes the connection without a
-// DISCONNECT (3.1.1 §3.14.4), and a server has none to send. For these it
-// returns [mqttwire.ErrNotInVersion] and leaves p alone.
+// Downgrade removes the properties where v is before 5.0. No earlier version
+// can say a code other than 0: a client that wants its will published closes the
+// connection without a DISCONNECT (3.1.1 §3.14.4), and a server sends none. For
+// such a code Downgrade returns [mqttwire.ErrNotInVersion] and leaves p alone.
 func (p *Disconnect) Downgrade(v mqttwire.Version) error {
 	if !v.Valid() {
 		return mqttwire.ErrVersion

@@ -39,8 +39,8 @@
 //
 // All does not allocate where the range stands in a plain function. Where it
 // stands in a function literal that is inlined into its caller, such as one that
-// a short constructor returns, the compiler puts the walk's closures on the heap:
-// three allocations a walk. Next never allocates, wherever it stands:
+// a short constructor returns, the compiler (of Go 1.26) puts the walk's closures
+// on the heap: three allocations a walk. Next never allocates, wherever it stands:
 //
 //	for s, rest, ok := list.Next(); ok; s, rest, ok = rest.Next() {
 //		...

@@ -23,7 +23,7 @@ import (
 type Framer struct {
 	// Rules say what first byte a packet may have. A server starts with From
 	// Client and without a Version, so that anything but a CONNECT is refused at
-	// its first byte, and sets Version when CONNECT has told.
+	// its first byte, and sets Version when CONNECT has said which.
 	Rules Rules
 	// MaxSize is the most bytes a packet may take, fixed header included
 	// (5.0 §2.1.4), 0 for no limit.
@@ -85,7 +85,7 @@ func (f *Framer) Filled(n int) {
 }
 
 // Next returns the next packet, which is valid until Buffer is called. ok is
-// false where there is none: err is nil if it just has not all come, else what
+// false where there is none: err is nil if it has not all come yet, else what
 // [Split] says of it, and all later calls say the same. h is then what is known
 // of the header.
 //

@@ -30,15 +30,16 @@ type Properties struct {
 	raw bool
 }
 
-// A Property is one property of a block.
+// A Property is one property of a list.
 type Property struct {
+	// ID says which property it is.
 	ID PropertyID
 	// Number is the value of a Byte or integer property, else 0.
 	Number uint32
-	// Key is the name of a User Property, else nil. It aliases the block.
+	// Key is the name of a User Property, else nil. It aliases the list.
 	Key []byte
 	// Value is the value of a string, binary, or User Property, else nil. It
-	// aliases the block.
+	// aliases the list.
 	Value []byte
 }
 
@@ -163,7 +164,7 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 	return b[2:n:n], b[n:], true
 }
 
-// Check validates a block for packets of type in, or with [WillProperties]
+// Check validates a list for packets of type in, or with [WillProperties]
 // for a will: every property is known, belongs there, stands once unless it
 // may repeat, and has a value the standard allows (5.0 §2.2.2.2 and the
 // sections of each property). What depends on the rest of the packet is left
@@ -195,8 +196,8 @@ func (p *Properties) check(in mqttwire.PacketType) (propertySet, mqttwire.Error)
 	return p.seen, 0
 }
 
-// misplaced says what is wrong with a block of which each property is right by
-// itself.
+// misplaced says what is wrong with a list whose properties are each right by
+// themselves.
 func (p *Properties) misplaced(in mqttwire.PacketType) mqttwire.Error {
 	if p.seen&^allowedProperties[in&15] == severalSubscriptionIDs {
 		return mqttwire.ErrPropertyDuplicate // 5.0 §3.8.2.1.2
@@ -204,7 +205,7 @@ func (p *Properties) misplaced(in mqttwire.PacketType) mqttwire.Error {
 	return mqttwire.ErrPropertyMisplaced // 5.0 §2.2.2.2
 }
 
-// A propertySet has the bit of each property that a block contains.
+// A propertySet has the bit of each property that a list contains.
 type propertySet uint64
 
 // severalSubscriptionIDs is the bit of a second Subscription Identifier, which
@@ -236,7 +237,7 @@ var allowedProperties = func() (sets [16]propertySet) {
 	return sets
 }()
 
-// checkProperties validates a block of bytes.
+// checkProperties validates a list of bytes.
 func checkProperties(b []byte, in mqttwire.PacketType) (seen propertySet, e mqttwire.Error) {
 	allowed := allowedProperties[in&15]
 	for len(b) > 0 {
@@ -257,8 +258,8 @@ func checkProperties(b []byte, in mqttwire.PacketType) (seen propertySet, e mqtt
 	return seen, 0
 }
 
-// checkProperty validates the first property of b, of which row is the row,
-// and returns its size.
+// checkProperty validates the first property of b by its row, and returns its
+// size.
 func checkProperty(row *propertyRow, b []byte) (n int, e mqttwire.Error) {
 	switch row.wire {
 	case Byte:
@@ -371,7 +372,7 @@ func consumeVarint(b []byte) (v uint32, n int, e mqttwire.Error) {
 }
 
 // cutProperties cuts a Property Length and its block from the front of b and
-// validates the block for packets of type in.
+// validates the list for packets of type in.
 func cutProperties(b []byte, in mqttwire.PacketType) (p Properties, rest []byte, e mqttwire.Error) {
 	length, n, e := consumeVarint(b)
 	if e != 0 {

@@ -5,10 +5,10 @@ import "github.com/mqttwire/mqttwire"
 // The recipe for a property. To add one:
 //
 //  1. Here: a constant, and a row of propertyTable: places, wire type, rule,
-//     the error that breaks the rule, name. A rule that no other property has is
-//     one more propertyRule, judged in checkProperty or checkField. A new error
-//     goes to error.go of the root. What joins the property to other fields of a
-//     packet is judged in that packet's file, for Decode and for Append.
+//     the error of a value that breaks it, name. A rule that no other property
+//     has is one more propertyRule, judged in checkProperty or checkField. A new
+//     error goes to error.go of the root. What joins the property to other fields
+//     of a packet is judged in that packet's file, for Decode and for Append.
 //  2. property_get.go: a getter, which says what absence means.
 //  3. property_append.go: a function that appends it.
 //  4. testdata/clauses/5.0-properties.jsonl: a row, from the standard and not

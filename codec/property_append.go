@@ -7,7 +7,7 @@ import (
 )
 
 // The Append functions append one property to dst and return the result, so
-// that a block is built into memory the caller reuses:
+// that a list is built into memory the caller reuses:
 //
 //	props = codec.AppendTopicAlias(props.Reset(), 3)
 //

@@ -22,7 +22,7 @@ func (p *Properties) find(id PropertyID) (Property, bool) {
 }
 
 // The getters return the value of the first property of their identifier, and
-// false where the block has none.
+// false where the list has none.
 
 // PayloadFormatIndicator returns the Payload Format Indicator, 0 unspecified
 // bytes, 1 UTF-8; absent means 0 (5.0 §3.3.2.3.2, §3.1.3.2.3).
@@ -38,7 +38,7 @@ func (p Properties) MessageExpiryInterval() (uint32, bool) {
 	return x.Number, ok
 }
 
-// ContentType returns the Content Type, which aliases the block (5.0
+// ContentType returns the Content Type, which aliases the list (5.0
 // §3.3.2.3.9, §3.1.3.2.5).
 func (p Properties) ContentType() ([]byte, bool) {
 	x, ok := p.find(ContentType)
@@ -46,13 +46,13 @@ func (p Properties) ContentType() ([]byte, bool) {
 }
 
 // ResponseTopic returns the Response Topic, a Topic Name, which aliases the
-// block (5.0 §3.3.2.3.5, §3.1.3.2.6).
+// list (5.0 §3.3.2.3.5, §3.1.3.2.6).
 func (p Properties) ResponseTopic() ([]byte, bool) {
 	x, ok := p.find(ResponseTopic)
 	return x.Value, ok
 }
 
-// CorrelationData returns the Correlation Data, which aliases the block (5.0
+// CorrelationData returns the Correlation Data, which aliases the list (5.0
 // §3.3.2.3.6, §3.1.3.2.7).
 func (p Properties) CorrelationData() ([]byte, bool) {
 	x, ok := p.find(CorrelationData)
@@ -76,7 +76,7 @@ func (p Properties) SessionExpiryInterval() (uint32, bool) {
 }
 
 // AssignedClientIdentifier returns the Assigned Client Identifier, which
-// aliases the block (5.0 §3.2.2.3.7).
+// aliases the list (5.0 §3.2.2.3.7).
 func (p Properties) AssignedClientIdentifier() ([]byte, bool) {
 	x, ok := p.find(AssignedClientIdentifier)
 	return x.Value, ok
@@ -90,13 +90,13 @@ func (p Properties) ServerKeepAlive() (uint16, bool) {
 }
 
 // AuthenticationMethod returns the Authentication Method, which aliases the
-// block (5.0 §3.1.2.11.9, §3.2.2.3.17, §3.15.2.2.2).
+// list (5.0 §3.1.2.11.9, §3.2.2.3.17, §3.15.2.2.2).
 func (p Properties) AuthenticationMethod() ([]byte, bool) {
 	x, ok := p.find(AuthenticationMethod)
 	return x.Value, ok
 }
 
-// AuthenticationData returns the Authentication Data, which aliases the block
+// AuthenticationData returns the Authentication Data, which aliases the list
 // (5.0 §3.1.2.11.10, §3.2.2.3.18, §3.15.2.2.3).
 func (p Properties) AuthenticationData() ([]byte, bool) {
 	x, ok := p.find(AuthenticationData)
@@ -125,20 +125,20 @@ func (p Properties) RequestResponseInformation() (uint8, bool) {
 }
 
 // ResponseInformation returns the Response Information, which aliases the
-// block (5.0 §3.2.2.3.15).
+// list (5.0 §3.2.2.3.15).
 func (p Properties) ResponseInformation() ([]byte, bool) {
 	x, ok := p.find(ResponseInformation)
 	return x.Value, ok
 }
 
-// ServerReference returns the Server Reference, which aliases the block (5.0
+// ServerReference returns the Server Reference, which aliases the list (5.0
 // §3.2.2.3.16, §3.14.2.2.5).
 func (p Properties) ServerReference() ([]byte, bool) {
 	x, ok := p.find(ServerReference)
 	return x.Value, ok
 }
 
-// ReasonString returns the Reason String, which aliases the block (5.0
+// ReasonString returns the Reason String, which aliases the list (5.0
 // §3.2.2.3.9 and the like of every acknowledgement).
 func (p Properties) ReasonString() ([]byte, bool) {
 	x, ok := p.find(ReasonString)
@@ -219,7 +219,7 @@ func (p Properties) SubscriptionIdentifiers() iter.Seq[uint32] {
 }
 
 // UserProperties walks the User Properties in wire order, which the standard
-// has forwarders keep: name and value, which alias the block (5.0 §3.3.2.3.7
+// has forwarders keep: name and value, which alias the list (5.0 §3.3.2.3.7
 // and the like of every packet).
 func (p Properties) UserProperties() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {

@@ -23,7 +23,7 @@ type Publish struct {
 	ID uint16
 	// QoS is the level of delivery.
 	QoS qos.Level
-	// Dup says that this may be a re-delivery. It is false for QoS 0, but 3.1
+	// Dup says that this may be a re-delivery. It is false for QoS 0; 3.1 alone
 	// does not forbid it there.
 	Dup bool
 	// Retain says, from a client, that the server is to keep the message;
@@ -58,10 +58,10 @@ func (p *Publish) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	return nil
 }
 
-// DecodeHead fills p but for its Payload, which becomes nil, from the first
-// bytes of a body: for payloads too large to hold. It returns how many bytes
-// come before the payload, so that b[n:] is as much of it as is there, and
-// h.Length - n its full length in bytes.
+// DecodeHead fills p from the first bytes of a body, all except its Payload,
+// which becomes nil: for payloads too large to hold. It returns how many bytes
+// come before the payload: b[n:] is as much of it as is there, and h.Length - n
+// its full length in bytes.
 //
 // n == 0 and err == nil: more bytes are needed; what is there is right so far.
 // b may be longer than the body.
@@ -77,7 +77,7 @@ func (p *Publish) DecodeHead(r Rules, h fixedheader.Header, b []byte) (n int, er
 	return n, nil
 }
 
-// decodeHead decodes all but the payload from b, which holds h.Length bytes or
+// decodeHead decodes all except the payload from b, which holds h.Length bytes or
 // the first of them. n == 0 and e == 0: b ends before the payload begins.
 func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e mqttwire.Error) {
 	level := qos.Level(h.QoS())
@@ -248,7 +248,7 @@ func (p *Publish) firstByte() byte {
 }
 
 // isPlain reports whether p is what most packets are: nothing that check looks
-// at can be wrong but the characters of the topic.
+// at can be wrong except the characters of the topic.
 func (p *Publish) isPlain(r Rules) bool {
 	return uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) && !p.Dup && !r.Unchecked &&
 		r.Version.Valid() && p.Properties.isEmpty()

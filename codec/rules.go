@@ -8,7 +8,7 @@ import (
 	"github.com/mqttwire/mqttwire/varint"
 )
 
-// Rules say by which rules packets are read and written.
+// Rules are those by which packets are read and written.
 type Rules struct {
 	// Version is the connection's. It is 0 until CONNECT has said which: until
 	// then only CONNECT can be decoded, and a client may send nothing else
@@ -17,9 +17,9 @@ type Rules struct {
 	// From is who sends the packets. Some rules bind only clients or only
 	// servers; with mqttwire.Either these are not applied.
 	From mqttwire.Role
-	// Unchecked has Append write what the standard forbids, for testers of
-	// conformance and for fuzzers. What cannot be encoded at all is an error
-	// still. Decode ignores it.
+	// Unchecked lets Append write what the standard forbids, for testers of
+	// conformance and for fuzzers. What cannot be encoded at all is still an
+	// error. Decode ignores it.
 	Unchecked bool
 }
 
@@ -41,8 +41,8 @@ type Packet interface {
 	// included. For a packet that Append refuses it is some number.
 	Size(v mqttwire.Version) int
 	// Downgrade removes what version v cannot say, in place. What v cannot do
-	// without is an error, [mqttwire.ErrVersion] where v is not valid, and
-	// leaves the packet alone.
+	// without is an error, ErrVersion where v is not valid, and leaves the
+	// packet alone.
 	Downgrade(v mqttwire.Version) error
 	// String describes the packet in a line. It shows no password and no
 	// authentication data, and of a payload only its beginning.

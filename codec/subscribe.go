@@ -135,7 +135,7 @@ func (p *Subscribe) Clone() Subscribe {
 	return Subscribe{p.ID, p.Properties.Clone(), p.Subscriptions.Clone()}
 }
 
-// Downgrade removes the properties and all options but the QoS where v is
+// Downgrade removes the properties and all options except the QoS where v is
 // before 5.0. A Shared Subscription has no counterpart there: its filter would
 // be an ordinary one that matches other topics. For one it returns
 // [mqttwire.ErrNotInVersion] and leaves p alone.

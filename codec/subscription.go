@@ -24,10 +24,10 @@ type Subscription struct {
 //
 //	codec.SubscriptionOptions(qos.AtLeastOnce) | codec.NoLocal
 //
-// Before 5.0 all but the QoS is reserved (3.1.1 §3.8.3).
+// Before 5.0 all bits except those of the QoS are reserved (3.1.1 §3.8.3).
 type SubscriptionOptions uint8
 
-// The options besides the QoS. Of the last three one can be chosen.
+// The options besides the QoS. The last three exclude each other.
 const (
 	NoLocal           SubscriptionOptions = 1 << 2 // not what the subscriber itself publishes
 	RetainAsPublished SubscriptionOptions = 1 << 3 // forward with the RETAIN flag of the publisher
@@ -51,8 +51,8 @@ func (o SubscriptionOptions) NoLocal() bool { return o&NoLocal != 0 }
 // RetainAsPublished reports whether the option is set.
 func (o SubscriptionOptions) RetainAsPublished() bool { return o&RetainAsPublished != 0 }
 
-// RetainHandling returns SendRetained, SendRetainedIfNew or DoNotSendRetained,
-// or what is a Protocol Error, both bits set.
+// RetainHandling returns SendRetained, SendRetainedIfNew or DoNotSendRetained.
+// Both bits set are a Protocol Error.
 func (o SubscriptionOptions) RetainHandling() SubscriptionOptions { return o & optionsRetainHandling }
 
 // Subscriptions is the list of a SUBSCRIBE: a view of bytes in wire format, a

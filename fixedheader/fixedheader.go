@@ -77,7 +77,7 @@ func Consume(b []byte) (h Header, n int, err error) {
 // standard requires. With Either it does not judge the sender.
 //
 // The zero Version is that of a connection whose CONNECT has not come: from a
-// client all but CONNECT is [mqttwire.ErrConnectFirst]. From another sender it
+// client everything except CONNECT is [mqttwire.ErrConnectFirst]. From another sender it
 // refuses only what no version allows. The flags of a CONNECT are judged by
 // [github.com/mqttwire/mqttwire/codec.Connect.Decode], which reads its version.
 //

@@ -145,7 +145,7 @@ func (c *cursor) connect() {
 	}
 }
 
-// ending is a code and properties, either of which may be left out.
+// ending is a code and properties; either may be left out.
 func (c *cursor) ending(t mqttwire.PacketType) {
 	if len(c.b) > 0 {
 		c.fixed(codes, 1)
@@ -212,7 +212,7 @@ func (c *cursor) block(in mqttwire.PacketType) {
 	c.tree.parts = append(c.tree.parts, p)
 }
 
-// newProp takes a property apart, of which wire are the bytes.
+// newProp takes apart a property, whose bytes are wire.
 func newProp(x codec.Property, wire []byte) prop {
 	p := prop{id: wire[:1:1]}
 	switch x.ID.Type() {

@@ -30,7 +30,7 @@ type Clause struct {
 	Version string `json:"version"` // "3.1.1" or "5.0"
 	Section string `json:"section"` // where the statement stands: "1.5.4"
 	Who     string `json:"who"`     // whom it binds: "client", "server", "both", or "codec" for pure format
-	Layer   string `json:"layer"`   // one of the layers but LayerExplains
+	Layer   string `json:"layer"`   // one of the layers except LayerExplains
 	Text    string `json:"text"`    // what is required, in one line
 }
 

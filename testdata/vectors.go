@@ -83,7 +83,7 @@ func (v *Vector) CanonicalBytes() []byte {
 
 // Packet is a decoded control packet: Type, and those of the other fields that
 // the type has. A field that is absent from the packet is zero, and so is one
-// whose value is zero, but for UserName and Password.
+// whose value is zero, except for UserName and Password.
 type Packet struct {
 	// Type is the standard's name of the packet type, such as "PUBLISH".
 	Type string `json:"type"`

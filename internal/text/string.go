@@ -69,10 +69,10 @@ func (s scan) clean() bool { return s.some&^s.high&highs == highs }
 // U+0000, '#' or '+'.
 func usual(x uint64) bool { return (x+(0x80-',')*ones)&^x&highs == highs }
 
-// text passes all but U+0000.
+// text passes all except U+0000.
 func (s scan) text(x uint64) scan { return scan{s.some & (x + lows), s.high | x} }
 
-// name passes all but U+0000 and wildcard characters.
+// name passes all except U+0000 and wildcard characters.
 func (s scan) name(x uint64) scan {
 	return scan{s.some & (x + lows) & ((x | wildcardBit) ^ wildcards + lows), s.high | x}
 }
