@@ -192,6 +192,9 @@ func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, er
 	if payloadLength < 0 {
 		panic("codec: AppendHead of a payload of negative length")
 	}
+	if payloadLength > varint.Max { // before anything is added to it
+		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
+	}
 	return p.append(dst, r, payloadLength, false)
 }
 
@@ -207,7 +210,7 @@ func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload boo
 		return dst, e
 	}
 	length := p.bodySize(r.Version, payloadLength)
-	if payloadLength > varint.Max || length > varint.Max { // the sum can be more than an int
+	if uint(length) > varint.Max { // less than 0 where it is more than an int
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
 	room := packetSize(length)

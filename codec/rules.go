@@ -125,7 +125,7 @@ func (r Rules) checkAppendProperties(p *Properties, in mqttwire.PacketType) (pro
 // appendHeader makes room for a packet of type t with a body of length bytes
 // and appends its fixed header.
 func appendHeader(dst []byte, t mqttwire.PacketType, length int) ([]byte, mqttwire.Error) {
-	if length > varint.Max {
+	if uint(length) > varint.Max { // less than 0 where it is more than an int
 		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
 	dst = slices.Grow(dst, packetSize(length))
