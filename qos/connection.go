@@ -22,14 +22,14 @@ type Connection struct {
 	ReceiveMaximum uint16
 	// Window is the most messages that this end keeps in flight, whatever the
 	// Receive Maximum and whichever connection they came on; 0 stands for
-	// 65,535. It bounds the memory: 16 bytes a message in either
-	// machine, rounded up to a power of two of messages. Before 5.0 it is an
-	// Outbound's only limit; 1 gives strict order.
+	// 65,535. It bounds the memory: 16 bytes a message in either machine,
+	// rounded up to a power of two of messages. Before 5.0 it is an Outbound's
+	// only limit; 1 gives strict order.
 	Window uint16
 	// Retry is after how long without an acknowledgement a PUBLISH or PUBREL is
-	// due again on the same connection; see [Outbound.Poll]. 0 or less is never. Only for
-	// an Outbound before 5.0 (3.1 §4.2; 3.1.1 §4.4 leaves it open); 5.0 forbids
-	// it [MQTT-4.4.0-1], and there it is ignored.
+	// due again on the same connection; see [Outbound.Poll]. 0 or less is never.
+	// Only for an Outbound before 5.0 (3.1 §4.2; 3.1.1 §4.4 leaves it open); 5.0
+	// forbids it [MQTT-4.4.0-1], and there it is ignored.
 	Retry time.Duration
 }
 
@@ -43,7 +43,7 @@ func (c Connection) Record() Record {
 	return Record{Change: Change(Clear)}
 }
 
-// orMax reads a limit of which 0 stands for none.
+// orMax reads a limit; 0 stands for none.
 func orMax(n uint16) uint16 {
 	if n == 0 {
 		return 65535

@@ -88,8 +88,8 @@ func (in *Inbound) Disconnect() {
 // says and close. The machine has not changed. They are
 // [mqttwire.ErrPacketIDInUse] for an id that is held at the other QoS, or by an
 // unfinished QoS 1 message without DUP set; [mqttwire.ErrReceiveMaximum] for
-// more unfinished PUBLISHes on this connection than announced, of which one sent
-// twice counts once (5.0 §3.3.4); [mqttwire.ErrInFlightLimit] for more on all
+// more unfinished PUBLISHes on this connection than announced, where one that
+// comes twice counts once (5.0 §3.3.4); [mqttwire.ErrInFlightLimit] for more on all
 // connections than Connection.Window.
 func (in *Inbound) Publish(id uint16, level Level, dup bool) (Action, error) {
 	switch {

@@ -41,8 +41,8 @@ type Outbound struct {
 // Disconnect does first.
 //
 // Where c.Resumed, see to NextResend until there is none before anything else;
-// else pull NextDropped, and keep c.Record. The only error is [mqttwire.ErrVersion], and then nothing
-// has changed.
+// else pull NextDropped, and keep c.Record. The only error is
+// [mqttwire.ErrVersion], and then nothing has changed.
 func (o *Outbound) Connect(c Connection) error {
 	if !c.Version.Valid() {
 		return mqttwire.ErrVersion

@@ -82,11 +82,12 @@ func (o *Outbound) again(s *slot) Action {
 //   - At QoS 1 its id is free: the Record is Forget.
 //   - At QoS 2 the receiver may hold the id, and would take the next message
 //     with it for this one. So the message ends with a PUBREL instead of a
-//     PUBLISH: the Record is Release, and Forget comes with the PUBCOMP, as it
-//     does for others. In its turn the PUBREL is the packet to write; else
-//     NextResend gives it. This bends [MQTT-4.3.3-3], which asks for the
-//     PUBLISH until a PUBREC has come, for the sake of [MQTT-3.1.2-25], which
-//     has a message that is too large be as good as delivered.
+//     PUBLISH: the Record is Release, and Forget comes with the PUBCOMP, where
+//     Completed says that the id is free, not that the message arrived. In its
+//     turn the PUBREL is the packet to write; else NextResend gives it. This
+//     bends [MQTT-4.3.3-3], which asks for the PUBLISH until a PUBREC has come,
+//     for the sake of [MQTT-3.1.2-25], which makes a message that is too large
+//     as good as delivered.
 //
 // [mqttwire.ErrAwaitingAck] says that this connection has carried the message:
 // its acknowledgement is to come. [mqttwire.ErrStaleTicket] is for an id that is
@@ -111,7 +112,7 @@ func (o *Outbound) GiveUp(id uint16, now time.Duration) (Action, error) {
 	return a, nil
 }
 
-// sendRelease has a write the PUBREL of s, the last of its list, unless earlier
+// sendRelease puts the PUBREL of s, the last of its list, into a, unless earlier
 // ones are still to be resumed: then NextResend comes to it [MQTT-4.6.0-4].
 func (o *Outbound) sendRelease(a *Action, s *slot, now time.Duration) {
 	if !o.up || o.nextRelease != 0 {

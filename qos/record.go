@@ -119,7 +119,7 @@ func (r Record) String() string {
 	return s
 }
 
-// Changes of which all but the level is known.
+// Changes that lack only the level.
 const (
 	sentStore      = Change(Store)
 	sentRelease    = Change(Release)

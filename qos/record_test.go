@@ -120,3 +120,59 @@ func TestClearMakesTheSessionNew(t *testing.T) {
 	same(t, out.resends())
 	in.deliver(900, q2)
 }
+
+// What each step keeps, and what is read back of it.
+func TestWhatARecordSays(t *testing.T) {
+	out, in := newSender(t, v50), newReceiver(t, v50)
+	ticket, refused, one := in.deliver(7, q2), in.deliver(8, q2), in.deliver(9, q1)
+	a, err := out.Publish(q2, 5, 0)
+	noError(t, err)
+	accepted, err := in.Finish(ticket, success)
+	noError(t, err)
+	if accepted != ticket.Record() {
+		t.Errorf("Finish says %v, the ticket %v", accepted, ticket.Record())
+	}
+	not, err := in.Finish(refused, failure)
+	noError(t, err)
+	not1, err := in.Finish(one, failure)
+	noError(t, err)
+	lost := v50
+	lost.Resumed = false
+	for want, r := range map[string]qos.Record{
+		"nothing":                         not1,
+		"store sent QoS 2 id 1 token 5":   a.Record(),
+		"release sent QoS 2 id 1 token 5": out.pubrec(1, success).Record(),
+		"forget sent QoS 2 id 1 token 5":  out.pubcomp(1).Record(),
+		"accept received QoS 2 id 7":      accepted,
+		"forget received QoS 2 id 8":      not,
+		"forget received QoS 2 id 7":      in.pubrel(7).Record(),
+		"accept received QoS 1 id 9":      one.Record(),
+		"clear":                           lost.Record(),
+	} {
+		if r.String() != want {
+			t.Errorf("%v, want %s", r, want)
+		}
+	}
+	if r := qos.Ticket(0).Record(); r != (qos.Record{}) {
+		t.Errorf("the zero Ticket says %v", r)
+	}
+	if r := in.pubrel(7).Record(); r != (qos.Record{}) {
+		t.Errorf("a PUBREL for nothing says %v", r)
+	}
+}
+
+// A Change keeps its parts apart.
+func TestChangeHasItsParts(t *testing.T) {
+	seen := map[qos.Change]bool{}
+	for op := qos.Nothing; op <= qos.Clear; op++ {
+		for _, d := range []qos.Direction{qos.Sent, qos.Received} {
+			for l := qos.AtMostOnce; l <= qos.ExactlyOnce; l++ {
+				c := op.Of(d, l)
+				if c.Op() != op || c.Direction() != d || c.Level() != l || seen[c] {
+					t.Errorf("%v of %v and %v is %v %v %v", op, d, l, c.Op(), c.Direction(), c.Level())
+				}
+				seen[c] = true
+			}
+		}
+	}
+}

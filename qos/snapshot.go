@@ -9,10 +9,10 @@ import (
 )
 
 // A snapshot is what outlives a connection and a process: no quota, no request,
-// no delivery that is not decided, since who was to decide it is gone, and none
-// that was refused, since forgetting it again is not worth a journal line. All
-// numbers are big-endian. Equal states are equal bytes: messages stand in the
-// order in which they would be resumed, ids of an Inbound in rising order.
+// no delivery that is not decided, since its Ticket is gone, and none that was
+// refused, since its Record says Forget. All numbers are big-endian. Equal
+// states are equal bytes: messages stand in the order in which they would be
+// resumed, ids of an Inbound in rising order.
 //
 //	Outbound: 'O' version last(2) count(4) { id(2) state(1) token(8) }… crc(4)
 //	Inbound:  'I' version serial(4) count(4) { id(2) reason(1) }… crc(4)

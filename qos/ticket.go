@@ -17,7 +17,8 @@ func (t Ticket) ID() uint16 { return uint16(t) }
 func (t Ticket) Level() Level { return Level(t >> 16 & 3) }
 
 // Record returns the Record Accept of the delivery, for a caller that keeps it
-// together with the message, before Finish says it. The zero Ticket has the zero
+// together with the message, before Finish says it. A snapshot taken before
+// Finish does not include it: apply it after that. The zero Ticket has the zero
 // Record.
 func (t Ticket) Record() Record {
 	if t == 0 {
