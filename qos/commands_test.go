@@ -113,6 +113,20 @@ var resendCommand = command{
 	func(m *model) answer { a, _ := m.twin.resend(); return a },
 }
 
+func giveUpCommand(token uint64) command {
+	return command{
+		fmt.Sprintf("give up token %d", token),
+		func(s *system) answer {
+			id, ok := s.ids[token]
+			if x := s.out.Find(id); !ok || x.Token != token {
+				id = 65535
+			}
+			return answerOf(s.out.GiveUp(id, 0))
+		},
+		func(m *model) answer { return m.twin.giveUp(token) },
+	}
+}
+
 func TestCommands(t *testing.T) {
 	toCommand := func(c command) commands.Command { return c }
 	acks := gopter.CombineGens(
@@ -137,6 +151,7 @@ func TestCommands(t *testing.T) {
 				{Weight: 8, Gen: acks},
 				{Weight: 1, Gen: gen.IntRange(0, len(scriptConnections)-1).Map(func(i int) commands.Command { return toCommand(connectCommand(scriptConnections[i])) })},
 				{Weight: 2, Gen: gen.Const(resendCommand).Map(toCommand)},
+				{Weight: 1, Gen: gen.UInt64Range(1, 12).Map(func(token uint64) commands.Command { return toCommand(giveUpCommand(token)) })},
 			})
 		},
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // A sender's whole exchange, with a connection lost in the middle. A program
-// would write a.Packet where this prints it, having made a.Change.Op() durable.
+// would write a.Packet where this prints it, having made a.Record() durable.
 func ExampleOutbound() {
 	var out qos.Outbound
 	tell := func(a qos.Action, err error) {
@@ -114,4 +114,101 @@ func ExampleInbound() {
 	//   write PUBACK 8
 	// PUBREL 7: freed
 	//   write PUBCOMP 7 (forget before)
+}
+
+// What is to be sent again goes out in its order, each packet once its caller
+// can write it. One that it never can is given up.
+func ExampleOutbound_NextResend() {
+	tooLarge := func(token uint64) bool { return token == 200 }
+	resumed := qos.Connection{Version: mqttwire.V50, Resumed: true}
+	var out qos.Outbound
+	out.Connect(resumed)
+	out.Publish(qos.ExactlyOnce, 100, 0)
+	out.Publish(qos.ExactlyOnce, 200, 0)
+
+	out.Connect(resumed)
+	for a, ok := out.NextResend(); ok; a, ok = out.NextResend() {
+		if tooLarge(a.Token) {
+			a, _ = out.GiveUp(a.ID, 0)
+		} else {
+			a, _ = out.Resend(a.ID, 0)
+		}
+		fmt.Println(a.Event, a.Packet, a.ID)
+	}
+	// Output:
+	// none PUBLISH 1
+	// given up PUBREL 2
+}
+
+// A message that is given up at QoS 2 ends with a PUBREL, since the receiver may
+// have it.
+func ExampleOutbound_GiveUp() {
+	resumed := qos.Connection{Version: mqttwire.V50, Resumed: true}
+	var out qos.Outbound
+	out.Connect(resumed)
+	out.Publish(qos.ExactlyOnce, 100, 0)
+
+	out.Connect(resumed)
+	a, _ := out.GiveUp(1, 0)
+	fmt.Println(a.Event, a.Packet, a.Record())
+	a, _ = out.Pubcomp(1, mqttwire.PacketIdentifierNotFound)
+	fmt.Println(a.Event, a.Record())
+	// Output:
+	// given up PUBREL release sent QoS 2 id 1 token 100
+	// completed forget sent QoS 2 id 1 token 100
+}
+
+// A session comes back from its Records.
+func ExampleOutbound_Apply() {
+	var journal []qos.Record
+	var out qos.Outbound
+	c := qos.Connection{Version: mqttwire.V50}
+	out.Connect(c)
+	a, _ := out.Publish(qos.ExactlyOnce, 100, 0)
+	b, _ := out.Pubrec(a.ID, mqttwire.Success, 0)
+	journal = append(journal, c.Record(), a.Record(), b.Record())
+
+	var again qos.Outbound // after a crash
+	for _, r := range journal {
+		fmt.Println(r)
+		again.Apply(r)
+	}
+	fmt.Println(again.Find(1).Await)
+	// Output:
+	// clear
+	// store sent QoS 2 id 1 token 100
+	// release sent QoS 2 id 1 token 100
+	// await PUBCOMP
+}
+
+func ExampleOutbound_All() {
+	var out qos.Outbound
+	out.Connect(qos.Connection{Version: mqttwire.V50})
+	out.Publish(qos.AtLeastOnce, 100, 0)
+	out.Publish(qos.ExactlyOnce, 200, 0)
+	out.Subscribe(300)
+	for x := range out.All() {
+		fmt.Println(x.ID, x.Await, x.Token)
+	}
+	// Output:
+	// 1 await PUBACK 100
+	// 2 await PUBREC 200
+	// 3 await SUBACK 300
+}
+
+// A caller that keeps a message together with its Record has it once, even if
+// the process ends before Finish.
+func ExampleTicket_Record() {
+	var in qos.Inbound
+	in.Connect(qos.Connection{Version: mqttwire.V50, Resumed: true})
+	a, _ := in.Publish(7, qos.ExactlyOnce, false)
+	kept := a.Ticket().Record() // with the message
+
+	var again qos.Inbound // after a crash
+	again.Apply(kept)
+	again.Connect(qos.Connection{Version: mqttwire.V50, Resumed: true})
+	a, _ = again.Publish(7, qos.ExactlyOnce, true)
+	ack, _ := again.NextAck()
+	fmt.Println(a.Event, ack.Packet)
+	// Output: duplicate PUBREC
 }

@@ -92,8 +92,16 @@ func TestNoStepAllocates(t *testing.T) {
 			a, _ = o.Subscribe(1)
 			o.Suback(a.ID)
 			o.Unsubscribe(1)
+			for x := range o.All() {
+				o.Find(x.ID)
+			}
 			o.Disconnect()
 			o.NextDropped()
+			o.Apply(Record{Token: 5, ID: 60000, Change: sentStore.at(q2)})
+			o.Apply(Record{Token: 5, ID: 60000, Change: sentRelease.at(q2)})
+			o.Apply(Record{Token: 5, ID: 60000, Change: sentForget.at(q2)})
+			a, _ = o.GiveUp(101, 0)
+			o.GiveUp(101, 0)
 			snap = o.AppendSnapshot(snap[:0])
 			b, _ := in.Publish(200, q2, false)
 			in.Publish(200, q1, false)
@@ -105,6 +113,14 @@ func TestNoStepAllocates(t *testing.T) {
 			in.NextAck()
 			in.Pubrel(200, 0)
 			in.Pubrel(200, 0)
+			b, _ = in.Publish(201, q2, false)
+			in.Abandon(b.Ticket())
+			for x := range in.All() {
+				in.Find(x.ID)
+			}
+			in.Disconnect()
+			in.Apply(Record{ID: 202, Change: receivedAccept.at(q2)})
+			in.Apply(Record{ID: 202, Change: receivedForget.at(q2)})
 		}); n > 0 && c.Retry == 0 || n > 2 { // the timers of a connection
 			t.Errorf("%v: %v allocations", c.Version, n)
 		}

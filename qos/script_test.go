@@ -72,7 +72,7 @@ func (s *outScript) step(op, arg byte) error {
 	var a qos.Action
 	var err error
 	var want answer
-	switch op %= 14; op {
+	switch op %= 15; op {
 	case 0, 1, 2, 3:
 		s.token++
 		level := qos.Level(1 + arg%2)
@@ -166,6 +166,16 @@ func (s *outScript) step(op, arg byte) error {
 				return fmt.Errorf("drops %+v, want %+v", d, x)
 			}
 			delete(s.ids, x.token)
+		}
+	case 14:
+		var token uint64
+		if open := s.twin.inFlight(); len(open) != 0 {
+			token = pick(open, arg).token
+		}
+		a, err = s.real.GiveUp(s.ids[token], 0)
+		want = s.twin.giveUp(token)
+		if l, _ := s.twin.find(token); l == nil {
+			delete(s.ids, token)
 		}
 	}
 	if got := answerOf(a, err); got != want {

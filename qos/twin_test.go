@@ -188,6 +188,29 @@ func (o *twinOut) acknowledge(t mqttwire.PacketType, token uint64, reason mqttwi
 	return failed(mqttwire.ErrAckMismatch)
 }
 
+// giveUp gives up a message that this connection has not carried.
+func (o *twinOut) giveUp(token uint64) answer {
+	l, i := o.find(token)
+	if l != &o.publish {
+		return failed(mqttwire.ErrStaleTicket)
+	}
+	x := o.publish[i]
+	if x.carried {
+		return failed(mqttwire.ErrAwaitingAck)
+	}
+	o.publish = slices.Delete(o.publish, i, i+1)
+	if x.await == qos.AwaitPuback {
+		return answer{Event: qos.GivenUp, Op: qos.Forget}
+	}
+	now := o.up && !slices.ContainsFunc(o.release, func(x exchange) bool { return x.owed })
+	o.release = append(o.release, exchange{token, qos.AwaitPubcomp, false, o.up && !now})
+	a := answer{Event: qos.GivenUp, Op: qos.Release}
+	if now {
+		a.Packet = mqttwire.PUBREL
+	}
+	return a
+}
+
 // resend returns the packet and its message; no packet if there is none now.
 func (o *twinOut) resend() (answer, uint64) {
 	if !o.up {
