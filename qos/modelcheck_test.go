@@ -6,40 +6,13 @@ import (
 	"hash/maphash"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
-
-	"github.com/mqttwire/mqttwire"
 )
 
 var full = flag.Bool("modelcheck.full", false, "search the large bounds too: minutes, and some GiB")
-
-const (
-	v311 = mqttwire.V311
-	v50  = mqttwire.V50
-	q1   = AtLeastOnce
-	q2   = ExactlyOnce
-)
-
-func levels(client, server []Level) [2][]Level { return [2][]Level{client, server} }
-
-// smallBounds are searched by every test run.
-var smallBounds = []bounds{
-	{name: "both directions", version: v50, levels: levels([]Level{q2}, []Level{q1}), maxima: []uint16{1}, refuse: true},
-	{name: "order", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, refuse: true, small: 2},
-	{name: "receive maximum", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1, 2}},
-	{name: "receive maximum, three", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 2}, refuse: true, inOrder: true, small: 2},
-	{name: "pulled", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{2}, pull: true, small: 2},
-	{name: "session lost", version: v50, levels: levels([]Level{q2, q2, q1}, nil), maxima: []uint16{2}, lose: true, stale: true, small: 2},
-	{name: "snapshot", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, restore: true, small: 2},
-	{name: "crash", version: v50, levels: levels([]Level{q2, q2}, nil), maxima: []uint16{1}, crash: true, small: 2},
-	{name: "crash, refusing", version: v50, levels: levels([]Level{q2, q1}, nil), maxima: []uint16{2}, refuse: true, crash: true, small: 2},
-	{name: "stale tickets", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, stale: true, small: 2},
-	{name: "requests", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1}, requests: true, inOrder: true, small: 2},
-	{name: "3.1.1", version: v311, levels: levels([]Level{q2, q1}, []Level{q2}), window: 2, maxima: []uint16{0}, inOrder: true},
-	{name: "3.1.1, sent again", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 1, inOrder: true, small: 2},
-}
 
 // search is a breadth-first search of all worlds within some bounds.
 type search struct {
@@ -57,6 +30,8 @@ type result struct {
 	states, steps, depth int
 	broken               violation
 	trace                []move
+	made                 [kinds]bool // the moves
+	took                 time.Duration
 }
 
 // number returns the number of the state with a key, and whether it is new.
@@ -111,6 +86,11 @@ func (b *bounds) try(w *world, m move, key []byte) (k []byte, v violation) {
 func (b *bounds) choices(dst []move, w *world) (moves []move, fair int, v violation) {
 	defer guard(&v)
 	moves = b.moves(dst, w)
+	if b.probe {
+		if v = b.probeAll(w, b.key(nil, w)); v != "" {
+			return moves, -1, v
+		}
+	}
 	fair, ok := b.fair(w, moves)
 	if !ok {
 		v = b.unfinished(w)
@@ -150,6 +130,7 @@ func (s *search) run() (r result) {
 					w = now[i][j]
 					w.wake()
 					r.steps++
+					r.made[m.kind] = true
 					k2, v := b.try(&w, m, key)
 					if v != "" {
 						r.broken, r.trace, r.states = v, append(s.trace(state), m), len(s.keys)
@@ -246,30 +227,47 @@ func (b *bounds) story(t []move) string {
 }
 
 func explore(b *bounds) result {
+	began := time.Now()
 	s := search{b: b}
-	return s.run()
+	r := s.run()
+	r.took = time.Since(began)
+	return r
 }
+
+// exploreSmall returns what the small bounds have to show, searched once.
+var exploreSmall = sync.OnceValue(func() (all []result) {
+	for i := range smallBounds {
+		all = append(all, explore(&smallBounds[i]))
+	}
+	return all
+})
 
 func (r result) report(b *bounds) string {
 	return fmt.Sprintf("%d moves of %d states: %s\n%s", len(r.trace), r.states, r.broken, b.story(r.trace))
 }
 
 func TestModelCheck(t *testing.T) {
+	results := exploreSmall()
 	all := smallBounds
 	if *full {
 		all = append(all[:len(all):len(all)], largeBounds...)
 	}
 	total := 0
+	began := time.Now()
 	for i := range all {
 		b := &all[i]
 		t.Run(b.name, func(t *testing.T) {
-			began := time.Now()
-			r := explore(b)
+			var r result
+			if i < len(results) {
+				r = results[i]
+			} else {
+				r = explore(b)
+			}
 			total += r.states
 			if r.broken != "" {
 				t.Fatalf("after %s", r.report(b))
 			}
-			line := fmt.Sprintf("%-28s %8d states, %9d steps, depth %2d, %v", b.name, r.states, r.steps, r.depth, time.Since(began).Round(time.Millisecond))
+			line := fmt.Sprintf("%-28s %8d states, %9d steps, depth %2d, %v", b.name, r.states, r.steps, r.depth, r.took.Round(time.Millisecond))
 			t.Log(line)
 			if *full {
 				fmt.Fprintln(os.Stderr, line)
@@ -278,18 +276,6 @@ func TestModelCheck(t *testing.T) {
 	}
 	t.Logf("%d states in all, %d bytes a world", total, unsafe.Sizeof(world{}))
 	if *full {
-		fmt.Fprintln(os.Stderr, total, "states in all")
+		fmt.Fprintln(os.Stderr, total, "states in all,", time.Since(began).Round(time.Second))
 	}
-}
-
-// largeBounds are those of -modelcheck.full.
-var largeBounds = []bounds{
-	{name: "two and two", version: v50, levels: levels([]Level{q2, q1}, []Level{q1, q2}), maxima: []uint16{1, 2}, refuse: true, lose: true, stale: true, small: 2},
-	{name: "two and two, crash", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q1}), maxima: []uint16{1, 2}, refuse: true, crash: true, lose: true, small: 2},
-	{name: "two and two, pulled", version: v50, levels: levels([]Level{q2, q1}, []Level{q2, q2}), maxima: []uint16{1, 2}, pull: true, restore: true, small: 2},
-	{name: "three and one, requests", version: v50, levels: levels([]Level{q2, q1, q2}, []Level{q2}), maxima: []uint16{1, 2}, refuse: true, inOrder: true, requests: true, small: 2},
-	{name: "four, crash", version: v50, levels: levels([]Level{q2, q1, q2, q1}, nil), maxima: []uint16{1, 2, 3}, refuse: true, crash: true, lose: true, small: 2},
-	{name: "three, all that can be", version: v50, levels: levels([]Level{q2, q1, q2}, nil), maxima: []uint16{1, 3}, refuse: true, lose: true, restore: true, stale: true, pull: true, small: 2},
-	{name: "3.1.1, two and two", version: v311, levels: levels([]Level{q2, q1}, []Level{q1, q2}), window: 2, maxima: []uint16{0}, retry: 1, lose: true, small: 2},
-	{name: "3.1.1, three, often, crash", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 2, crash: true, small: 2},
 }
