@@ -150,8 +150,11 @@ func (c *Client) failLocked(err error) {
 	}
 	c.err = err
 	var p codec.Properties
+	if c.machine.Version() == mqttwire.V50 {
+		p = c.config.DisconnectProperties
+	}
 	if c.config.Connect.CleanStart && c.machine.Version() == mqttwire.V50 && c.expires {
-		p = codec.AppendSessionExpiryInterval(p, 0) // it was for cuts alone
+		p = codec.AppendSessionExpiryInterval(p.Clone(), 0) // it was for cuts alone
 	}
 	if out, e := c.machine.Disconnect(c.out, mqttwire.NormalDisconnection, p); e == nil && err == ErrClosed {
 		c.out = out
@@ -306,6 +309,22 @@ func (c *Client) Publish(ctx context.Context, p *codec.Publish) (mqttwire.Reason
 	return s.Wait(ctx)
 }
 
+// Drain returns once nothing is in flight, what an earlier process has left in
+// the Store included.
+func (c *Client) Drain(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.flight) > 0 {
+		if c.err != nil {
+			return c.err
+		}
+		if err := c.wait(ctx, &c.sendable); err != nil {
+			return err
+		}
+	}
+	return c.err
+}
+
 // waits counts a caller that waits for the server.
 func (c *Client) waits(n int) {
 	c.mu.Lock()
@@ -381,6 +400,7 @@ func (c *Client) issue() {
 	if c.machine.Phase() != session.Connected || c.config.Tokens != nil && c.config.Tokens.gate() != nil {
 		return
 	}
+	v5 := c.machine.Version() == mqttwire.V50
 	for _, token := range slices.Sorted(maps.Keys(c.requests)) {
 		r := c.requests[token]
 		if r.sent {
@@ -390,9 +410,15 @@ func (c *Client) issue() {
 		var err error
 		if r.subscribe != nil {
 			p := codec.Subscribe{Subscriptions: codec.Subscriptions{}.Append(r.subscribe...)}
+			if v5 {
+				p.Properties = c.config.SubscribeProperties
+			}
 			out, _, err = c.machine.Subscribe(c.out, &p, token, c.now())
 		} else {
 			p := codec.Unsubscribe{Filters: codec.Filters{}.Append(r.filters...)}
+			if v5 {
+				p.Properties = c.config.UnsubscribeProperties
+			}
 			out, _, err = c.machine.Unsubscribe(c.out, &p, token, c.now())
 		}
 		c.out = out

@@ -289,8 +289,8 @@ func cutsAndCrashes(t *testing.T, v mqttwire.Version, level qos.Level, messages 
 				}
 			}
 			if n == messages {
-				for out.pending() > 0 && ctx.Err() == nil {
-					time.Sleep(time.Millisecond)
+				if err := out.Drain(ctx); err != nil {
+					t.Error(err)
 				}
 				out.Close()
 				return
@@ -335,13 +335,6 @@ func cutsAndCrashes(t *testing.T, v mqttwire.Version, level qos.Level, messages 
 	published.Wait()
 	in.Close()
 	t.Logf("%d cuts, %d crashes", sub.cuts.Load()+pub.cuts.Load(), crashes.Load())
-}
-
-// pending returns how many messages are in flight.
-func (c *Client) pending() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.flight)
 }
 
 // kill ends a client as a crash would, and returns what is left of its store:
@@ -491,8 +484,8 @@ func TestStore(t *testing.T) {
 		}
 		m.Ack()
 	}
-	for again.pending() > 0 && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
+	if err := again.Drain(ctx); err != nil {
+		t.Error(err)
 	}
 	again.Close()
 	for _, lines := range [][][]byte{{{'V', 2}}, {{'V', 1}, {'?'}}, {{'V', 1}, {'R', 1}}, {{'x'}}} {

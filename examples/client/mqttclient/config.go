@@ -29,6 +29,9 @@ type Config struct {
 	// Subscriptions are made on the first connection, and again whenever the
 	// server has lost the session, as those of Subscribe are.
 	Subscriptions []codec.Subscription
+	// SubscribeProperties, UnsubscribeProperties and DisconnectProperties go with
+	// the packets of 5.0 that they name.
+	SubscribeProperties, UnsubscribeProperties, DisconnectProperties codec.Properties
 	// Options are the limits of the session. InboundWindow is how many messages
 	// of QoS 1 and 2 may wait to be acknowledged, default 100. A server of 5.0 is
 	// told so, as the Receive Maximum; before, MaxWaiting has to do.
