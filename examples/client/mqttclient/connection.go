@@ -37,6 +37,9 @@ func (c *Client) run() {
 		if c.falls(accepted, err) {
 			pause = 0
 		}
+		if err == mqttwire.ErrReceiveMaximum {
+			c.raiseReceiveMaximum()
+		}
 		if c.config.Down != nil {
 			c.config.Down(err, pause)
 		}
@@ -86,6 +89,23 @@ func (c *Client) falls(accepted bool, err error) bool {
 		}
 	}
 	return false
+}
+
+// raiseReceiveMaximum has the next CONNECT announce twice the Receive Maximum,
+// for a server that sends more than the last one allowed [MQTT-3.3.4-9]: mosquitto
+// 2.0.11 does when it resumes a session, and again on each connection, for ever.
+func (c *Client) raiseReceiveMaximum() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var p codec.Properties
+	for x := range c.connect.Properties.All() {
+		if x.ID == codec.ReceiveMaximum {
+			x.Number = min(2*x.Number, 65535)
+			c.config.Options.InboundWindow = 0 // it is a limit over all connections
+		}
+		p = p.Append(x)
+	}
+	c.connect.Properties = p
 }
 
 // errSilent is that the server has closed the connection instead of a CONNACK.
