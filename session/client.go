@@ -43,7 +43,9 @@ type sent struct {
 //
 // Clean Start ends the session here and now: whether the server got the CONNECT
 // is not known if the connection is lost before CONNACK, and what it has then
-// may be a new session. Pull the session's Poll, and its NextDropped.
+// may be a new session. Pull the session's Poll, and its NextDropped; a session
+// that is to survive a crash has to be durably gone, by the Record and the State
+// of the event Ended, before the CONNECT is written.
 //
 // An error says that nothing has happened: [mqttwire.ErrPhase] where there is a
 // connection already, [mqttwire.ErrSessionInUse] where the session has one, or
@@ -71,6 +73,7 @@ func (c *Client) Connect(dst []byte, session *Session, p *codec.Connect, o *Clie
 		noClientID: len(p.ClientID) == 0,
 	}}
 	c.role, c.version, c.phase = mqttwire.Client, p.Version, Connecting
+	c.wrote(now)
 	c.limits = &o.Limits
 	if p.Version != mqttwire.V50 {
 		if !p.CleanStart {

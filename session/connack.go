@@ -100,8 +100,9 @@ func (c *Client) start(p *codec.Connack, now time.Duration) qos.Change {
 	c.session = session
 	c.sent.session = nil
 	c.alive.Timeout = c.options.PingTimeout
-	c.alive.Start(now, keepAlive)
-	c.wrote(now)
+	// What was sent last is the CONNECT, or an AUTH [MQTT-3.1.2-20].
+	c.alive.Start(c.wroteAt, keepAlive)
+	c.alive.Received(now)
 	c.authStep = false
 	c.phase = Connected
 	return change

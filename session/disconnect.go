@@ -17,10 +17,12 @@ import (
 //
 // Reason String and User Properties are left out where the packet would be too
 // large with them [MQTT-3.14.2-3, MQTT-3.14.2-4]. A client changes the Session
-// Expiry Interval with the property; [mqttwire.ErrSessionExpiry] says that
-// CONNECT had 0 (5.0 §3.14.2.2.2). With an error nothing has happened: the
-// others are those of [codec.Disconnect.Append], and [mqttwire.ErrPhase] where
-// there is no connection, or it is over.
+// Expiry Interval with the property, and with it the State of its session;
+// [mqttwire.ErrSessionExpiry] says that CONNECT had 0 (5.0 §3.14.2.2.2),
+// [mqttwire.ErrPacketTooLarge] that the server takes no packet with it. With an
+// error nothing has happened: the others are those of
+// [codec.Disconnect.Append], and [mqttwire.ErrPhase] where there is no
+// connection, or it is over.
 func (e *end) Disconnect(dst []byte, code mqttwire.Reason, properties codec.Properties) ([]byte, error) {
 	switch {
 	case e.phase == Idle || e.phase == Closing:
@@ -60,6 +62,9 @@ func (e *end) appendDisconnect(dst []byte, code mqttwire.Reason, properties code
 	p.Properties = essential(p.Properties, tail)
 	if out, err = p.Append(dst, e.own()); err != nil || e.fits(len(out)-len(dst)) {
 		return out, err
+	}
+	if _, ok := p.Properties.SessionExpiryInterval(); ok {
+		return dst, mqttwire.ErrPacketTooLarge // [MQTT-3.2.2-15]; without it the packet would say something else
 	}
 	p.Properties = codec.Properties{}
 	return p.Append(dst, e.own())

@@ -492,6 +492,35 @@ func TestEveryStepCountsAsSent(t *testing.T) {
 	}
 }
 
+// The Keep Alive counts from the CONNECT, or the AUTH after it, and not from the
+// CONNACK [MQTT-3.1.2-20].
+func TestKeepAliveFromConnect(t *testing.T) {
+	for _, v := range versions {
+		c := dialled(t, connect(v))
+		c.now = 8 * second
+		if _, err := c.send(&codec.Connack{}); err != nil {
+			t.Fatal(err)
+		}
+		if at, ok := c.Deadline(); !ok || at > 10*second {
+			t.Errorf("%v: a PINGREQ at %v, %v", v, at, ok)
+		}
+		if out, _, err := c.Poll(nil, 10*second); err != nil || string(out) != "\xc0\x00" {
+			t.Errorf("%v: % x, %v", v, out, err)
+		}
+	}
+	c := dialled(t, with(authMethod("m")))
+	auth := &codec.Auth{Code: mqttwire.ContinueAuthentication, Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")}
+	c.send(auth)
+	if _, err := c.Auth(nil, mqttwire.ContinueAuthentication, nil, codec.Properties{}, 6*second); err != nil {
+		t.Fatal(err)
+	}
+	c.now = 8 * second
+	c.send(&codec.Connack{Properties: auth.Properties})
+	if at, ok := c.Deadline(); !ok || at <= 10*second || at > 16*second {
+		t.Errorf("after AUTH: a PINGREQ at %v, %v", at, ok)
+	}
+}
+
 // Fault 10: after a stall what has come is received before Poll.
 func TestStall(t *testing.T) {
 	const stall = 1000 * second
@@ -598,6 +627,58 @@ func TestNextWaits(t *testing.T) {
 	next(session.None, 0, false)
 	s.Disconnect(nil, 0, codec.Properties{})
 	next(session.None, 0, false)
+}
+
+// A connection that is over takes nothing, be it a payload that streams.
+func TestNextOverWhileStreaming(t *testing.T) {
+	s := connected(t, session.ServerOptions{}, connect(mqttwire.V50))
+	var f codec.Framer
+	f.Filled(copy(f.Buffer(), encode(t, mqttwire.V50, mqttwire.Client, publish(0, 0))))
+	f.Rules, f.MaxSize = s.Rules(), s.MaxSize()
+	f.Stream(1)
+	s.Disconnect(nil, 0, codec.Properties{})
+	if _, ev, ok, err := s.Next(nil, &f, &s.d, 0); ok || err != nil || ev.Kind != session.None {
+		t.Error(ev.Kind, ok, err)
+	}
+}
+
+// A Session Expiry Interval that the server takes no packet for is not taken to
+// be said.
+func TestDisconnectTooSmallForExpiry(t *testing.T) {
+	for size, want := range map[uint32]error{8: mqttwire.ErrPacketTooLarge, 9: nil} {
+		ack := codec.Connack{Properties: codec.AppendMaximumPacketSize(codec.Properties{}, size)}
+		c := accepted(t, with(sessionExpiry(100)), &ack)
+		out, err := c.Disconnect(nil, 0, codec.AppendSessionExpiryInterval(explained(30), 7))
+		if err != want || (len(out) == 0) != (want != nil) || (c.state.Expiry() == 7) != (want == nil) {
+			t.Errorf("%d bytes: % x, %v, expiry %d", size, out, err, c.state.Expiry())
+		}
+	}
+}
+
+// A session without a connection gives a message up with the same event.
+func TestGiveUpWithoutConnection(t *testing.T) {
+	for level := qos.AtLeastOnce; level <= qos.ExactlyOnce; level++ {
+		s := connected(t, session.ServerOptions{}, kept(mqttwire.V50))
+		_, a, err := s.Publish(nil, publish(level, 0), 7, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.state.GiveUp(a.ID); err != mqttwire.ErrSessionInUse {
+			t.Error(err)
+		}
+		s.Close(0)
+		op := qos.Forget
+		if level == qos.ExactlyOnce {
+			op = qos.Release
+		}
+		want := session.Event{Kind: session.GivenUp, Token: 7, ID: a.ID, Reason: mqttwire.UnspecifiedError, Change: op.Of(qos.Sent, level)}
+		if ev, err := s.state.GiveUp(a.ID); err != nil || ev != want {
+			t.Errorf("%+v, %v, want %+v", ev, err, want)
+		}
+		if _, err := s.state.GiveUp(a.ID); err != mqttwire.ErrStaleTicket {
+			t.Error(err)
+		}
+	}
 }
 
 // State says what has to be kept, and Resume takes it back.

@@ -60,19 +60,17 @@ func (c *Client) Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Du
 // frame cuts the next packet out of f, if it is one for Receive. While a payload
 // streams it only says that it does: ok is true.
 func (e *end) frame(f *codec.Framer) (h fixedheader.Header, body []byte, ok bool, err error) {
-	if f.Streaming() {
+	switch {
+	case e.phase == Idle || e.phase == Closing:
+		return h, nil, false, nil
+	case f.Streaming():
 		return h, nil, true, nil
 	}
 	f.Rules, f.MaxSize = e.Rules(), e.MaxSize()
-	switch e.phase {
-	case Idle, Closing:
-		return h, nil, false, nil
-	case Connecting:
-		if e.role == mqttwire.Server {
-			h, _, ok, err = f.Peek()
-			if !ok || h.Type != mqttwire.AUTH {
-				return h, nil, false, err // [MQTT-3.1.4-6]
-			}
+	if e.phase == Connecting && e.role == mqttwire.Server {
+		h, _, ok, err = f.Peek()
+		if !ok || h.Type != mqttwire.AUTH {
+			return h, nil, false, err // [MQTT-3.1.4-6]
 		}
 	}
 	return f.Next()

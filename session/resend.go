@@ -68,10 +68,12 @@ func (e *end) sooner(at time.Duration, ok bool) (time.Duration, bool) {
 // p == nil gives a message up that the caller has no more. In any other case the
 // event is zero.
 //
-// An error says that nothing has happened, and that NextResend repeats the
-// event: [mqttwire.ErrStaleTicket] that it is not its turn, or of another
-// connection, [mqttwire.ErrTopicAliasRange], which any Topic Alias earns, and
-// those of [codec.Publish.Append], that p is not fit to be sent.
+// An error says that nothing has happened, and that the event comes again:
+// [mqttwire.ErrStaleTicket] that it is not its turn, or of another connection,
+// [mqttwire.ErrAwaitingAck] that this connection has carried the message before
+// (Limits.Retry), and so it cannot be given up, [mqttwire.ErrTopicAliasRange],
+// which any Topic Alias earns, and those of [codec.Publish.Append], that p is
+// not fit to be sent.
 func (e *end) Resend(dst []byte, ev Event, p *codec.Publish, now time.Duration) ([]byte, Event, error) {
 	if e.phase != Connected {
 		return dst, Event{}, mqttwire.ErrStaleTicket

@@ -102,7 +102,9 @@ func (s *Session) GiveUp(id uint16) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	return told(a, nil, 0), nil
+	ev := told(a, nil, 0)
+	ev.Reason = mqttwire.UnspecifiedError
+	return ev, nil
 }
 
 // Compact gives memory back that a burst has taken, if nothing is in flight.
@@ -130,8 +132,9 @@ func (s *Session) Poll(now time.Duration) Event {
 	s.settle(now)
 	switch {
 	case s.due:
+		was := s.State()
 		s.due = false
-		return Event{Kind: Will, State: s.life != online}
+		return Event{Kind: Will, State: s.State() != was}
 	case s.ended:
 		s.ended = false
 		return Event{Kind: Ended, Change: s.cleared(), State: s.life == absent}
