@@ -100,7 +100,12 @@ func (s *Session) Restore(b []byte, now time.Duration) error {
 		return err
 	}
 	if was == online {
-		r.lost(now)
+		// Poll lets happen what the time has come for: Records that follow, and
+		// a State, may say that it has not.
+		r.life, r.lostAt = offline, now
+		if w == armed {
+			r.will = waiting
+		}
 	}
 	*s = r
 	return nil

@@ -128,3 +128,34 @@ func TestSnapshotDamaged(t *testing.T) {
 		}
 	}
 }
+
+// A session that would end with its connection may be given longer, after the
+// snapshot: what is in flight has to be there then.
+func TestSnapshotBeforeLongerExpiry(t *testing.T) {
+	s := asked(t, session.ServerOptions{}, with(sessionExpiry(100)))
+	s.accept(&codec.Connack{Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, 0)})
+	s.Publish(nil, publish(2, 0), 7, 0)
+	b := s.state.AppendSnapshot(nil, 0)
+	s.send(&codec.Disconnect{Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, 50)})
+	if !s.last.State {
+		t.Fatal(s.last)
+	}
+	var r session.Session
+	if err := r.Restore(b, 10*second); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Resume(s.state.State(), 10*second); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := exchanges(&r), exchanges(&s.state); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if at, ok := r.Deadline(); !ok || at != 60*second {
+		t.Error(at, ok)
+	}
+	// Without the State it ends, at the next Poll.
+	r.Restore(b, 10*second)
+	if got := happened(&r, 10*second); got != "ended " || r.Exists() {
+		t.Error(got)
+	}
+}
