@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -213,9 +215,100 @@ type victim struct {
 	method  bool // the client has sent an Authentication Method
 
 	connacks, disconnects int
+
+	// What a journal would have: a session of the Records, and the last State.
+	twin    session.Session
+	told    session.State
+	refused []uint16 // ids that may be held without a Record; see crasher.held
 }
 
 const windowOfVictim = 3
+
+// keep keeps a Record.
+func (v *victim) keep(r qos.Record) {
+	v.t.Helper()
+	if err := v.twin.Apply(r); err != nil {
+		v.t.Fatalf("%v: %v", r, err)
+	}
+}
+
+// changed says that the State has changed.
+func (v *victim) changed() { v.told = v.state.State() }
+
+// note keeps what an event has to be kept.
+func (v *victim) note(ev session.Event) {
+	v.t.Helper()
+	v.keep(ev.Record())
+	if !ev.State {
+		return
+	}
+	if v.told == v.state.State() && ev.Kind != session.Accepted {
+		v.t.Fatalf("%v says that the State has changed: %+v", ev.Kind, v.told)
+	}
+	v.changed()
+}
+
+// pull takes what the session has to tell.
+func (v *victim) pull() {
+	for ev := v.state.Poll(v.now); ev.Kind != session.None; ev = v.state.Poll(v.now) {
+		v.note(ev)
+	}
+	for {
+		if _, ok := v.state.NextDropped(); !ok {
+			return
+		}
+	}
+}
+
+// inFlight tells what outlives a process.
+func (v *victim) inFlight(s *session.Session) string {
+	text := ""
+	for x := range s.Sent() {
+		if x.Await <= qos.AwaitPubcomp {
+			text += fmt.Sprintf("sent %d token %d %v, ", x.ID, x.Token, x.Await)
+		}
+	}
+	for id := uint16(1); id < 16; id++ {
+		if x := s.Find(qos.Received, id); x.Await == qos.AwaitPubrel && !slices.Contains(v.refused, id) {
+			text += fmt.Sprintf("received %d, ", id)
+		}
+	}
+	return text
+}
+
+// over is what a State comes to that Poll ends.
+func (v *victim) over(s session.State) session.State {
+	if s.Exists && !s.Connected && s.Expiry != session.Never && v.now >= s.Lost+time.Duration(s.Expiry)*second {
+		s.Expiry, s.WillDelay = 0, 0
+	}
+	return s
+}
+
+// durable holds that the journal has the session.
+func (v *victim) durable() {
+	v.t.Helper()
+	state := v.state.State()
+	if v.over(state) != v.over(v.told) {
+		v.t.Fatalf("the State is %+v, and was told to be %+v", state, v.told)
+	}
+	want := v.inFlight(&v.state)
+	if got := v.inFlight(&v.twin); got != want {
+		v.t.Fatalf("in flight: %s\nof the Records: %s", want, got)
+	}
+	var r session.Session
+	if err := r.Restore(v.twin.AppendSnapshot(nil, v.now), v.now); err != nil {
+		v.t.Fatal(err)
+	}
+	if err := r.Resume(state, v.now); err != nil {
+		v.t.Fatal(err)
+	}
+	if state.Connected {
+		state.Connected, state.Lost = false, v.now
+	}
+	if r.State() != state || state.Exists && v.inFlight(&r) != want || r.Exists() != state.Exists {
+		v.t.Fatalf("%+v and %s, want %+v and %s", r.State(), v.inFlight(&r), state, want)
+	}
+}
 
 // wrote checks what the end has written in one step.
 func (v *victim) wrote(out []byte, err error, before session.Phase) {
@@ -309,6 +402,8 @@ func hostile(t testing.TB, data []byte) {
 			if _, err := client.Connect(nil, &v.state, hello, &co, v.now); err != nil {
 				t.Fatal(err)
 			}
+			v.changed()
+			v.pull()
 			continue
 		case op < 32: // the peer sends something
 			wild := s.under(16) == 0
@@ -323,16 +418,27 @@ func hostile(t testing.TB, data []byte) {
 			if wild && s.yes() {
 				b[s.under(len(b))] ^= byte(1 << s.under(8))
 			}
-			rules := v.m.Rules()
-			h, body, n, frameErr := codec.Split(rules, b, v.m.MaxSize())
 			var ev session.Event
-			switch {
-			case frameErr != nil:
-				out, err = v.m.Fail(nil, h.Type, frameErr), frameErr
-			case n != 0:
-				out, ev, err = v.m.Receive(nil, &v.d, h, body, v.now)
-			default:
-				continue
+			if op&1 == 0 {
+				var f codec.Framer
+				var ok bool
+				f.Filled(copy(f.Buffer(), b))
+				if out, ev, ok, err = v.m.Next(nil, &f, &v.d, v.now); !ok && err == nil {
+					if len(out) != 0 || f.Buffered() != len(b) || v.m.Phase() != before {
+						t.Fatalf("nothing is taken, and % x, %d bytes left of %d", out, f.Buffered(), len(b))
+					}
+					continue
+				}
+			} else {
+				h, body, n, frameErr := codec.Split(v.m.Rules(), b, v.m.MaxSize())
+				switch {
+				case frameErr != nil:
+					out, err = v.m.Fail(nil, h.Type, frameErr), frameErr
+				case n != 0:
+					out, ev, err = v.m.Receive(nil, &v.d, h, body, v.now)
+				default:
+					continue
+				}
 			}
 			if err == mqttwire.ErrNotYet || err == mqttwire.ErrPhase {
 				if len(out) != 0 || v.m.Phase() != before {
@@ -360,18 +466,35 @@ func hostile(t testing.TB, data []byte) {
 			}
 			i := s.under(len(v.tickets))
 			var bad error
-			if out, _, bad = v.m.Ack(nil, v.tickets[i], mqttwire.Reason(s.under(2)*0x97), properties, 0); bad == nil {
+			var r qos.Record
+			reason := mqttwire.Reason(s.under(2) * 0x97)
+			switch s.under(8) {
+			case 0:
+				r, bad = v.state.Finish(v.tickets[i], reason)
+			case 1:
+				r, bad = v.state.Abandon(v.tickets[i])
+			default:
+				out, r, bad = v.m.Ack(nil, v.tickets[i], reason, properties, v.now)
+			}
+			if v.keep(r); reason.IsError() {
+				v.refused = append(v.refused, v.tickets[i].ID())
+			}
+			if bad == nil {
 				v.tickets = append(v.tickets[:i], v.tickets[i+1:]...)
 			}
 		case op < 48:
 			p := publish(qos.Level(s.under(3)), 0)
 			p.Payload = make([]byte, s.under(60))
-			out, _, _ = v.m.Publish(nil, p, uint64(s.next()), v.now)
+			var a qos.Action
+			out, a, _ = v.m.Publish(nil, p, uint64(s.next()), v.now)
+			v.keep(a.Record())
 		case op < 53:
 			if v.resend.Kind == session.Resend {
 				p := publish(0, 0)
 				p.Payload = make([]byte, s.under(60))
-				out, _, _ = v.m.Resend(nil, v.resend, p, 0)
+				var ev session.Event
+				out, ev, _ = v.m.Resend(nil, v.resend, p, v.now)
+				v.note(ev)
 				v.resend = session.Event{}
 				break
 			}
@@ -384,9 +507,27 @@ func hostile(t testing.TB, data []byte) {
 		case op < 62:
 			switch s.under(12) {
 			case 0:
-				out, _ = v.m.Disconnect(nil, []mqttwire.Reason{0, 0x8e, 0x98}[s.under(3)], explained(s.under(60)))
+				properties := explained(s.under(60))
+				if v.role == mqttwire.Client && s.yes() {
+					properties = codec.AppendSessionExpiryInterval(properties, uint32(s.under(100)))
+				}
+				was := v.state.State()
+				if out, _ = v.m.Disconnect(nil, []mqttwire.Reason{0, 0x8e, 0x98}[s.under(3)], properties); v.state.State() != was {
+					v.changed()
+				}
 			case 1:
 				v.state.End()
+				v.changed()
+				v.pull()
+			case 3, 4:
+				var ev session.Event
+				id := uint16(1 + s.under(6))
+				if v.m.Phase() == session.Connected {
+					out, ev, _ = v.m.GiveUp(nil, id, v.now)
+				} else {
+					ev, _ = v.state.GiveUp(id)
+				}
+				v.note(ev)
 			case 2:
 				b := v.state.AppendSnapshot(nil, v.now)
 				var r session.Session
@@ -397,14 +538,12 @@ func hostile(t testing.TB, data []byte) {
 				out, _ = v.m.Auth(nil, []mqttwire.Reason{0, 0x18, 0x19}[s.under(3)], []byte("d"), explained(s.under(20)), 0)
 			}
 		default:
-			v.m.Close(v.now)
-			v.resend = session.Event{}
-			for {
-				if _, ok := v.state.NextDropped(); !ok {
-					break
-				}
+			was := v.state.Connected()
+			if v.m.Close(v.now); was {
+				v.changed()
 			}
-			happened(&v.state, v.now)
+			v.resend = session.Event{}
+			v.pull()
 		}
 		if v.role == mqttwire.Server && before == session.Opened && v.m.Phase() == session.Opened && err != nil {
 			t.Fatalf("%v, and the server still waits for a CONNECT", err)
@@ -413,6 +552,7 @@ func hostile(t testing.TB, data []byte) {
 			v.wrote(out, err, before)
 		}
 		v.bounded()
+		v.durable()
 		v.m.Deadline()
 		v.state.Deadline()
 	}
@@ -420,6 +560,7 @@ func hostile(t testing.TB, data []byte) {
 
 // heard notes what an event brings.
 func (v *victim) heard(ev session.Event) {
+	v.note(ev)
 	switch p := ev.Packet.(type) {
 	case *codec.Connect:
 		size, _ := p.Properties.MaximumPacketSize()
@@ -466,7 +607,15 @@ func (v *victim) decide(s *script, version mqttwire.Version, server *session.Ser
 		if s.under(4) == 0 && version == mqttwire.V50 {
 			ack.Properties = explained(s.under(30))
 		}
-		out, _, _ = server.Accept(nil, &v.state, &ack, v.now)
+		var r qos.Record
+		var err error
+		out, r, err = server.Accept(nil, &v.state, &ack, v.now)
+		if v.keep(r); err == nil {
+			v.changed()
+		}
+		if s.yes() {
+			v.pull()
+		}
 	}
 	return out
 }
