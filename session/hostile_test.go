@@ -146,6 +146,12 @@ func (s *script) fitting(v *victim, version mqttwire.Version) codec.Packet {
 					p.Properties = codec.AppendAuthenticationMethod(p.Properties, "m")
 				}
 			}
+			if s.yes() {
+				p.WillFlag, p.Will.Topic = true, []byte("w")
+				if version == mqttwire.V50 {
+					p.Will.Properties = codec.AppendWillDelayInterval(codec.Properties{}, uint32(s.under(3))*10)
+				}
+			}
 			return p
 		}
 		p := &codec.Connack{SessionPresent: v.state.Exists() && version != mqttwire.V31}
@@ -185,6 +191,16 @@ func (s *script) fitting(v *victim, version mqttwire.Version) codec.Packet {
 		}
 		p := &codec.Subscribe{ID: id}
 		p.Subscriptions = p.Subscriptions.Append(codec.Subscription{Filter: []byte([]string{"a", "b/+", "$share/g/c"}[s.under(3)])})
+		return p
+	case 3:
+		if v.role == mqttwire.Client || s.under(4) != 0 {
+			break
+		}
+		p := &codec.Disconnect{}
+		if version == mqttwire.V50 && s.yes() {
+			p.Code = mqttwire.DisconnectWithWillMessage
+			p.Properties = codec.AppendSessionExpiryInterval(codec.Properties{}, uint32(s.under(3))*20)
+		}
 		return p
 	}
 	p := publish(qos.Level(s.under(3)), 0)
