@@ -155,3 +155,126 @@ func TestNoAllocsClient(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestNoAllocsJournal holds that what a session is kept and brought back by does
+// not allocate, nor does the loop.
+func TestNoAllocsJournal(t *testing.T) {
+	for _, v := range versions {
+		s := connected(t, session.ServerOptions{}, kept(v))
+		var f codec.Framer
+		dst := make([]byte, 0, 4096)
+		subs := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a")})
+		in := encode(t, v, mqttwire.Client, publish(1, 9), &codec.Subscribe{ID: 3, Subscriptions: subs}, &codec.Pingreq{})
+		hello := encode(t, v, mqttwire.Client, kept(v))
+		suback := &codec.Suback{Codes: codec.ReasonCodes{}.Append(0)}
+		var events int
+		read := func(b []byte) {
+			f.Filled(copy(f.Buffer(), b))
+			for {
+				out, ev, ok, err := s.Next(dst, &f, &s.d, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					return
+				}
+				events++
+				switch ev.Kind {
+				case session.Connect:
+					_, _, err = s.Accept(out, &s.state, nil, 0)
+				case session.Deliver:
+					_, _, err = s.Ack(out, ev.Ticket(), 0, codec.Properties{}, 0)
+				case session.Subscribe:
+					_, err = s.Suback(out, ev.Request(), suback)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		again := func() {
+			s.Close(0)
+			s.Open(&s.options, 0)
+			read(hello)
+		}
+		check := func(name string, step func()) {
+			t.Helper()
+			step()
+			if n := testing.AllocsPerRun(100, step); n != 0 {
+				t.Errorf("%v: %s: %v allocations", v, name, n)
+			}
+		}
+		check("Next, Ack and Suback", func() { read(in) })
+		message := publish(2, 0)
+		for range 5 { // one stays, so that the window does
+			s.Publish(dst, message, 1, 0)
+		}
+		check("a connection, NextResend and Resend", func() {
+			again()
+			for {
+				_, ev, ok := s.NextResend(dst, 0)
+				if !ok {
+					return
+				}
+				if _, _, err := s.Resend(dst, ev, message, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		message.QoS = 1
+		check("GiveUp", func() {
+			again()
+			for {
+				_, ev, ok := s.NextResend(dst, 0)
+				if !ok {
+					break
+				}
+				if ev.Kind != session.Resend {
+					continue
+				}
+				if _, ev, err := s.GiveUp(dst, ev.ID, 0); err != nil || ev.Kind != session.GivenUp {
+					t.Fatal(ev, err)
+				}
+			}
+			if _, _, err := s.Publish(dst, message, 1, 0); err != nil {
+				t.Fatal(err)
+			}
+		})
+		s.Close(0)
+		check("GiveUp without a connection", func() {
+			for id := range uint16(20) {
+				s.state.GiveUp(id)
+			}
+		})
+		var r session.Session
+		records := []qos.Record{
+			{Token: 1, ID: 1, Change: qos.Store.Of(qos.Sent, 2)},
+			{Token: 1, ID: 1, Change: qos.Release.Of(qos.Sent, 2)},
+			{Token: 1, ID: 1, Change: qos.Forget.Of(qos.Sent, 2)},
+			{ID: 1, Change: qos.Accept.Of(qos.Received, 2)},
+			{ID: 1, Change: qos.Forget.Of(qos.Received, 2)},
+		}
+		n := 0
+		check("Apply, Resume, State and the walks", func() {
+			for _, x := range records {
+				if err := r.Apply(x); err != nil {
+					t.Fatal(err)
+				}
+				for x := range r.Sent() {
+					n += int(x.ID)
+				}
+				for x := range r.Received() {
+					n += int(x.ID)
+				}
+				n += int(r.Find(qos.Sent, 1).ID)
+			}
+			if err := r.Resume(s.state.State(), 0); err != nil || r.State() != s.state.State() {
+				t.Fatal(err)
+			}
+			r.Poll(0)
+		})
+		if n == 0 || events == 0 {
+			t.Error("nothing was measured")
+		}
+	}
+}

@@ -177,24 +177,15 @@ func (c *Client) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 // explains reports whether a packet other than PUBLISH, CONNACK and DISCONNECT
 // has a Reason String or a User Property.
 func explains(p codec.Packet) bool {
-	var properties codec.Properties
-	switch p := p.(type) {
-	case *codec.Puback:
-		properties = p.Properties
-	case *codec.Pubrec:
-		properties = p.Properties
-	case *codec.Pubrel:
-		properties = p.Properties
-	case *codec.Pubcomp:
-		properties = p.Properties
-	case *codec.Suback:
-		properties = p.Properties
-	case *codec.Unsuback:
-		properties = p.Properties
-	case *codec.Auth:
-		properties = p.Properties
+	switch p.Type() {
+	case mqttwire.PUBLISH, mqttwire.CONNACK, mqttwire.DISCONNECT:
+		return false
 	}
-	for x := range properties.All() {
+	list := p.PropertyList()
+	if list == nil {
+		return false
+	}
+	for x := range list.All() {
 		if x.ID == codec.ReasonString || x.ID == codec.UserProperty {
 			return true
 		}

@@ -157,6 +157,33 @@ func (s *Server) Accept(dst []byte, session *Session, ack *codec.Connack, now ti
 	return out, qos.Record{Change: s.start(session, ack, present, now)}, nil
 }
 
+// offer is a property that a CONNACK of 5.0 says of the server.
+type offer struct {
+	id     codec.PropertyID
+	number uint32
+	wanted bool // it is not what the client takes where nothing is said
+}
+
+// offers are what the options say to this client (5.0 §3.2.2.3).
+func (s *Server) offers() [10]offer {
+	o, f := s.options, s.options.features()
+	expiry := o.sessionExpiry(s.asked.expiry)
+	// A Keep Alive of 0 is the longest: 65,535 after the subtraction.
+	keepAlive := o.MaximumKeepAlive != 0 && s.asked.keepAlive-1 >= o.MaximumKeepAlive
+	return [...]offer{
+		{codec.SessionExpiryInterval, expiry, expiry != s.asked.expiry},
+		{codec.ReceiveMaximum, uint32(o.ReceiveMaximum), o.ReceiveMaximum != 0},
+		{codec.MaximumQoS, uint32(f.maximumQoS()), f.noQoS2}, // [MQTT-3.2.2-9]
+		{codec.RetainAvailable, 0, f.noRetain},
+		{codec.MaximumPacketSize, o.MaximumPacketSize, o.MaximumPacketSize != 0},
+		{codec.TopicAliasMaximum, uint32(o.TopicAliasMaximum), o.TopicAliasMaximum != 0},
+		{codec.WildcardSubscriptionAvailable, 0, f.noWildcard},
+		{codec.SubscriptionIdentifierAvailable, 0, f.noSubscriptionID},
+		{codec.SharedSubscriptionAvailable, 0, f.noShared},
+		{codec.ServerKeepAlive, uint32(o.MaximumKeepAlive), keepAlive},
+	}
+}
+
 // negotiate adds to a CONNACK of 5.0 what the options say and it does not.
 func (s *Server) negotiate(ack *codec.Connack) error {
 	if _, ok := ack.Properties.AssignedClientIdentifier(); ok != s.asked.noClientID {
@@ -166,39 +193,14 @@ func (s *Server) negotiate(ack *codec.Connack) error {
 		ack.Properties = without(ack.Properties, codec.ResponseInformation) // [MQTT-3.1.2-28]
 	}
 	p := ack.Properties
-	o := s.options
-	if _, ok := p.SessionExpiryInterval(); !ok {
-		if v := o.sessionExpiry(s.asked.expiry); v != s.asked.expiry {
-			p = codec.AppendSessionExpiryInterval(p, v)
+	said := uint64(0) // a bit for each PropertyID
+	for x := range p.All() {
+		said |= 1 << (x.ID & 63)
+	}
+	for _, x := range s.offers() {
+		if x.wanted && said>>x.id&1 == 0 {
+			p = p.Append(codec.Property{ID: x.id, Number: x.number})
 		}
-	}
-	if _, ok := p.ReceiveMaximum(); !ok && o.ReceiveMaximum != 0 {
-		p = codec.AppendReceiveMaximum(p, o.ReceiveMaximum)
-	}
-	f := o.features()
-	if _, ok := p.MaximumQoS(); !ok && f.noQoS2 {
-		p = codec.AppendMaximumQoS(p, uint8(f.maximumQoS())) // [MQTT-3.2.2-9]
-	}
-	if _, ok := p.RetainAvailable(); !ok && f.noRetain {
-		p = codec.AppendRetainAvailable(p, 0)
-	}
-	if _, ok := p.MaximumPacketSize(); !ok && o.MaximumPacketSize != 0 {
-		p = codec.AppendMaximumPacketSize(p, o.MaximumPacketSize)
-	}
-	if _, ok := p.TopicAliasMaximum(); !ok && o.TopicAliasMaximum != 0 {
-		p = codec.AppendTopicAliasMaximum(p, o.TopicAliasMaximum)
-	}
-	if _, ok := p.WildcardSubscriptionAvailable(); !ok && f.noWildcard {
-		p = codec.AppendWildcardSubscriptionAvailable(p, 0)
-	}
-	if _, ok := p.SubscriptionIdentifierAvailable(); !ok && f.noSubscriptionID {
-		p = codec.AppendSubscriptionIdentifierAvailable(p, 0)
-	}
-	if _, ok := p.SharedSubscriptionAvailable(); !ok && f.noShared {
-		p = codec.AppendSharedSubscriptionAvailable(p, 0)
-	}
-	if _, ok := p.ServerKeepAlive(); !ok && o.MaximumKeepAlive != 0 && s.asked.keepAlive-1 >= o.MaximumKeepAlive {
-		p = codec.AppendServerKeepAlive(p, o.MaximumKeepAlive)
 	}
 	if method, ok := p.AuthenticationMethod(); !ok && s.hasMethod {
 		p = codec.AppendAuthenticationMethod(p, s.method) // [MQTT-4.12.0-5]

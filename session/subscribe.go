@@ -11,9 +11,9 @@ import (
 
 // Suback appends the SUBACK to a Subscribe event, whose Request it takes: its
 // Packet Identifier, whatever that of p, and a code for each subscription, in
-// their order [MQTT-3.8.4-6, MQTT-3.9.3-1]. Codes are those of 5.0; before, all failures become 0x80, and properties are left
-// out, as they are where the client must not have them [MQTT-3.1.2-29,
-// MQTT-3.9.2-1, MQTT-3.9.2-2].
+// their order [MQTT-3.8.4-6, MQTT-3.9.3-1]. Codes are those of 5.0; before, all
+// failures become 0x80, and properties are left out, as they are where the
+// client must not have them [MQTT-3.1.2-29, MQTT-3.9.2-1, MQTT-3.9.2-2].
 //
 // [mqttwire.ErrNotInVersion]: 3.1 cannot say that a subscription failed; grant
 // it QoS 0, and send nothing. [mqttwire.ErrPacketTooLarge]: the client takes no
@@ -23,59 +23,61 @@ import (
 // errors are those of [codec.Suback.Append], and [mqttwire.ErrPhase]. With an
 // error nothing has happened.
 func (s *Server) Suback(dst []byte, r Request, p *codec.Suback) ([]byte, error) {
-	switch {
-	case s.phase != Connected:
-		return dst, mqttwire.ErrPhase
-	case r.packet() != mqttwire.SUBSCRIBE || s.subscribes == 0:
-		return dst, mqttwire.ErrStaleTicket
-	case p.Codes.Len() != r.Filters():
-		return dst, mqttwire.ErrAckCount // [MQTT-3.8.4-6; 3.1.1 MQTT-3.8.4-5]
+	if err := s.answers(r, mqttwire.SUBSCRIBE, s.subscribes, p.Codes.Len()); err != nil {
+		return dst, err
 	}
 	q := *p
 	q.ID = r.ID()
 	if err := q.Downgrade(s.version); err != nil {
 		return dst, err
 	}
-	if s.terse {
+	if s.terse || !s.fits(q.Size(s.version)) {
 		q.Properties = codec.Properties{}
 	}
 	out, err := q.Append(dst, s.own())
-	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Size() != 0 {
-		q.Properties = codec.Properties{}
-		out, err = q.Append(dst, s.own())
-	}
-	if out, err = s.checked(dst, out, err); err == nil {
-		s.subscribes--
-	}
-	return out, err
+	return s.answered(dst, out, err, &s.subscribes)
 }
 
 // Unsuback appends the UNSUBACK to an Unsubscribe event, as Suback does a
 // SUBACK. Before 5.0 it has no codes, and they are left out.
 func (s *Server) Unsuback(dst []byte, r Request, p *codec.Unsuback) ([]byte, error) {
-	switch {
-	case s.phase != Connected:
-		return dst, mqttwire.ErrPhase
-	case r.packet() != mqttwire.UNSUBSCRIBE || s.unsubscribes == 0:
-		return dst, mqttwire.ErrStaleTicket
-	case p.Codes.Len() != r.Filters() && s.version == mqttwire.V50:
-		return dst, mqttwire.ErrAckCount // [MQTT-3.11.3-2]
+	codes := p.Codes.Len()
+	if s.version != mqttwire.V50 {
+		codes = r.Filters()
+	}
+	if err := s.answers(r, mqttwire.UNSUBSCRIBE, s.unsubscribes, codes); err != nil {
+		return dst, err
 	}
 	q := *p
 	q.ID = r.ID()
 	if err := q.Downgrade(s.version); err != nil {
 		return dst, err
 	}
-	if s.terse {
+	if s.terse || !s.fits(q.Size(s.version)) {
 		q.Properties = codec.Properties{}
 	}
 	out, err := q.Append(dst, s.own())
-	if err == nil && !s.fits(len(out)-len(dst)) && q.Properties.Size() != 0 {
-		q.Properties = codec.Properties{}
-		out, err = q.Append(dst, s.own())
+	return s.answered(dst, out, err, &s.unsubscribes)
+}
+
+// answers reports what is wrong with an answer to a Request of packet type t, of
+// which so many are open.
+func (s *Server) answers(r Request, t mqttwire.PacketType, open uint32, codes int) error {
+	switch {
+	case s.phase != Connected:
+		return mqttwire.ErrPhase
+	case r.packet() != t || open == 0:
+		return mqttwire.ErrStaleTicket
+	case codes != r.Filters():
+		return mqttwire.ErrAckCount // [MQTT-3.8.4-6, MQTT-3.11.3-2; 3.1.1 MQTT-3.8.4-5]
 	}
+	return nil
+}
+
+// answered ends Suback and Unsuback.
+func (s *Server) answered(dst, out []byte, err error, open *uint32) ([]byte, error) {
 	if out, err = s.checked(dst, out, err); err == nil {
-		s.unsubscribes--
+		*open--
 	}
 	return out, err
 }
