@@ -11,9 +11,9 @@ import (
 	"github.com/mqttwire/mqttwire/session"
 )
 
-// The loop of a server's connection: read into a Framer, give each packet to
-// the machine, answer its event, write all at once. The decoder and dst may be
-// shared by all the connections that one goroutine serves.
+// The loop of a server's connection: read into a Framer, take each packet with
+// Next, answer its event, write all at once. The decoder and dst may be shared
+// by all the connections that one goroutine serves.
 func ExampleServer() {
 	sessions := map[string]*session.Session{} // one for each Client Identifier
 	var d codec.Decoder
@@ -22,54 +22,53 @@ func ExampleServer() {
 	options := session.ServerOptions{TopicAliasMaximum: 10, ConnectTimeout: 10 * time.Second}
 	s.Open(&options, 0)
 
+	answer := func(dst []byte, ev session.Event, now time.Duration) (_ []byte, err error) {
+		switch p := ev.Packet.(type) {
+		case *codec.Connect:
+			if string(p.UserName) != "alice" {
+				return s.Refuse(dst, connack.NotAuthorized, codec.Properties{})
+			}
+			// Take over here: if the session is Connected, Disconnect and Close
+			// the Server that has it.
+			id := string(p.ClientID)
+			if sessions[id] == nil {
+				sessions[id] = new(session.Session)
+			}
+			var ack codec.Connack
+			dst, _, err = s.Accept(dst, sessions[id], &ack, now)
+			fmt.Println("accepted, session present:", ack.SessionPresent)
+		case *codec.Publish:
+			if ev.Kind == session.Deliver {
+				fmt.Printf("%s: %s\n", p.Topic, p.Payload)
+				dst, _, err = s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, now)
+			}
+		case *codec.Subscribe:
+			var ack codec.Suback
+			for sub := range p.Subscriptions.All() {
+				ack.Codes = ack.Codes.Append(options.Grant(sub))
+			}
+			dst, err = s.Suback(dst, ev.Request(), &ack)
+		}
+		return dst, err
+	}
 	serve := func(bytes []byte, now time.Duration) (dst []byte) {
 		framer.Filled(copy(framer.Buffer(), bytes)) // conn.Read(framer.Buffer())
 		for {
-			framer.Rules, framer.MaxSize = s.Rules(), s.MaxSize()
-			h, body, ok, err := framer.Next()
+			out, ev, ok, err := s.Next(dst, &framer, &d, now)
+			if dst = out; ok {
+				dst, err = answer(dst, ev, now)
+			}
 			if err != nil {
-				return s.Fail(dst, h.Type, err)
+				fmt.Println("error:", err) // write dst, close the connection, then s.Close(now)
 			}
-			if !ok {
+			if !ok || err != nil {
 				return dst
-			}
-			var ev session.Event
-			if dst, ev, err = s.Receive(dst, &d, h, body, now); err != nil {
-				fmt.Println("error:", err)
-				return dst // write it, close the connection, then s.Close(now)
-			}
-			switch p := ev.Packet.(type) {
-			case *codec.Connect:
-				if string(p.UserName) != "alice" {
-					dst, _ = s.Refuse(dst, connack.NotAuthorized, codec.Properties{})
-					continue
-				}
-				// Take over here: if the session is Connected, Disconnect and
-				// Close the Server that has it.
-				id := string(p.ClientID)
-				if sessions[id] == nil {
-					sessions[id] = new(session.Session)
-				}
-				var ack codec.Connack
-				dst, _, _ = s.Accept(dst, sessions[id], &ack, now)
-				fmt.Println("accepted, session present:", ack.SessionPresent)
-			case *codec.Publish:
-				if ev.Kind == session.Deliver {
-					fmt.Printf("%s: %s\n", p.Topic, p.Payload)
-					dst, _, _ = s.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0)
-				}
-			case *codec.Subscribe:
-				var ack codec.Suback
-				for sub := range p.Subscriptions.All() {
-					ack.Codes = ack.Codes.Append(options.Grant(sub))
-				}
-				dst, _ = s.Suback(dst, ev.Request(), &ack)
 			}
 		}
 	}
 
 	fmt.Printf("% x\n", serve([]byte("\x10\x14\x00\x04MQTT\x04\x82\x00\x3c\x00\x01c\x00\x05alice"), time.Second))
-	fmt.Printf("% x\n", serve([]byte("\x32\x0a\x00\x04roof\x00\x0121"), 2*time.Second))
+	fmt.Printf("% x\n", serve([]byte("\x82\x06\x00\x02\x00\x01#\x01\x32\x0a\x00\x04roof\x00\x0121"), 2*time.Second))
 	at, _ := s.Deadline()
 	fmt.Println("silent until", at)
 	s.Close(3 * time.Second)
@@ -78,7 +77,7 @@ func ExampleServer() {
 	// accepted, session present: false
 	// 20 02 00 00
 	// roof: 21
-	// 40 02 00 01
+	// 90 03 00 02 01 40 02 00 01
 	// silent until 1m32s
 	// session left: false
 }
@@ -89,115 +88,113 @@ func ExampleClient() {
 		options session.ClientOptions
 		state   session.Session
 		d       codec.Decoder
+		framer  codec.Framer
 		c       session.Client
 		now     time.Duration
 	)
-	receive := func(b []byte) (dst []byte) { // what a read has brought
-		for len(b) > 0 {
-			h, body, n, err := codec.Split(c.Rules(), b, c.MaxSize())
-			if err != nil {
-				return c.Fail(dst, h.Type, err)
-			}
-			b = b[n:]
+	write := func(b []byte, err error) { fmt.Printf("% x %v\n", b, err) }
+	read := func(bytes string) {
+		framer.Filled(copy(framer.Buffer(), bytes))
+		for ok := true; ok; {
+			var dst []byte
 			var ev session.Event
-			if dst, ev, err = c.Receive(dst, &d, h, body, now); err != nil {
-				fmt.Println("error:", err)
-				return dst
+			var err error
+			if dst, ev, ok, err = c.Next(nil, &framer, &d, now); ev.Kind == session.Deliver {
+				dst, _, err = c.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, now)
 			}
-			fmt.Println(h.Type, ev.Kind, ev.Token)
-			if ev.Kind == session.Deliver {
-				dst, _, _ = c.Ack(dst, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0)
+			if ok {
+				fmt.Println(ev.Type, ev.Kind, ev.Token)
+			}
+			if len(dst) > 0 || err != nil {
+				write(dst, err)
 			}
 		}
-		return dst
 	}
 	hello := codec.Connect{Version: mqttwire.V311, CleanStart: true, ClientID: []byte("c"), KeepAlive: 60}
-	b, _ := c.Connect(nil, &state, &hello, &options, now)
-	fmt.Printf("% x\n", b)
-	receive([]byte("\x20\x02\x00\x00"))
+	write(c.Connect(nil, &state, &hello, &options, now))
+	read("\x20\x02\x00\x00")
 	var subscribe codec.Subscribe
 	subscribe.Subscriptions = subscribe.Subscriptions.Append(codec.Subscription{Filter: []byte("roof/#"), Options: codec.SubscriptionOptions(qos.AtLeastOnce)})
-	b, id, _ := c.Subscribe(nil, &subscribe, 100, now)
-	fmt.Printf("% x, id %d\n", b, id)
-	receive([]byte("\x90\x03\x00\x01\x01"))
+	b, _, err := c.Subscribe(nil, &subscribe, 100, now)
+	write(b, err)
+	read("\x90\x03\x00\x01\x01\x32\x0a\x00\x04roof\x00\x0721")
 
 	now, _ = c.Deadline()
-	b, _, _ = c.Poll(nil, now)
-	fmt.Printf("%v: % x\n", now, b)
-	receive([]byte("\xd0\x00"))
-	b, _ = c.Disconnect(nil, mqttwire.NormalDisconnection, codec.Properties{})
-	fmt.Printf("% x\n", b) // write it, close the connection
-	c.Close(now)
+	b, _, err = c.Poll(nil, now)
+	write(b, err)
+	read("\xd0\x00")
+	write(c.Disconnect(nil, mqttwire.NormalDisconnection, codec.Properties{}))
+	c.Close(now) // once the connection is closed
 	// Output:
-	// 10 0d 00 04 4d 51 54 54 04 02 00 3c 00 01 63
+	// 10 0d 00 04 4d 51 54 54 04 02 00 3c 00 01 63 <nil>
 	// CONNACK accepted 0
-	// 82 0b 00 01 00 06 72 6f 6f 66 2f 23 01, id 1
+	// 82 0b 00 01 00 06 72 6f 6f 66 2f 23 01 <nil>
 	// SUBACK subscribed 100
-	// 45s: c0 00
+	// PUBLISH deliver 4295032839
+	// 40 02 00 07 <nil>
+	// c0 00 <nil>
 	// PINGRESP none 0
-	// e0 00
+	// e0 00 <nil>
 }
-
-// network carries bytes between two ends, framed, as long as it is up.
-type network struct{ toServer, toClient []byte }
 
 // A whole exchange: a client publishes at QoS 2, the connection is lost before
 // the server's PUBREC arrives, and the next connection resumes the session. The
 // message is delivered once.
 func Example() {
 	var (
-		client       session.Client
-		server       session.Server
-		ours, theirs session.Session // what each end keeps while there is no connection
-		d            codec.Decoder
-		now          time.Duration
-		net          network
-		clientConf   session.ClientOptions
-		serverConf   session.ServerOptions
+		client             session.Client
+		server             session.Server
+		ours, theirs       session.Session // what each end keeps while there is no connection
+		toClient, toServer codec.Framer    // what has come to each
+		d                  codec.Decoder
+		now                time.Duration
+		clientConf         session.ClientOptions
+		serverConf         session.ServerOptions
 	)
 	message := codec.Publish{Topic: []byte("roof/temperature"), Payload: []byte("21"), QoS: qos.ExactlyOnce}
-
+	send := func(f *codec.Framer, b []byte, err error) { // to the other end
+		if err != nil {
+			fmt.Println("error:", err)
+		}
+		f.Filled(copy(f.Buffer(), b))
+	}
 	dial := func() {
 		server.Open(&serverConf, now)
 		p := codec.Connect{Version: mqttwire.V50, ClientID: []byte("roof"), KeepAlive: 60}
 		p.Properties = codec.AppendSessionExpiryInterval(p.Properties, 3600)
-		net.toServer, _ = client.Connect(net.toServer, &ours, &p, &clientConf, now)
+		b, err := client.Connect(nil, &ours, &p, &clientConf, now)
+		send(&toServer, b, err)
 	}
 	runServer := func() {
-		in := net.toServer
-		for net.toServer = nil; len(in) > 0; {
-			h, body, n, _ := codec.Split(server.Rules(), in, server.MaxSize())
-			in = in[n:]
-			var ev session.Event
-			net.toClient, ev, _ = server.Receive(net.toClient, &d, h, body, now)
-			fmt.Println("server:", h.Type, ev.Kind)
+		for {
+			b, ev, ok, err := server.Next(nil, &toServer, &d, now)
+			if ok {
+				fmt.Println("server:", ev.Type, ev.Kind)
+			}
 			switch ev.Kind {
 			case session.Connect:
-				net.toClient, _, _ = server.Accept(net.toClient, &theirs, nil, now)
+				b, _, err = server.Accept(b, &theirs, nil, now)
 			case session.Deliver:
-				net.toClient, _, _ = server.Ack(net.toClient, ev.Ticket(), mqttwire.Success, codec.Properties{}, 0)
+				b, _, err = server.Ack(b, ev.Ticket(), mqttwire.Success, codec.Properties{}, now)
+			}
+			if send(&toClient, b, err); !ok {
+				return
 			}
 		}
 	}
 	runClient := func() {
-		in := net.toClient
-		for net.toClient = nil; len(in) > 0; {
-			h, body, n, _ := codec.Split(client.Rules(), in, client.MaxSize())
-			in = in[n:]
-			var ev session.Event
-			net.toServer, ev, _ = client.Receive(net.toServer, &d, h, body, now)
-			fmt.Println("client:", h.Type, ev.Kind)
-			if ev.Kind != session.Accepted {
-				continue
+		for {
+			b, ev, ok, err := client.Next(nil, &toClient, &d, now)
+			if ok {
+				fmt.Println("client:", ev.Type, ev.Kind)
 			}
-			for {
-				var ok bool
-				if net.toServer, ev, ok = client.NextResend(net.toServer, now); !ok {
-					break
+			for again := ev.Kind == session.Accepted; again && err == nil; {
+				if b, ev, again = client.NextResend(b, now); ev.Kind == session.Resend { // the message with token ev.Token
+					b, _, err = client.Resend(b, ev, &message, now)
 				}
-				if ev.Kind == session.Resend { // the message with token ev.Token
-					net.toServer, _, _ = client.Resend(net.toServer, ev, &message, 0)
-				}
+			}
+			if send(&toServer, b, err); !ok {
+				return
 			}
 		}
 	}
@@ -205,22 +202,21 @@ func Example() {
 	dial()
 	runServer()
 	runClient()
-	net.toServer, _, _ = client.Publish(net.toServer, &message, 1, now)
+	b, _, err := client.Publish(nil, &message, 1, now)
+	send(&toServer, b, err)
 	runServer()
 
 	fmt.Println("connection lost")
-	net = network{}
+	toServer, toClient = codec.Framer{}, codec.Framer{}
 	client.Close(now)
 	server.Close(now)
 
 	now += time.Minute
 	dial()
-	runServer()
-	runClient()
-	runServer()
-	runClient()
-	runServer()
-	runClient()
+	for range 3 {
+		runServer()
+		runClient()
+	}
 	sent, _ := ours.InFlight()
 	fmt.Println("in flight:", sent)
 	// Output:
@@ -235,95 +231,4 @@ func Example() {
 	// server: PUBREL freed
 	// client: PUBCOMP completed
 	// in flight: 0
-}
-
-// Two connections of one client: the second takes the session over from the
-// first, and resumes it.
-func ExampleServer_Accept() {
-	var (
-		options     session.ServerOptions
-		state       session.Session // of Client Identifier "c"
-		d           codec.Decoder
-		first, next session.Server
-	)
-	connect := func(s *session.Server) {
-		s.Open(&options, 0)
-		b := []byte("\x10\x13\x00\x04MQTT\x05\x00\x00\x3c\x05\x11\x00\x00\x00\x3c\x00\x01c")
-		h, body, _, _ := codec.Split(s.Rules(), b, s.MaxSize())
-		_, ev, _ := s.Receive(nil, &d, h, body, 0)
-		fmt.Println(ev.Kind)
-	}
-	connect(&first)
-	var ack codec.Connack
-	b, _, _ := first.Accept(nil, &state, &ack, 0)
-	fmt.Printf("first: % x, present %v\n", b, ack.SessionPresent)
-	message := codec.Publish{Topic: []byte("t"), QoS: qos.AtLeastOnce}
-	b, _, _ = first.Publish(nil, &message, 7, 0)
-	fmt.Printf("first: % x\n", b)
-
-	connect(&next)
-	if state.Connected() {
-		b, _ = first.Disconnect(nil, mqttwire.SessionTakenOver, codec.Properties{})
-		fmt.Printf("first: % x\n", b) // write it, close the connection
-		first.Close(0)
-	}
-	ack.Properties = ack.Properties.Reset()
-	b, _, _ = next.Accept(nil, &state, &ack, 0)
-	fmt.Printf("next: % x, present %v\n", b, ack.SessionPresent)
-	for {
-		b, ev, ok := next.NextResend(nil, 0)
-		if !ok {
-			break
-		}
-		if ev.Kind == session.Resend {
-			b, _, _ = next.Resend(b, ev, &message, 0)
-		}
-		fmt.Printf("next: % x, token %d\n", b, ev.Token)
-	}
-	// Output:
-	// connect
-	// first: 20 03 00 00 00, present false
-	// first: 32 06 00 01 74 00 01 00
-	// connect
-	// first: e0 01 8e
-	// next: 20 03 01 00 00, present true
-	// next: 3a 06 00 01 74 00 01 00, token 7
-}
-
-// A session without a connection: it costs its machines and two deadlines, can
-// be stored, and says when its will is due and when it is over.
-func ExampleSession_Poll() {
-	var (
-		options session.ServerOptions
-		state   session.Session
-		d       codec.Decoder
-		s       session.Server
-	)
-	hello := codec.Connect{Version: mqttwire.V50, ClientID: []byte("c"), WillFlag: true, Will: codec.Will{Topic: []byte("w")}}
-	hello.Properties = codec.AppendSessionExpiryInterval(hello.Properties, 3600)
-	hello.Will.Properties = codec.AppendWillDelayInterval(hello.Will.Properties, 60)
-	b, _ := hello.Append(nil, codec.Rules{From: mqttwire.Client})
-	s.Open(&options, 0)
-	h, body, _, _ := codec.Split(s.Rules(), b, s.MaxSize())
-	s.Receive(nil, &d, h, body, 0)
-	s.Accept(nil, &state, nil, 0)
-	s.Close(10 * time.Second) // the network has failed
-
-	snapshot := state.AppendSnapshot(nil, 20*time.Second)
-	var restored session.Session // in another process, whose clock starts anew
-	if err := restored.Restore(snapshot, 0); err != nil {
-		fmt.Println(err)
-	}
-	for {
-		now, ok := restored.Deadline()
-		if !ok {
-			break
-		}
-		for ev := restored.Poll(now); ev.Kind != session.None; ev = restored.Poll(now) {
-			fmt.Println(now, ev.Kind)
-		}
-	}
-	// Output:
-	// 50s will
-	// 59m50s ended
 }
