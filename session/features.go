@@ -47,6 +47,9 @@ func (f *features) maximumQoS() qos.Level {
 func (f *features) message(level qos.Level, retain bool) error {
 	switch {
 	case level > f.maximumQoS():
+		if !level.Valid() {
+			return mqttwire.ErrQoS // [MQTT-3.3.1-4]
+		}
 		return mqttwire.ErrQoSNotSupported // [MQTT-3.2.2-11], of a will [MQTT-3.2.2-12]
 	case retain && f.noRetain:
 		return mqttwire.ErrRetainNotSupported // [MQTT-3.2.2-14], of a will [MQTT-3.2.2-13]

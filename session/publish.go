@@ -91,8 +91,6 @@ func (e *end) mayPublish(level qos.Level, retain bool, size int) error {
 	switch {
 	case e.phase != Connected:
 		return mqttwire.ErrNotConnected
-	case !level.Valid():
-		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
 	case !e.fits(size):
 		return mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
 	case e.role == mqttwire.Client:
