@@ -205,10 +205,10 @@ func (c *Client) Ping(dst []byte, now time.Duration) ([]byte, error) {
 }
 
 // Poll does what is due by time, such as appending a PINGREQ: call it at
-// Deadline, once what has come before is received, until it returns neither an event nor an error. The event may be
-// Resend, see NextResend. With an error the connection is over:
-// [mqttwire.ErrConnectTimeout] where the CONNACK did not come in time,
-// [mqttwire.ErrKeepAliveTimeout] where the PINGRESP did not.
+// Deadline, once what has come before is received, until it returns neither an
+// event nor an error. The event may be Resend, see NextResend. With an error the
+// connection is over: [mqttwire.ErrConnectTimeout] where the CONNACK did not come
+// in time, [mqttwire.ErrKeepAliveTimeout] where the PINGRESP did not.
 func (c *Client) Poll(dst []byte, now time.Duration) ([]byte, Event, error) {
 	switch c.phase {
 	case Connecting:

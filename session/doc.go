@@ -10,10 +10,10 @@
 //
 // Next takes a packet out of a [codec.Framer], and Receive one that the caller has
 // framed. They append what is to be written to a buffer of the caller's, and
-// return at most one [Event]. Calls such as Accept,
-// Publish, Ack and Disconnect append too: one write can carry all that a read
-// brought. What can be many is pulled until there is none: NextResend,
-// [Session.NextDropped], [Session.Poll].
+// return at most one [Event]. Calls such as Accept, Publish, Ack and Disconnect
+// append too: one write can carry all that a read brought. What can be many is
+// pulled until there is none: NextResend, [Session.NextDropped],
+// [Session.Poll].
 //
 // A connection goes through phases, see [Phase]:
 //
@@ -21,18 +21,19 @@
 //     or Refuse it. Client: Connect with a Session; the events are Accepted or
 //     Refused.
 //   - Once accepted: if the session was resumed pull NextResend, then publish.
-//   - An error from Receive or Poll ends the connection: write what was
-//     appended, close. So do a DISCONNECT, sent or received.
+//   - An error from Next, Receive or Poll ends the connection: write what was
+//     appended, close. So does a DISCONNECT, sent or received.
 //   - Close when the network connection is gone, however it went. What is to
 //     be done about a will, and when the session ends, [Session.Poll] says, now
 //     and at its Deadline.
 //
 // # Borrowing
 //
-// The packet of an event is in the Decoder given to Receive, and its slices are
-// in the bytes given to Receive; a Topic that an alias stood for is in the
-// connection. All are valid until the next Receive on the same connection or
-// with the same Decoder or buffer. Calls keep nothing of what they are given.
+// The packet of an event is in the Decoder given to Next or Receive, and its
+// slices are in the Framer, or in the bytes given to Receive; a Topic that an
+// alias stood for is in the connection. All are valid until the next packet on
+// the same connection or with the same Decoder, and until the Framer's Buffer.
+// Calls keep nothing of what they are given.
 //
 // # Time
 //
@@ -44,10 +45,13 @@
 //
 // # Persistence
 //
-// A session outlives its process as a snapshot and what was said since then, or
-// as that alone: each step that changes what must not be lost says its
-// [qos.Record], and that the [State] has changed. [Session.Apply] takes the
-// Records back, and [Session.Resume] the last State.
+// A step that changes what must outlive the process says its [qos.Record], or
+// that the [State] has changed. A caller whose sessions survive a crash keeps
+// both in the order of the steps, each before the bytes that it allows are
+// written; [qos.Record] and State say which these are. A process that starts
+// again takes the last snapshot, if there is one, gives [Session.Apply] the
+// Records since then, gives [Session.Resume] the last State, and pulls
+// [Session.Poll].
 //
 // # Trust
 //

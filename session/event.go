@@ -91,7 +91,7 @@ const (
 	Deliver   // a PUBLISH to act upon; Ack it if its Ticket is not 0
 	Duplicate // a PUBLISH that is known already; nothing to do
 	Freed     // the PUBREL of a message that was decided; its Packet Identifier is free
-	Withdrawn // the PUBREL of one that is not: the peer has given it up, and its Ticket is stale
+	Withdrawn // the PUBREL of one that is not: the peer has given it up, and the Ticket of ID and QoS 2 is stale
 	Streaming // Next: a payload is being streamed; take it with the Framer's Payload first
 
 	Released    // the receiver has the QoS 2 message: its payload may be freed
@@ -112,9 +112,10 @@ const (
 	Ended  // Session: it is over, and with it its subscriptions and messages
 )
 
-var kindNames = [...]string{"none", "connect", "accepted", "refused", "auth", "authenticated", "deliver", "duplicate", "freed",
-	"withdrawn", "streaming", "released", "completed", "rejected", "given up", "unsolicited", "subscribe", "unsubscribe", "subscribed", "unsubscribed", "disconnect", "resend",
-	"will", "ended"}
+var kindNames = [...]string{"none", "connect", "accepted", "refused", "auth", "authenticated",
+	"deliver", "duplicate", "freed", "withdrawn", "streaming",
+	"released", "completed", "rejected", "given up", "unsolicited",
+	"subscribe", "unsubscribe", "subscribed", "unsubscribed", "disconnect", "resend", "will", "ended"}
 
 // String returns the name in lower case, such as "deliver".
 func (k Kind) String() string {

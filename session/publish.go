@@ -12,10 +12,11 @@ import (
 
 // Publish appends a PUBLISH to dst. Of p it ignores ID and Dup, gives a Packet
 // Identifier from QoS 1 up, and puts a Topic Alias in place of the topic where
-// that helps; p itself is not changed, and not kept. token is what the caller
-// wants to hear, in Released, Completed, Rejected and GivenUp, in Resend after a lost
-// connection, and from [Session.NextDropped]. The Action has the identifier
-// and the Record of a message above QoS 0.
+// that helps; p itself is not changed, and not kept. Before 5.0 its properties
+// are left out. token is what the caller wants to hear, in Released, Completed,
+// Rejected and GivenUp, in Resend after a lost connection, and from
+// [Session.NextDropped]. The Action has the identifier and the Record of a
+// message above QoS 0.
 //
 // With an error nothing has happened:
 //

@@ -141,11 +141,11 @@ func (s *Server) receiveDisconnect(dst []byte, p *codec.Disconnect) ([]byte, Eve
 }
 
 // Poll does what is due by time: call it at Deadline, once what has come before
-// is received, until it returns neither an event nor an error. The event may be Resend, see NextResend. With an error
-// the connection is over, as from Receive: [mqttwire.ErrConnectTimeout] where
-// CONNECT was not accepted in time, [mqttwire.ErrKeepAliveTimeout] where the
-// client has been silent for one and a half times the Keep Alive
-// [MQTT-3.1.2-22; 3.1.1 MQTT-3.1.2-24].
+// is received, until it returns neither an event nor an error. The event may be
+// Resend, see NextResend. With an error the connection is over, as from Receive:
+// [mqttwire.ErrConnectTimeout] where CONNECT was not accepted in time,
+// [mqttwire.ErrKeepAliveTimeout] where the client has been silent for one and a
+// half times the Keep Alive [MQTT-3.1.2-22; 3.1.1 MQTT-3.1.2-24].
 func (s *Server) Poll(dst []byte, now time.Duration) ([]byte, Event, error) {
 	switch s.phase {
 	case Opened, Connecting:
