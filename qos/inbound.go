@@ -146,9 +146,9 @@ func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error)
 // every reason is Success on the wire, and the id is kept as for one.
 //
 // The Record is Accept for a message that was taken over. For one of QoS 2 that
-// was refused it is Forget, in case that Ticket.Record was kept before. Where the
-// refusal comes too late for a connection of 5.0, the id is kept on the next
-// connection without a Record: to lose it costs a delivery more.
+// was refused it is Forget, in case that Ticket.Record was kept before. A refusal
+// of an earlier connection that leaves on one before 5.0 keeps the id without a
+// Record: to lose it in a crash costs one more delivery of what was refused.
 //
 // A ticket of an earlier connection of the session decides a QoS 2 message
 // still, and the PUBREC leaves when the PUBLISH comes on this connection.
