@@ -93,7 +93,7 @@ func TestFlags(t *testing.T) {
 		"-listen", "a:1", "-listen=b:2", "--refuse-filter", "x/#", "-refuse-filter", "y",
 		"-users", "users of mine", "-acl=acl", "-token-keys", "keys", "-token-revoked", "revoked", "-token-notice", "1h30m",
 		"-max-qos", "1", "-retain=false", "-wildcard=false", "-shared=false", "-subscription-ids=0",
-		"-max-packet", "16", "-receive-maximum", "65535", "-max-session-expiry", "4294967295", "-max-total-bytes", "17179869184",
+		"-max-connect", "4096", "-max-packet", "16", "-receive-maximum", "65535", "-max-session-expiry", "4294967295", "-max-total-bytes", "17179869184",
 		"-ban-credentials", "3", "-ban-window", "1s", "-anonymous", "-log-level", "warn", "-sys-interval", "-1s")
 	c := s.server
 	if !slices.Equal(s.listen.values, []string{"a:1", "b:2"}) || !slices.Equal(c.RefusedFilters, []string{"x/#", "y"}) {
@@ -105,7 +105,7 @@ func TestFlags(t *testing.T) {
 	if c.NoQoS1 || !c.NoQoS2 || !c.NoRetain || !c.NoWildcard || !c.NoShared || !c.NoSubscriptionID || !s.anonymous {
 		t.Errorf("switches: %+v", c)
 	}
-	if c.MaximumPacketSize != 16 || c.ReceiveMaximum != 65535 || c.MaximumSessionExpiry != 4294967295 || c.MaxTotalBytes != 17179869184 || c.Bans.Credentials != 3 {
+	if c.MaximumConnectSize != 4096 || c.MaximumPacketSize != 16 || c.ReceiveMaximum != 65535 || c.MaximumSessionExpiry != 4294967295 || c.MaxTotalBytes != 17179869184 || c.Bans.Credentials != 3 {
 		t.Errorf("numbers: %+v", c)
 	}
 	if c.Bans.Window != time.Second || c.SysInterval != -time.Second {
@@ -140,6 +140,7 @@ func TestFlagErrors(t *testing.T) {
 		{"not a number", []string{"-max-qos", "99999999999999999999"}},
 		{"not from 1 to 65535", []string{"-receive-maximum", "0"}},
 		{"not from 1 to 65535", []string{"-receive-maximum", "65536"}},
+		{"not from 16 to 268435460", []string{"-max-connect", "15"}},
 		{"not from 16 to 268435460", []string{"-max-packet", "15"}},
 		{"not from 0 to 4294967295", []string{"-max-session-expiry", "4294967296"}},
 		{"-grace", []string{"-grace", "soon"}},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -64,6 +65,41 @@ func TestMaximumPacketSize(t *testing.T) {
 			p.expectEnd(mqttwire.PacketTooLarge)
 		})
 	})
+}
+
+// A CONNECT has a limit of its own, which is not announced: one that keeps to it
+// is taken, though it be over the Maximum Packet Size, and one that does not is
+// not read to its end.
+func TestMaximumConnectSize(t *testing.T) {
+	connect := func(v mqttwire.Version, size int) []byte {
+		c := codec.Connect{Version: v, CleanStart: true, ClientID: []byte("c"), UserNameFlag: true}
+		for n := size; ; n-- {
+			c.UserName = bytes.Repeat([]byte("x"), min(n, 65535))
+			if b, err := c.Append(nil, codec.Rules{Version: v, From: mqttwire.Client}); err == nil && len(b) == size {
+				return b
+			}
+		}
+	}
+	for _, x := range []struct{ set, want int }{{64, 64}, {0, 64 << 10}} {
+		eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+			options := withOptions(func(o *session.ServerOptions) { o.MaximumConnectSize, o.MaximumPacketSize = uint32(x.set), 32 })
+			simulate(t, options, func(t *testing.T, s *Server) {
+				p := pipe(t, s, v)
+				p.write(connect(v, x.want))
+				if ack, ok := p.receive().(*codec.Connack); !ok || ack.Code != 0 {
+					t.Error(ack)
+				}
+				p.expectNothing()
+				p = pipe(t, s, v)
+				start := time.Now()
+				p.write(connect(v, x.want+1)[:4]) // with all of its Remaining Length
+				p.expectClosed()
+				if waited := time.Since(start); waited != 0 {
+					t.Error("one that is too large is waited for", waited)
+				}
+			})
+		})
+	}
 }
 
 func TestServerKeepAlive(t *testing.T) {
