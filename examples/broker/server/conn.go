@@ -123,7 +123,7 @@ func (c *conn) interrupted(err error) {
 		c.ending = "connection lost while writing"
 	case why != 0:
 		if why == mqttwire.SessionTakenOver {
-			c.drain() // a DISCONNECT may have come before the other's CONNECT
+			c.hearOut()
 		}
 		if c.ending == "" {
 			text := ""
@@ -134,7 +134,7 @@ func (c *conn) interrupted(err error) {
 		}
 	case err == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.poll()
+		c.overdue()
 	case err == io.EOF:
 		c.ending = "closed by the client"
 	default:
@@ -142,9 +142,25 @@ func (c *conn) interrupted(err error) {
 	}
 }
 
-// poll does what is due by time.
-func (c *conn) poll() {
-	now := c.server.now()
+// overdue does what is due by time, once what has come before is handled: a
+// process that was stopped finds its deadlines past, and what would have put them
+// off waiting in the socket.
+func (c *conn) overdue() {
+	now := c.server.now() // what a stop from here on makes late has its own turn
+	err := c.drain()
+	switch {
+	case c.ending != "":
+	case c.interruptedBy():
+		c.wake() // again: drain has set another deadline
+	case err == nil:
+		c.poll(now)
+	default:
+		c.interrupted(err)
+	}
+}
+
+// poll does what is due at a moment.
+func (c *conn) poll(now time.Duration) {
 	c.lock()
 	for {
 		out, ev, err := c.machine.Poll(c.buffer(), now)

@@ -40,6 +40,19 @@
 // In 3.1 and 3.1.1 too a filter that starts with $share/ is one: clients cannot
 // use such topics for anything else (3.1.1 §4.7.2).
 //
-// What clients publish to topics that start with $ is refused, but for those
+// What clients publish to topics that start with $ is refused, except for those
 // that a [Handler] claims.
+//
+// # A process that was stopped
+//
+// SIGSTOP, a frozen container: when the server goes on its deadlines are past.
+// Each connection is read before it is judged, so that a client whose packets
+// have come stays connected, and one whose DISCONNECT has come leaves no will; a
+// connection that cannot be read without waiting, such as one with TLS, is looked
+// at for 20 ms. A write to a socket that was interrupted so is tried once more,
+// for as long as WriteTimeout says; with TLS the connection is lost, since a
+// record cannot be written twice. What no packet can put off happens at once: a
+// Will Delay Interval or a Session Expiry Interval that is over by now, though the
+// client may be waiting to be accepted, the expiry of messages and of an Access,
+// and the end of Linger, which can cost a client the last word of the server.
 package server

@@ -1,43 +1,6 @@
 package server
 
-import (
-	"time"
-
-	"github.com/mqttwire/mqttwire"
-)
-
-const (
-	maxDrain = 64 // reads, before a connection that is taken over ends
-	// takeoverGrace is how long a connection that cannot be looked at without
-	// waiting may take to say that it has ended.
-	takeoverGrace = 20 * time.Millisecond
-)
-
-// drain handles what a client whose session is taken over has sent before: its
-// DISCONNECT may have come before the other's CONNECT, and its will is not to
-// be published then.
-func (c *conn) drain() {
-	c.draining = true
-	defer func() { c.draining = false }()
-	w := c.server.worker()
-	c.received(w, 0) // what had been read
-	w.finish()
-	if c.raw != nil {
-		c.net.SetReadDeadline(time.Time{})
-		c.drainRaw()
-		return
-	}
-	c.net.SetReadDeadline(time.Now().Add(takeoverGrace))
-	for c.ending == "" {
-		n, err := c.net.Read(c.framer.Buffer())
-		if n == 0 || err != nil {
-			return
-		}
-		w := c.server.worker()
-		c.received(w, n)
-		w.finish()
-	}
-}
+import "github.com/mqttwire/mqttwire"
 
 // takeOver has the connection that a client has now, if any, let it go
 // (3.1.1 [MQTT-3.1.4-2], 5.0 [MQTT-3.1.4-3]), and returns once it has: its will
@@ -53,4 +16,16 @@ func (cl *client) takeOver() {
 		old.kick(mqttwire.SessionTakenOver, "")
 		<-old.left
 	}
+}
+
+// hearOut handles what a client whose session is taken over has sent before: its
+// DISCONNECT may have come before the other's CONNECT, and its will is not to
+// be published then.
+func (c *conn) hearOut() {
+	c.draining = true
+	w := c.server.worker()
+	c.received(w, 0) // what had been read
+	w.finish()
+	c.drain()
+	c.draining = false
 }

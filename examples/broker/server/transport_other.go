@@ -13,6 +13,6 @@ func rawConn(net.Conn) syscall.RawConn { return nil }
 
 func (c *conn) receiveRaw() error { return nil }
 
-func (c *conn) drainRaw() {}
+func (c *conn) drainRaw() error { return nil }
 
 func (c *conn) tryWrite([]byte) (int, error) { return 0, nil }

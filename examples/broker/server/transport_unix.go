@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"net"
 	"syscall"
 )
@@ -25,8 +26,7 @@ func (c *conn) receiveRaw() error {
 	var failed error
 	err := c.raw.Read(func(fd uintptr) bool {
 		return c.readable(func(b []byte) (n int, wait bool, err error) {
-			n, err = retry(syscall.Read, int(fd), b)
-			return max(n, 0), err == syscall.EAGAIN, err
+			return readNow(fd, b)
 		}, &failed)
 	})
 	if err == nil {
@@ -35,20 +35,26 @@ func (c *conn) receiveRaw() error {
 	return err
 }
 
-// drain reads and handles what has come already.
-func (c *conn) drainRaw() {
-	c.raw.Read(func(fd uintptr) bool {
-		w := c.server.worker()
-		defer w.finish()
-		for range maxDrain {
-			n, err := retry(syscall.Read, int(fd), c.framer.Buffer())
-			if n <= 0 || err != nil {
-				break
+// drainRaw is drain.
+func (c *conn) drainRaw() (failed error) {
+	left := maxDrain
+	err := c.raw.Read(func(fd uintptr) bool {
+		c.readable(func(b []byte) (n int, wait bool, err error) {
+			if left == 0 {
+				return 0, true, nil
 			}
-			c.received(w, n)
-		}
+			left--
+			return readNow(fd, b)
+		}, &failed)
 		return true
 	})
+	return cmp.Or(failed, err)
+}
+
+// readNow reads what there is, or says that that is to be waited for.
+func readNow(fd uintptr, b []byte) (n int, wait bool, err error) {
+	n, err = retry(syscall.Read, int(fd), b)
+	return max(n, 0), err == syscall.EAGAIN, err
 }
 
 // tryWrite writes what the socket takes at once.

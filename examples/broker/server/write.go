@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"os"
 	"time"
 )
 
@@ -144,12 +146,16 @@ func (c *conn) writeRest(rest []byte, box *buffer, whole []byte, owed uint64) {
 func (c *conn) writeAll(b []byte, box *buffer, whole []byte) error {
 	for len(b) > 0 {
 		c.age(box, whole, len(whole)-len(b))
-		c.net.SetWriteDeadline(time.Now().Add(c.server.config.WriteTimeout))
+		began, limit := time.Now(), c.server.config.WriteTimeout
+		c.net.SetWriteDeadline(began.Add(limit))
 		n, err := c.net.Write(b[:min(len(b), maxWrite)])
+		b = b[n:]
+		if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) > limit+glance {
+			continue // the process was stopped meanwhile: the client may have read
+		}
 		if err != nil {
 			return err
 		}
-		b = b[n:]
 	}
 	return c.net.SetWriteDeadline(time.Time{})
 }

@@ -1,0 +1,37 @@
+package server
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+const (
+	maxDrain = 256 // reads of 64 KiB: more than a socket holds
+	// glance is how long a connection that cannot be looked at without waiting,
+	// such as one with TLS, is looked at.
+	glance = 20 * time.Millisecond
+)
+
+// drain reads and handles what has come already. It returns why nothing can be
+// read any more, nil where that may change. The read deadline is to be set anew.
+func (c *conn) drain() error {
+	c.armed = 0
+	if c.raw != nil {
+		c.net.SetReadDeadline(time.Time{})
+		return c.drainRaw()
+	}
+	for range maxDrain {
+		began := time.Now()
+		c.net.SetReadDeadline(began.Add(glance))
+		err := c.receive()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if time.Since(began) < 2*glance {
+			break
+		}
+		// It was stopped again, and may not have looked.
+	}
+	return nil
+}
