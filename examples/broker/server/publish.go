@@ -32,26 +32,26 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	told := w.origin.told
 	w.origin = origin{}
 	c.obey(w, order)
-	if t == 0 || c.ending != "" {
+	if t == 0 {
 		return
 	}
 	c.lock()
+	defer c.unlock()
 	if order.End != 0 { // it may come again, and be judged anew; 3.1.1 would take any word for success
 		r, _ := c.client.state.Abandon(t)
 		c.server.journal.decided(c.client, r, told)
-		c.unlock()
 		return
 	}
 	if !reason.AllowedIn(mqttwire.PUBACK) {
 		reason = mqttwire.UnspecifiedError
 	}
 	out, r, err := c.machine.Ack(c.buffer(), t, reason, codec.Properties{}, w.now)
-	c.server.journal.decided(c.client, r, told)
-	c.owe(mark)
-	if c.out = out; err != nil && c.ending == "" {
+	if c.out = out; err != nil { // it has been taken all the same: the answer is for when it comes again
+		r, _ = c.client.state.Finish(t, reason)
 		c.ending = "acknowledgement: " + err.Error()
 	}
-	c.unlock()
+	c.server.journal.decided(c.client, r, told)
+	c.owe(mark)
 }
 
 func (c *conn) mayPublish(topic []byte) mqttwire.Reason {

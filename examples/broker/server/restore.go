@@ -1,10 +1,12 @@
 package server
 
 import (
+	"math"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // Restore brings back what the Store has kept. Call it before Serve. With an
@@ -34,6 +36,9 @@ func (s *Server) Restore() error {
 }
 
 func (s *Server) replay(r *Record) error {
+	if !r.possible() {
+		return mqttwire.ErrSnapshot
+	}
 	switch r.Kind {
 	case MessageRetained, RetainedRemoved:
 		var p posting
@@ -54,6 +59,24 @@ func (s *Server) replay(r *Record) error {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.replay(r)
+}
+
+// possible reports whether a server writes such a record. Whether it fits those
+// before is another question.
+func (r *Record) possible() bool {
+	for i := range r.To {
+		x := &r.To[i]
+		if x.Key == 0 || x.Key > math.MaxInt64 || x.Level != qos.AtLeastOnce && x.Level != qos.ExactlyOnce {
+			return false
+		}
+	}
+	switch r.Kind {
+	case MessageQueued, WillKept, MessageRetained, RetainedRemoved:
+		if m := r.Message; m == nil || topicmatch.CheckName(m.Topic) != nil || !m.QoS.Valid() {
+			return false
+		}
+	}
+	return r.Exchange.Op() != qos.Clear // for which there is SessionEnded
 }
 
 // requeue has a message wait again at all who are to get it.
@@ -80,8 +103,11 @@ func (s *Server) requeue(r *Record) {
 }
 
 // clock returns a moment of the day as one of the server's clock, before 0 for
-// one before its start.
-func (s *Server) clock(at time.Time) time.Duration { return at.Sub(s.started.Round(0)) }
+// one before its start, and no further off than can be reckoned with.
+func (s *Server) clock(at time.Time) time.Duration {
+	const far = math.MaxInt64 / 2
+	return min(max(at.Sub(s.started.Round(0)), -far), far)
+}
 
 func (p *posting) restore(r *Record, at time.Duration) {
 	m := r.Message
@@ -91,6 +117,12 @@ func (p *posting) restore(r *Record, at time.Duration) {
 
 func (cl *client) replay(r *Record) error {
 	s := cl.server
+	switch r.Kind {
+	case SubscriptionKept, WillKept, MessageQueued, Exchanged:
+		if !cl.state.Exists() {
+			return mqttwire.ErrSnapshot
+		}
+	}
 	switch r.Kind {
 	case SessionKept:
 		st := r.State
@@ -127,7 +159,7 @@ func (cl *client) replayExchange(r *Record) error {
 		switch x.Op() {
 		case qos.Store:
 			d, ok := cl.unqueue(r.Key)
-			if !ok || x.Token == 0 || x.Token > maxTokens {
+			if !ok || x.Token == 0 || x.Token > maxTokens || cl.flight.get(x.Token) != nil {
 				return mqttwire.ErrSnapshot
 			}
 			cl.weigh(d.m.size())

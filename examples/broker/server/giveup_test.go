@@ -1,0 +1,168 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// narrow is a CONNECT of a client that takes packets of so many bytes.
+func narrow(id string, most uint32) *codec.Connect {
+	c := lasting(mqttwire.V50, id, 1000)
+	c.Properties = codec.AppendMaximumPacketSize(c.Properties, most)
+	return c
+}
+
+// A message that a client takes no more, because it has announced a smaller
+// Maximum Packet Size since, counts as delivered [MQTT-3.1.2-25]. At QoS 2 the
+// client may hold its Packet Identifier, until a PUBREL: that is owed over every
+// loss and every crash, and the identifier is free with the PUBCOMP.
+func TestGiveUpTooLarge(t *testing.T) {
+	for _, held := range []bool{false, true} { // the client has it, and its PUBREC is lost
+		store := new(recorder)
+		simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
+			p := join(t, s, lasting(mqttwire.V50, "c", 1000))
+			p.subscribeAt("t", qos.ExactlyOnce)
+			other := connected(t, s, mqttwire.V311, "other")
+			large := strings.Repeat("x", 200)
+			other.send(publicationAt("t", large, qos.ExactlyOnce, 1), publicationAt("t", large, qos.AtLeastOnce, 2), publicationAt("t", "small", qos.ExactlyOnce, 3))
+			p.expect(publicationAt("t", large, qos.ExactlyOnce, 1), publicationAt("t", large, qos.AtLeastOnce, 2), publicationAt("t", "small", qos.ExactlyOnce, 3))
+			p.conn.Close()
+			small := publicationAt("t", "small", qos.ExactlyOnce, 3)
+			small.Dup = true
+
+			for _, lose := range []string{"lost", "crash", "lost", ""} {
+				p = rejoin(t, s, narrow("c", 100), true)
+				switch x := p.receive().(type) {
+				case *codec.Pubrel:
+					if x.ID != 1 {
+						t.Fatal(x)
+					}
+					p.expect(small)
+				default:
+					t.Fatalf("got %v, want the PUBREL of 1", x)
+				}
+				switch lose {
+				case "lost":
+					p.conn.Close()
+				case "crash":
+					p.conn.Close()
+					s = crash(t, store, time.Second)
+					store = s.config.Store.(*recorder)
+				}
+			}
+			// To a client of 5.0 that holds no such message it is news.
+			code := mqttwire.PacketIdentifierNotFound
+			if held {
+				code = mqttwire.Success
+			}
+			p.send(&codec.Pubcomp{ID: 1, Code: code}, &codec.Pubrec{ID: 3})
+			p.expect(&codec.Pubrel{ID: 3})
+			p.send(&codec.Pubcomp{ID: 3})
+			p.expectNothing()
+			p.conn.Close()
+			p = rejoin(t, s, narrow("c", 100), true)
+			p.expectNothing()
+			cl := s.clients["c"]
+			if sent, _ := cl.state.InFlight(); sent != 0 || cl.bytes != 0 || cl.flight.next() != 1 {
+				t.Errorf("%d are in flight, %d bytes", sent, cl.bytes)
+			}
+			p.conn.Close()
+			s = crash(t, store, time.Second)
+			p = rejoin(t, s, lasting(mqttwire.V50, "c", 1000), true)
+			p.expectNothing()
+			if n := s.kept.Load(); n != 0 {
+				t.Errorf("%d bytes are kept", n)
+			}
+		})
+	}
+}
+
+// What a Store brings back that is fit for no packet is given up, and stops
+// nothing behind it.
+func TestGiveUpUnfit(t *testing.T) {
+	for level := qos.AtLeastOnce; level <= qos.ExactlyOnce; level++ {
+		message := func(payload string, ids ...uint32) []Record {
+			key := uint64(len(payload))
+			return []Record{
+				{Kind: MessageQueued, Message: &Message{Topic: []byte("t"), Payload: []byte(payload), QoS: level},
+					To: []Recipient{{Client: "c", Key: key, Level: level, SubscriptionIDs: ids}}},
+				{Kind: Exchanged, Client: "c", Key: key, Exchange: qos.Record{Token: key, ID: uint16(key), Change: qos.Store.Of(qos.Sent, level)}},
+			}
+		}
+		records := []Record{{Kind: SessionKept, Client: "c"}}
+		records[0].State.Exists, records[0].State.Connected, records[0].State.Expiry = true, true, 1000
+		records = append(records, message("1", 1<<31)...) // no Subscription Identifier
+		records = append(records, message("12")...)
+		simulate(t, Config{Store: &recorder{records: records}}, func(t *testing.T, s *Server) {
+			if err := s.Restore(); err != nil {
+				t.Fatal(err)
+			}
+			p := rejoin(t, s, lasting(mqttwire.V50, "c", 1000), true)
+			if level == qos.ExactlyOnce {
+				p.expect(&codec.Pubrel{ID: 1})
+			}
+			second := publicationAt("t", "12", level, 2)
+			second.Dup = true
+			p.expect(second)
+			p.expectNothing()
+		})
+	}
+}
+
+// A message that was taken, and whose acknowledgement could not be written, is
+// not taken again, and acknowledged when it comes again: with a Store after a
+// crash too.
+func TestTakenWithoutAck(t *testing.T) {
+	for _, v := range versions {
+		for _, crashes := range []bool{false, true} {
+			calls := 0
+			var s *Server
+			config := Config{SysInterval: -1, Handlers: map[string]Handler{"$own": func(p *Peer, _ Access, _ qos.Level, _ []byte) Order {
+				if calls++; calls == 1 { // the connection is over by the time of the answer
+					s.clients["c"].conn.machine.Disconnect(nil, mqttwire.UnspecifiedError, codec.Properties{})
+				}
+				return Order{}
+			}}}
+			store := new(recorder)
+			if crashes {
+				config.Store = store
+			}
+			simulate(t, config, func(t *testing.T, first *Server) {
+				s = first
+				p := join(t, s, lasting(v, "c", 1000))
+				m := publicationAt("$own", "1", qos.ExactlyOnce, 1)
+				p.send(m)
+				p.expectClosed()
+				synctest.Wait()
+				if crashes {
+					store.Sync()
+					config.Store = store.crashed()
+					s = New(config)
+					if err := s.Restore(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				p = rejoin(t, s, lasting(v, "c", 1000), v != mqttwire.V31)
+				m.Dup = true
+				p.send(m)
+				p.expect(&codec.Pubrec{ID: 1})
+				p.send(&codec.Pubrel{ID: 1})
+				p.expect(&codec.Pubcomp{ID: 1})
+				m.Dup = false
+				p.send(m) // another
+				p.expect(&codec.Pubrec{ID: 1})
+				if calls != 2 {
+					t.Errorf("%d messages were taken", calls)
+				}
+				p.conn.Close()
+				synctest.Wait()
+			})
+		}
+	}
+}
