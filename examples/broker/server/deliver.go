@@ -120,6 +120,10 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 		}
 		if token != 0 {
 			c.sent(d, a)
+		} else { // one of an earlier run, with a higher Maximum QoS, may be in the Store
+			mark := c.server.journal.mark()
+			c.server.journal.unqueued(cl, &d)
+			c.owe(mark)
 		}
 		c.server.stats.messagesOut.Add(1)
 		return true

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
@@ -79,12 +80,24 @@ func (r *Record) possible() bool {
 	return r.Exchange.Op() != qos.Clear // for which there is SessionEnded
 }
 
+// maximumQoS is the highest level that the server sends at. The run before may
+// have granted a higher one.
+func (s *Server) maximumQoS() qos.Level {
+	switch {
+	case s.config.NoQoS1:
+		return qos.AtMostOnce
+	case s.config.NoQoS2:
+		return qos.AtLeastOnce
+	}
+	return qos.ExactlyOnce
+}
+
 // requeue has a message wait again at all who are to get it.
 func (s *Server) requeue(r *Record) {
 	m := kept(r, s.clock(r.At))
 	for i := range r.To {
 		x := &r.To[i]
-		d := delivery{m: m, key: x.Key, level: x.Level, retain: x.Retain}
+		d := delivery{m: m, key: x.Key, level: min(x.Level, s.maximumQoS()), retain: x.Retain}
 		if len(x.SubscriptionIDs) > 0 || x.Share != "" {
 			d.to = (&recipient{ids: x.SubscriptionIDs}).clone()
 			if x.Share != "" {
@@ -134,7 +147,8 @@ func (cl *client) replay(r *Record) error {
 		cl.gone = true
 		s.forget(cl) // a new one takes its place
 	case SubscriptionKept:
-		_, err := cl.addSubscription([]byte(r.Filter), subscription{id: r.SubscriptionID, options: r.Options})
+		options := r.Options&^3 | codec.SubscriptionOptions(min(r.Options.QoS(), s.maximumQoS()))
+		_, err := cl.addSubscription([]byte(r.Filter), subscription{id: r.SubscriptionID, options: options})
 		return err
 	case SubscriptionEnded:
 		cl.removeSubscription([]byte(r.Filter))
