@@ -217,7 +217,7 @@ func (cl *client) settle(now time.Duration) (a aftermath) {
 		case session.Will:
 			if cl.will != nil {
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
-				cl.setWill(nil, false)
+				cl.will = nil
 			}
 			continue
 		case session.Ended:
@@ -283,6 +283,13 @@ func (cl *client) finish(a aftermath) {
 		w.pub.republish(m, w.now)
 		w.pub.kept, w.pub.retain = nil, a.retain[i] // its time begins now (5.0 §3.1.3.2.4)
 		s.publish(w, &w.pub)
+	}
+	if len(a.wills) > 0 { // a crash before would have it published again
+		cl.mu.Lock()
+		if !cl.gone && cl.will == nil {
+			s.journal.will(cl, nil, false)
+		}
+		cl.mu.Unlock()
 	}
 	for i := range a.orphans {
 		s.adopt(w, &a.orphans[i], cl)

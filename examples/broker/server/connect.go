@@ -147,7 +147,7 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		s.journal.ended(cl) // it will not outlast the server
 	}
-	cl.will = nil
+	cl.setWill(nil, false)
 	if c.asked.will != nil {
 		c.asked.will.at = now
 		cl.will, cl.willKeep = c.asked.will, c.asked.willRetain

@@ -28,6 +28,8 @@ type mind struct {
 	asked      map[uint16]string // filters by Packet Identifier
 	subscribed map[string]bool   // as acknowledged
 	doubtful   map[string]bool   // asked for, or given back, and not told
+	admissions int
+	givenUp    int // of QoS 2 by the server, which it has never had
 }
 
 // owed is a message whose exchange is not over.
@@ -63,6 +65,7 @@ func (m *mind) got(p codec.Packet) (reply codec.Packet) {
 	switch p := p.(type) {
 	case *codec.Connack:
 		m.admitted = true
+		m.admissions++
 	case *codec.Publish:
 		if p.QoS != qos.ExactlyOnce || !m.held[p.ID] {
 			m.delivered = append(m.delivered, string(p.Payload))
@@ -75,6 +78,9 @@ func (m *mind) got(p codec.Packet) (reply codec.Packet) {
 			return &codec.Pubrec{ID: p.ID}
 		}
 	case *codec.Pubrel:
+		if !m.held[p.ID] {
+			m.givenUp++
+		}
 		delete(m.held, p.ID)
 		return &codec.Pubcomp{ID: p.ID}
 	case *codec.Puback:
@@ -119,6 +125,7 @@ type actor struct {
 	v     mqttwire.Version
 	mind  *mind
 	peer  *peer // nil while it is away
+	small bool  // it takes no large packets this time
 
 	mu    sync.Mutex
 	inbox []arrival
@@ -137,6 +144,8 @@ type saga struct {
 	server *Server
 	actors []*actor
 	events []event
+
+	givenUp int // in its lives after this one
 }
 
 // An event is a packet that a client sends, or handles.
@@ -164,6 +173,12 @@ func (a *actor) join() (present bool) {
 	c := &codec.Connect{Version: a.v, ClientID: []byte(a.name)}
 	if a.v == mqttwire.V50 {
 		c.Properties = codec.AppendSessionExpiryInterval(c.Properties, session.Never)
+		if a.small {
+			c.Properties = codec.AppendMaximumPacketSize(c.Properties, smallPacket)
+		}
+	}
+	if a.index == dying {
+		c.WillFlag, c.Will = true, codec.Will{Topic: []byte("t/will"), Payload: []byte("gone"), QoS: qos.AtLeastOnce}
 	}
 	a.peer.send(c)
 	ack, ok := a.peer.receive().(*codec.Connack)
@@ -287,9 +302,20 @@ var cast = []struct {
 	{"goesAway5", mqttwire.V50, 2},
 	{"goesAway3", mqttwire.V311, 1},
 	{"changes5", mqttwire.V50, -1},
+	{"narrow5", mqttwire.V50, 2},
+	{"dies5", mqttwire.V50, -1},
 }
 
-const changing = 7 // the one that subscribes and unsubscribes
+const (
+	changing = 7 // the one that subscribes and unsubscribes
+	narrowed = 8 // the one that takes large packets at some times only
+	dying    = 9 // the one with a will
+
+	smallPacket = 100
+)
+
+// isLarge reports whether a payload does not fit a small packet.
+func isLarge(payload string) bool { return len(payload) > smallPacket }
 
 // live has the clients connect, subscribe, and publish and handle in an order
 // that r chooses.
@@ -321,7 +347,11 @@ func (s *saga) live(r *rand.Rand, steps int) {
 				}
 				a.publish(fmt.Sprint("r/", r.IntN(3)), payload, level, true)
 			default:
-				a.publish("t/x", fmt.Sprintf("%s/%d/%d", a.name, level, n), level, false)
+				payload := fmt.Sprintf("%s/%d/%d", a.name, level, n)
+				if r.IntN(3) == 0 {
+					payload += strings.Repeat(".", smallPacket)
+				}
+				a.publish("t/x", payload, level, false)
 			}
 		case k == 7:
 			a = s.actors[changing]
@@ -337,6 +367,7 @@ func (s *saga) live(r *rand.Rand, steps int) {
 			a.leave()
 		case k <= 10 && a.peer == nil:
 			synctest.Wait() // it has left
+			a.small = a.index == narrowed && r.IntN(2) == 0
 			a.join()
 		default:
 			a.handle()
@@ -380,6 +411,8 @@ func (s *saga) again(t *testing.T, records []Record, until []event, r *rand.Rand
 			}
 		}
 	}
+	next.actors[narrowed].small = r.IntN(2) == 0
+	deaths := next.actors[dying].mind.admissions
 	for _, i := range r.Perm(len(next.actors)) {
 		a := next.actors[i]
 		admitted := a.mind.admitted
@@ -391,6 +424,7 @@ func (s *saga) again(t *testing.T, records []Record, until []event, r *rand.Rand
 		}
 	}
 	next.settle()
+	s.givenUp += next.actors[narrowed].mind.givenUp
 
 	for i, c := range cast {
 		a := next.actors[i]
@@ -400,19 +434,32 @@ func (s *saga) again(t *testing.T, records []Record, until []event, r *rand.Rand
 		if c.level < 0 || !a.mind.subscribed["t/#"] {
 			continue
 		}
+		wills := 0
+		for _, payload := range a.mind.delivered {
+			if payload == "gone" {
+				wills++
+			}
+		}
+		if wills < deaths {
+			t.Errorf("%s got %d wills of %d", a.name, wills, deaths)
+		}
 		for who := range 2 {
 			for level := 1; level <= 2; level++ {
 				prefix := fmt.Sprintf("%s/%d/", cast[who].name, level)
 				var want, got []string
 				for _, e := range expected {
-					if strings.HasPrefix(e.payload, prefix) {
+					if strings.HasPrefix(e.payload, prefix) && !(i == narrowed && isLarge(e.payload)) {
 						want = append(want, e.payload)
 					}
 				}
 				seen := map[string]int{}
 				for _, payload := range a.mind.delivered {
 					if strings.HasPrefix(payload, prefix) {
-						if seen[payload]++; seen[payload] == 1 || min(level, c.level) == 2 {
+						if seen[payload]++; i == narrowed && isLarge(payload) {
+							if seen[payload] > 1 && level == 2 {
+								t.Errorf("%s got %s twice", a.name, payload)
+							}
+						} else if seen[payload] == 1 || min(level, c.level) == 2 {
 							got = append(got, payload)
 						}
 					}
@@ -483,6 +530,7 @@ func TestCrash(t *testing.T) {
 			if raceEnabled {
 				seeds = 2 // each takes so much longer
 			}
+			givenUp := 0
 			for seed := range seeds {
 				synctest.Test(t, func(t *testing.T) {
 					r := rand.New(rand.NewPCG(seed, 1))
@@ -522,10 +570,14 @@ func TestCrash(t *testing.T) {
 							}
 						}
 					}
+					givenUp += s.givenUp
 					if err := s.server.Shutdown(context.Background()); err != nil {
 						t.Error(err)
 					}
 				})
+			}
+			if givenUp == 0 {
+				t.Error("no message was given up")
 			}
 		})
 	}

@@ -29,6 +29,10 @@ func (s *Server) Restore() error {
 		var a aftermath
 		if !cl.gone {
 			a = cl.settle(s.now())
+			if cl.will != nil && !cl.state.State().Will { // it was due, and may not have been published
+				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
+				cl.will = nil
+			}
 		}
 		cl.mu.Unlock()
 		cl.finish(a)
