@@ -45,7 +45,7 @@ type Config struct {
 	// MaxLevels is how many levels a Topic Filter, or the topic of a message to
 	// be retained, may have: each costs tens of bytes. Default 128.
 	MaxLevels int
-	// MaxRetained is how many messages are retained, but for those of the
+	// MaxRetained is how many messages are retained, except those of the
 	// server itself, 0 for no limit. A publisher of 5.0 is answered 0x97 to more.
 	MaxRetained int
 	// RefusedFilters are Topic Filters that nobody may subscribe to, in a share

@@ -9,7 +9,7 @@ import (
 )
 
 // journal tells the Store what happens, if there is one. A session that ends
-// with its connection is not kept. A client's lock is held, but in sync and
+// with its connection is not kept. A client's lock is held, except in sync and
 // retain.
 type journal struct {
 	store     Store

@@ -15,7 +15,7 @@ import (
 type message struct {
 	topic      []byte
 	payload    []byte
-	properties codec.Properties // as published, but for a Topic Alias
+	properties codec.Properties // as published, without a Topic Alias
 	from       string           // the Client Identifier of the publisher
 	at         time.Duration    // when it came
 	expiry     uint32           // Message Expiry Interval, seconds
@@ -104,7 +104,7 @@ type posting struct {
 	scratch codec.Properties
 }
 
-// encoding is a PUBLISH, but for its first byte and Packet Identifier.
+// encoding is a PUBLISH, without its first byte and Packet Identifier.
 type encoding struct {
 	b  []byte
 	id int // where the Packet Identifier stands

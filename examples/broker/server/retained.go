@@ -16,7 +16,7 @@ type retained struct {
 	mu       sync.Mutex
 	messages topicmatch.Names[*message]
 	stored   uint64 // how many ever were: numbers them
-	count    int    // but for the server's own
+	count    int    // without the server's own
 	limit    int
 }
 
@@ -162,8 +162,8 @@ func (b *backlog) find(s *Server) {
 	b.messages, b.matched = s.retained.match([]byte(b.filter), b.newest), true
 }
 
-// findNext finds the messages of a backlog whose turn has come, of which found is
-// a copy, without the lock of the client: there may be very many.
+// findNext finds the messages of a backlog whose turn has come, into found, a copy
+// of it, without the lock of the client: there may be very many.
 func (cl *client) findNext(b *backlog, found backlog) {
 	found.find(cl.server)
 	cl.mu.Lock()

@@ -14,11 +14,11 @@ import (
 	"github.com/mqttwire/mqttwire/session"
 )
 
-// What a server does that was stopped for longer than it gives its clients:
-// SIGSTOP, a machine that is suspended, a disk that does not answer.
+// What a server does after a stop that was longer than what it gives its clients,
+// such as SIGSTOP.
 
-// A stopper is a connection of which the server gets nothing done for a while,
-// though time passes: deadlines are past when it goes on.
+// A stopper is a connection on which the server stops for a while. Time passes:
+// deadlines are past when it goes on.
 type stopper struct {
 	net.Conn
 	reads []time.Duration // before each of the next

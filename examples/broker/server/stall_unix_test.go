@@ -24,7 +24,7 @@ import (
 )
 
 // A halt stops the one connection of a server between a look at its socket that
-// finds nothing and the wait for more, or before it looks, while much time passes.
+// finds nothing and the wait for more, or before it looks. Much time passes.
 type halt struct {
 	s *Server
 	c *conn
@@ -107,8 +107,8 @@ func (h *halt) join(t *testing.T, secure *tls.Config, c *codec.Connect) *peer {
 }
 
 // during stops the server where it would wait, and then each time that it is
-// about to look, has something done meanwhile, and lets it go on when that has
-// reached its socket, 100 s later.
+// about to look, calls the next of do, and lets it go on 100 s later, when what
+// do has sent is in its socket.
 func (h *halt) during(p *peer, do ...func()) {
 	p.t.Helper()
 	plain := h.c.net
