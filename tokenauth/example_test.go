@@ -30,7 +30,7 @@ func Example() {
 		return token, claims.Expires
 	}
 	var verifier hmactoken.Verifier
-	verifier.Load(keys, hmactoken.Revocations{})
+	verifier.Load(keys, nil)
 
 	// CONNECT.
 	client := tokenauth.Client{AccessKeyID: "acme", InstanceID: "post-1"}

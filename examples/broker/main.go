@@ -60,11 +60,10 @@ func hashPassword(name string, in io.Reader, out io.Writer) error {
 func run(s *settings) error {
 	signals, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer done()
-	g, err := gate.Open(s.files)
+	g, err := s.gate()
 	if err != nil {
 		return err
 	}
-	g.Anonymous, g.CertificateNames, g.Ahead = s.anonymous, s.certificateCN, s.ahead
 	s.server.Authenticator, s.server.Handlers = g, g.Handlers()
 	listeners, err := s.open()
 	if err != nil {
@@ -82,7 +81,7 @@ func run(s *settings) error {
 	}
 	reload, stop := s.reloads()
 	defer stop()
-	var complaint string // the last one, so that it is not made every second
+	complaints := complaints{}
 	for serving := true; serving; {
 		select {
 		case err := <-served:
@@ -95,12 +94,12 @@ func run(s *settings) error {
 				log.Info("read again what clients may do")
 				b.Recheck()
 			}
-			was := complaint
-			if complaint = ""; err != nil {
-				complaint = err.Error()
-			}
-			if complaint != "" && complaint != was {
+			due, mended := complaints.of(err, time.Now())
+			for _, err := range due {
 				log.Error("what was read before stays in force", "error", err)
+			}
+			if mended {
+				log.Info("all files can be read again")
 			}
 		}
 	}
@@ -111,6 +110,19 @@ func run(s *settings) error {
 	err = b.Shutdown(ctx)
 	log.Info("stopped", "dropped", b.Dropped())
 	return err
+}
+
+// gate opens who may connect.
+func (s *settings) gate() (*gate.Gate, error) {
+	g, err := gate.Open(s.files)
+	if err != nil {
+		return nil, err
+	}
+	g.Anonymous, g.CertificateNames, g.Ahead = s.anonymous, s.certificateCN, s.ahead
+	if s.ahead == 0 {
+		g.Ahead = -1
+	}
+	return g, nil
 }
 
 // open opens the listeners, all or none.

@@ -321,6 +321,24 @@ func TestRunReload(t *testing.T) {
 	}
 }
 
+// A list of what is revoked that is gone is told of, and told of again when it
+// is back, and nothing else happens.
+func TestRunRevokedGone(t *testing.T) {
+	revoked := write(t, "revoked", "account acme\n")
+	p := start(t, "-listen", "127.0.0.1:0", "-token-keys", write(t, "keys", "# none\n"), "-token-revoked", revoked, "-reload", "1ms")
+	p.address()
+	if err := os.Rename(revoked, revoked+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if line := p.logged("what was read before stays in force"); !strings.Contains(line, "level=ERROR") || !strings.Contains(line, revoked) {
+		t.Error(line)
+	}
+	if err := os.Rename(revoked+".away", revoked); err != nil {
+		t.Fatal(err)
+	}
+	p.logged("all files can be read again")
+}
+
 // Where there are users it takes one to get in, and who is removed is turned
 // out.
 func TestRunRecheck(t *testing.T) {
@@ -367,6 +385,8 @@ func TestRunErrors(t *testing.T) {
 		{missing, []string{"-users", missing}},
 		{missing, []string{"-acl", missing}},
 		{missing, []string{"-token-keys", missing}},
+		{missing, []string{"-token-keys", write(t, "keys", "# none\n"), "-token-revoked", missing}},
+		{"revoked:2: ", []string{"-token-keys", write(t, "keys", "# none\n"), "-token-revoked", write(t, "revoked", "account a\nnonsense\n")}},
 		{"users:1: ", []string{"-users", write(t, "users", "alice\n")}},
 		{missing, []string{"-listen-tls", "127.0.0.1:0", "-tls-cert", missing, "-tls-key", missing}},
 	} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/tokenauth"
 )
 
 // settings are all that can be set, by a flag or in a configuration file.
@@ -100,10 +101,10 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.BoolVar(&s.certificateCN, "tls-cert-user", false, "take the Common Name of a client's certificate for its user name")
 
 	f.StringVar(&s.files.Users, "users", "", "`file` of users and passwords; see -hash-password")
-	f.StringVar(&s.files.ACL, "acl", "", "`file` of who may read and write which topics")
+	f.StringVar(&s.files.ACL, "acl", "", "`file` of who may read and write which topics; it does not bind clients with tokens, which say so themselves")
 	f.StringVar(&s.files.TokenKeys, "token-keys", "", "`file` of keys of tokens, as \"go run ./examples/token key\" makes it")
-	f.StringVar(&s.files.Revocations, "token-revoked", "", "`file` of revoked tokens, as \"go run ./examples/token revoke\" makes it")
-	f.DurationVar(&s.ahead, "token-notice", 0, "how long before its token expires a client is told (default 5m)")
+	f.StringVar(&s.files.Revocations, "token-revoked", "", "`file` of revoked tokens, which must be there, if empty; \"go run ./examples/token revoke\" adds to it")
+	f.DurationVar(&s.ahead, "token-notice", tokenauth.DefaultAhead, "how long before its token expires a client is told; 0 for never")
 	f.BoolVar(&s.anonymous, "anonymous", false, "let clients in that give no user name (default true without -users and -token-keys)")
 	f.DurationVar(&s.reload, "reload", time.Second, "how often the files of users, access and tokens are looked at for changes; 0 for never")
 	f.StringVar(&s.hashPassword, "hash-password", "", "make a line for -users: for this user `name`, with the password from standard input, and do nothing else")
@@ -264,7 +265,7 @@ func (s *settings) finish(given map[string]bool) error {
 		return errors.New("-listen-tls needs -tls-cert and -tls-key")
 	case s.requireCertificate && s.clientCA == "":
 		return errors.New("-tls-require-cert needs -tls-client-ca")
-	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
+	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || s.ahead < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
 		return errors.New("a duration is negative, or zero where that means nothing")
 	case c.SysInterval == 0:
 		return errors.New("-sys-interval: 0 means nothing; negative is never")
@@ -282,9 +283,9 @@ func (s *settings) finish(given map[string]bool) error {
 	options := &slog.HandlerOptions{Level: level}
 	switch s.logFormat {
 	case "text":
-		c.Log = slog.New(slog.NewTextHandler(os.Stderr, options))
+		c.Log = slog.New(gate.Discreet(slog.NewTextHandler(os.Stderr, options)))
 	case "json":
-		c.Log = slog.New(slog.NewJSONHandler(os.Stderr, options))
+		c.Log = slog.New(gate.Discreet(slog.NewJSONHandler(os.Stderr, options)))
 	default:
 		return fmt.Errorf("-log-format: %q is neither text nor json", s.logFormat)
 	}

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/mqttwire/mqttwire/examples/broker/access"
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/tokenauth"
 )
 
 func mustParse(t *testing.T, args ...string) *settings {
@@ -53,7 +56,7 @@ func TestDefaults(t *testing.T) {
 	if !slices.Equal(s.listen.values, []string{"127.0.0.1:1883"}) || len(s.listenTLS.values) != 0 {
 		t.Errorf("listens on %v, %v", &s.listen, &s.listenTLS)
 	}
-	if !s.anonymous || s.certificateCN || s.requireCertificate || s.files != (gate.Files{}) || s.ahead != 0 || s.reload != time.Second || s.grace != 5*time.Second {
+	if !s.anonymous || s.certificateCN || s.requireCertificate || s.files != (gate.Files{}) || s.ahead != tokenauth.DefaultAhead || s.reload != time.Second || s.grace != 5*time.Second {
 		t.Errorf("%+v", s)
 	}
 	c := s.server
@@ -175,6 +178,7 @@ func TestContradictions(t *testing.T) {
 		{"duration", []string{"-retry", "-1s"}},
 		{"duration", []string{"-grace", "-1s"}},
 		{"duration", []string{"-reload", "-1s"}},
+		{"duration", []string{"-token-notice", "-1s"}},
 		{"duration", []string{"-ban-window", "0"}},
 		{"duration", []string{"-ban-for", "-1m"}},
 	} {
@@ -210,6 +214,40 @@ func TestAnonymous(t *testing.T) {
 	} {
 		if got := mustParse(t, x.args...).anonymous; got != x.want {
 			t.Errorf("%q: %v", x.args, got)
+		}
+	}
+}
+
+// Without notices the gate gives none, and by default those that -help tells.
+func TestTokenNotice(t *testing.T) {
+	for arg, want := range map[string]time.Duration{"": tokenauth.DefaultAhead, "-token-notice=0": -1, "-token-notice=0s": -1, "-token-notice=20s": 20 * time.Second} {
+		var args []string
+		if arg != "" {
+			args = append(args, arg)
+		}
+		g, err := mustParse(t, args...).gate()
+		if err != nil || g.Ahead != want {
+			t.Errorf("%q: %v ahead, want %v; %v", arg, g.Ahead, want, err)
+		}
+	}
+}
+
+// No log of the broker shows a token.
+func TestLogIsDiscreet(t *testing.T) {
+	stderr := os.Stderr
+	defer func() { os.Stderr = stderr }()
+	for _, format := range []string{"text", "json"} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		os.Stderr = f
+		s := mustParse(t, "-log-format", format)
+		s.server.Log.Info("x", "user", "Token|T1.k1.secret")
+		b, err := os.ReadFile(f.Name())
+		if err != nil || strings.Contains(string(b), "secret") || !strings.Contains(string(b), "[token]") {
+			t.Errorf("%s, %v", b, err)
 		}
 	}
 }

@@ -7,6 +7,10 @@
 //	token revoke -revoked FILE TOKEN                     withdraw a token
 //	token revoke -revoked FILE -account A                suspend an account
 //
+// Lines are added to the files, which keep their mode and their owner; any number
+// of these commands may run at once. Of a list that grows, the
+// revocations of tokens that have expired go.
+//
 // Where TOKEN is "-" it is read from standard input, which keeps it out of the
 // list of processes.
 package main
@@ -85,10 +89,19 @@ func (c *command) key(args []string) error {
 	if _, _, err := hmactoken.ParseKeys([]byte(line)); err != nil {
 		return err
 	}
-	return add(*file, line, func(b []byte) error {
-		_, line, err := hmactoken.ParseKeys(b)
-		return inLine(*file, line, err)
-	})
+	g, err := grow(*file)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	b, err := g.content()
+	if err != nil {
+		return err
+	}
+	if _, n, err := hmactoken.ParseKeys(fmt.Appendf(b, "\n%s", line)); err != nil {
+		return inLine(*file, min(n, bytes.Count(b, []byte("\n"))+1), err)
+	}
+	return g.add(line)
 }
 
 // list is a flag that may be given more than once.
@@ -179,22 +192,40 @@ func (c *command) revoke(args []string) error {
 	if err != nil || (arg == "") == (*account == "") {
 		return cmp.Or(err, errUsage)
 	}
-	line := "account " + *account + "\n"
-	if arg != "" {
+	line := []byte("account " + *account + "\n")
+	if arg == "" {
+		// One that nobody can have would suspend nothing, and nobody would notice.
+		names := tokenauth.Credentials{AccessKeyID: []byte(*account), InstanceID: []byte("any")}
+		if _, err := names.AppendUserName(nil); err != nil {
+			return fmt.Errorf("account: %w", err)
+		}
+	} else {
 		token, err := c.token(arg)
 		if err != nil {
 			return err
 		}
-		id, err := hmactoken.ID(token)
-		if err != nil {
+		if line, err = hmactoken.AppendRevocation(nil, token); err != nil {
 			return err
 		}
-		line = "token " + id + "\n"
 	}
-	return add(*file, line, func(b []byte) error {
-		_, line, err := hmactoken.ParseRevocations(b)
-		return inLine(*file, line, err)
-	})
+	g, err := grow(*file)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if err := g.add(string(line)); err != nil {
+		return err
+	}
+	if g.made {
+		fmt.Fprintf(c.stderr, "token: made %s, which was not there; a server has to be given it\n", *file)
+	}
+	if g.isLong() {
+		// The revocation stands, whatever becomes of this.
+		if err := g.clean(func(list []byte) []byte { return hmactoken.CompactRevocations(list, c.now) }); err != nil {
+			fmt.Fprintln(c.stderr, "token: revoked; the list keeps what has expired:", err)
+		}
+	}
+	return nil
 }
 
 // token returns the token that an argument stands for.
@@ -215,13 +246,13 @@ func loadKeys(file string) (hmactoken.Keys, error) {
 	return keys, inLine(file, line, err)
 }
 
-func loadRevocations(file string) (hmactoken.Revocations, error) {
+func loadRevocations(file string) (*hmactoken.Revocations, error) {
 	if file == "" {
-		return hmactoken.Revocations{}, nil
+		return nil, nil
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return hmactoken.Revocations{}, err
+		return nil, err
 	}
 	revoked, line, err := hmactoken.ParseRevocations(b)
 	return revoked, inLine(file, line, err)
@@ -232,25 +263,4 @@ func inLine(file string, line int, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s:%d: %w", file, line, err)
-}
-
-// add adds a line to a file, which need not exist, if check passes what comes
-// out. The file is replaced in one step, so that a server that reads it sees
-// either, and nobody else can read it.
-func add(file, line string, check func([]byte) error) error {
-	b, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if len(b) > 0 && b[len(b)-1] != '\n' {
-		b = append(b, '\n')
-	}
-	b = append(b, line...)
-	if err := check(b); err != nil {
-		return err
-	}
-	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
 }

@@ -113,10 +113,15 @@ func TestWrongCalls(t *testing.T) {
 		{1, append(made[:len(made):len(made)], "-keys", "DIR/bad"), "bad:2: secret"},
 		{1, []string{"show", "noise"}, "not a token"},
 		{1, []string{"revoke", "-revoked", "DIR/r", "noise"}, "not a token"},
-		{1, []string{"revoke", "-revoked", "DIR/r", "-account", "a b"}, "r:1: line not understood"},
+		{1, []string{"revoke", "-revoked", "DIR/r", "-account", "a b"}, "character not allowed"},
+		{1, []string{"revoke", "-revoked", "DIR/r", "-account", "a\naccount b"}, "character not allowed"},
+		{1, []string{"revoke", "-revoked", "DIR/none/r", "-account", "a"}, "none/r"},
+		{1, []string{"revoke", "-revoked", "DIR", "-account", "a"}, "DIR"},
+		{1, append(made[:len(made):len(made)], "-filter", ""), "filter"},
+		{1, append(made[:len(made):len(made)], "-filter", "$share/g/x"), "shared subscription"},
 	} {
 		out, errs := b.run(tt.status, tt.args...)
-		if !strings.Contains(errs, tt.want) || out != "" {
+		if !strings.Contains(errs, strings.ReplaceAll(tt.want, "DIR", b.dir)) || out != "" {
 			t.Errorf("token %q: %q, %q", tt.args, out, errs)
 		}
 	}

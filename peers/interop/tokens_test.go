@@ -45,8 +45,10 @@ func startIssuer(t *testing.T) *issuer {
 	rand.Read(secret)
 	i := &issuer{t: t, keys: hmactoken.Keys{"k": secret}, revoked: filepath.Join(dir, "revoked")}
 	keys := filepath.Join(dir, "keys")
-	if err := os.WriteFile(keys, []byte("k "+base64.StdEncoding.EncodeToString(secret)+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{keys: "k " + base64.StdEncoding.EncodeToString(secret) + "\n", i.revoked: ""} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var err error
 	if i.gate, err = gate.Open(gate.Files{TokenKeys: keys, Revocations: i.revoked}); err != nil {

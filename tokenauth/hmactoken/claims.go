@@ -21,20 +21,32 @@ type Claims struct {
 	Filters                 []string  // Topic Filters that it allows, 1 to MaxFilters
 }
 
-// Limits on claims. That of a whole token is [tokenauth.MaxToken].
+// Limits on claims. That of a whole token is [tokenauth.MaxToken]: MaxFilters
+// filters fit if each has at most 80 bytes, whatever the names. A token with
+// more, up to 255, can still be read.
 const (
 	MaxKeyID   = 32
-	MaxFilters = 255
+	MaxFilters = 64
 )
 
 const prefix = "T1."
 
 // Append signs the claims and appends the token to dst. On an error it returns
-// dst as it was: [ErrKeyID], [ErrKey], [ErrTimes], [ErrFilters], or what
-// package tokenauth says of the names, the type and the size.
+// dst as it was: [ErrKeyID], [ErrKey], [ErrTimes], [ErrFilters], [ErrShared], or
+// what package tokenauth says of the names, the type and the size.
 func (c *Claims) Append(dst []byte, keys Keys) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return dst, err
+	}
+	if len(c.Filters) > MaxFilters {
+		return dst, ErrFilters
+	}
+	for _, filter := range c.Filters {
+		// A topic that begins with $share/ is none that anybody publishes: a
+		// Shared Subscription is judged by its inner filter (5.0 §4.8.2).
+		if topicmatch.IsShared(filter) {
+			return dst, ErrShared
+		}
 	}
 	secret, ok := keys[c.KeyID]
 	if !ok {
@@ -78,7 +90,7 @@ func (c *Claims) check() error {
 	if _, err := names.AppendUserName(nil); err != nil {
 		return err
 	}
-	if len(c.Filters) == 0 || len(c.Filters) > MaxFilters {
+	if len(c.Filters) == 0 {
 		return ErrFilters
 	}
 	for _, filter := range c.Filters {
@@ -91,7 +103,8 @@ func (c *Claims) check() error {
 
 // Decode reads a token without asking whether its signature holds: what it
 // says may be anyone's invention. To trust a token, use a [Verifier]. Its
-// errors are [ErrFormat] and those of Append; after one the Claims are empty.
+// errors are [ErrFormat] and those of Append, which refuses more than older
+// versions signed; after one the Claims are empty.
 func (c *Claims) Decode(token []byte) error {
 	*c = Claims{}
 	p, ok := split(token)
@@ -191,13 +204,17 @@ func (p *parts) id() string {
 
 func validKeyID[T ~string | ~[]byte](id T) bool {
 	for i := range len(id) {
-		switch c := id[i]; {
-		case c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z', c == '-', c == '_':
-		default:
+		if !isWord(id[i]) {
 			return false
 		}
 	}
 	return len(id) > 0 && len(id) <= MaxKeyID
+}
+
+// isWord reports whether a byte is of base64url, or of a key id, which is the
+// same.
+func isWord(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_'
 }
 
 // appendString appends a string whose length has been checked.

@@ -17,5 +17,5 @@
 //
 // A token is bound to its account and instance, which the user name must name,
 // and to its type, which its slot must be. [ID] names it without giving it
-// away, for a list of what is revoked.
+// away, for a list of what is revoked, as [ParseRevocations] reads it.
 package hmactoken

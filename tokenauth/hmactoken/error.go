@@ -14,6 +14,8 @@ const (
 	ErrFilters                  // no filter, too many, or one that is not valid
 	ErrLine                     // a line that is neither empty, a comment, nor an entry
 	ErrTwice                    // a key id given twice
+	ErrID                       // not the ID of a token
+	ErrShared                   // a filter of a Shared Subscription, which allows no topic: give the part after its ShareName
 )
 
 var errorText = [...]string{
@@ -25,6 +27,8 @@ var errorText = [...]string{
 	ErrFilters: "no topic filter, too many, or one that is not valid",
 	ErrLine:    "line not understood",
 	ErrTwice:   "key id given twice",
+	ErrID:      "not the id of a token",
+	ErrShared:  "filter of a shared subscription, which allows no topic",
 }
 
 // Error returns one line: what is wrong, without a prefix.

@@ -47,7 +47,7 @@ func token(t testing.TB, change func(*hmactoken.Claims)) []byte {
 
 func verifier() *hmactoken.Verifier {
 	v := &hmactoken.Verifier{}
-	v.Load(keys, hmactoken.Revocations{})
+	v.Load(keys, nil)
 	return v
 }
 
@@ -97,7 +97,7 @@ func TestVerifyCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &hmactoken.Verifier{}
-	v.Load(keys, hmactoken.Revocations{Tokens: map[string]bool{id: true}, Accounts: map[string]bool{"closed": true}})
+	v.Load(keys, revocations(t, "token "+id+"\naccount closed\n"))
 
 	parts := strings.Split(string(good), ".")
 	wParts := strings.Split(string(w), ".")
@@ -172,21 +172,20 @@ func TestSkew(t *testing.T) {
 func TestRecheck(t *testing.T) {
 	v := verifier()
 	grant, _ := v.Verify(epoch, request(token(t, nil)))
-	none := hmactoken.Revocations{}
 	for _, tt := range []struct {
 		name    string
 		keys    hmactoken.Keys
-		revoked hmactoken.Revocations
+		revoked string
 		want    tokenauth.Code
 	}{
-		{"nothing", keys, none, tokenauth.Valid},
-		{"the token", keys, hmactoken.Revocations{Tokens: map[string]bool{grant.ID: true}}, tokenauth.Revoked},
-		{"another token", keys, hmactoken.Revocations{Tokens: map[string]bool{"k1.00": true}}, tokenauth.Valid},
-		{"the account", keys, hmactoken.Revocations{Accounts: map[string]bool{"acme": true}}, tokenauth.AccountInvalid},
-		{"another account", keys, hmactoken.Revocations{Accounts: map[string]bool{"a": true}}, tokenauth.Valid},
-		{"the key", hmactoken.Keys{"k2": keys["k2"]}, none, tokenauth.Revoked},
+		{"nothing", keys, "", tokenauth.Valid},
+		{"the token", keys, "token " + grant.ID, tokenauth.Revoked},
+		{"another token", keys, "token k1.0123456789abcdef0123456789abcdef", tokenauth.Valid},
+		{"the account", keys, "account acme", tokenauth.AccountInvalid},
+		{"another account", keys, "account a", tokenauth.Valid},
+		{"the key", hmactoken.Keys{"k2": keys["k2"]}, "", tokenauth.Revoked},
 	} {
-		v.Load(tt.keys, tt.revoked)
+		v.Load(tt.keys, revocations(t, tt.revoked))
 		if got := v.Recheck("acme", grant); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
@@ -216,7 +215,9 @@ func TestClaims(t *testing.T) {
 		func(c *hmactoken.Claims) { c.Filters = []string{"#"} },
 		func(c *hmactoken.Claims) { c.Expires = c.Issued.Add(time.Millisecond) },
 		func(c *hmactoken.Claims) { c.Filters = []string{strings.Repeat("x", 5000), "é/+", "/"} },
-		func(c *hmactoken.Claims) { c.Filters = strings.Split(strings.Repeat("a,", 254)+"a", ",") },
+		func(c *hmactoken.Claims) {
+			c.Filters = strings.Split(strings.Repeat("a,", hmactoken.MaxFilters-1)+"a", ",")
+		},
 		func(c *hmactoken.Claims) { c.Filters = []string{strings.Repeat("x", longest(t))} },
 		func(c *hmactoken.Claims) { c.KeyID = "-0123456789_abcxyzABCXYZ-9876543" },
 	} {
@@ -270,13 +271,67 @@ func TestClaimsRefused(t *testing.T) {
 		{"expires when issued", func(c *hmactoken.Claims) { c.Expires = c.Issued }, hmactoken.ErrTimes},
 		{"no filter", func(c *hmactoken.Claims) { c.Filters = nil }, hmactoken.ErrFilters},
 		{"bad filter", func(c *hmactoken.Claims) { c.Filters = []string{"a", "b#"} }, hmactoken.ErrFilters},
-		{"256 filters", func(c *hmactoken.Claims) { c.Filters = strings.Split(strings.Repeat("a,", 255)+"a", ",") }, hmactoken.ErrFilters},
+		{"too many filters", func(c *hmactoken.Claims) {
+			c.Filters = strings.Split(strings.Repeat("a,", hmactoken.MaxFilters)+"a", ",")
+		}, hmactoken.ErrFilters},
+		{"an empty filter", func(c *hmactoken.Claims) { c.Filters = []string{"a", ""} }, hmactoken.ErrFilters},
+		{"a shared subscription", func(c *hmactoken.Claims) { c.Filters = []string{"a", "$share/g/x"} }, hmactoken.ErrShared},
+		{"a shared subscription of all", func(c *hmactoken.Claims) { c.Filters = []string{"$share/g/#"} }, hmactoken.ErrShared},
 		{"too long", func(c *hmactoken.Claims) { c.Filters = []string{strings.Repeat("x", longest(t)+1)} }, tokenauth.ErrTooLong},
 	} {
 		c := claims()
 		tt.change(&c)
 		if got, err := c.Append([]byte("kept"), keys); err != tt.want || string(got) != "kept" {
 			t.Errorf("%s: %s, %v; want %v", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+// As many filters as there may be fit a token, with the longest names, and what
+// they allow is allowed.
+func TestMostFilters(t *testing.T) {
+	longest := strings.Repeat("n", tokenauth.MaxName)
+	c := claims()
+	c.KeyID, c.AccessKeyID, c.InstanceID, c.Filters = "-0123456789_abcxyzABCXYZ-9876543", longest, longest, nil
+	for i := range hmactoken.MaxFilters {
+		c.Filters = append(c.Filters, fmt.Sprintf("%078d/#", i))
+	}
+	tok, err := c.Append(nil, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := tokenauth.Request{AccessKeyID: longest, InstanceID: longest, Type: tokenauth.Read, Token: tok}
+	grant, code := verifier().Verify(epoch, r)
+	if code != tokenauth.Valid {
+		t.Fatal(code)
+	}
+	for _, filter := range c.Filters {
+		if !grant.Filters.AllowsName([]byte(strings.Replace(filter, "#", "x", 1))) {
+			t.Errorf("%s allows nothing", filter)
+		}
+	}
+}
+
+// What an older version signed and this one would not is still read: a token
+// does not end before its time.
+func TestOlderTokens(t *testing.T) {
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(token(t, nil)), ".")[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload = payload[:bytes.Index(payload, []byte("post-1"))+6]
+	payload = append(payload, 255)
+	payload = append(payload, "\x00\x0a$share/g/x"...)
+	payload = append(payload, bytes.Repeat([]byte("\x00\x01a"), 254)...)
+	text := "T1.k1." + base64.RawURLEncoding.EncodeToString(payload)
+	tok := []byte(text + "." + base64.RawURLEncoding.EncodeToString(hmacOf(keys["k1"], text)))
+	grant, code := verifier().Verify(epoch, request(tok))
+	if code != tokenauth.Valid {
+		t.Fatal(code)
+	}
+	for name, want := range map[string]bool{"a": true, "x": false, "$share/g/x": true} {
+		if got := grant.Filters.AllowsName([]byte(name)); got != want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
@@ -358,24 +413,9 @@ func TestParseKeys(t *testing.T) {
 	}
 }
 
-func TestParseRevocations(t *testing.T) {
-	id := "k1.0123456789abcdef0123456789abcdef"
-	got, _, err := hmactoken.ParseRevocations([]byte("# lost phone\ntoken " + id + "\n\naccount acme\n"))
-	want := hmactoken.Revocations{Tokens: map[string]bool{id: true}, Accounts: map[string]bool{"acme": true}}
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Error(err, diff)
-	}
-	for file, want := range map[string]int{"token": 1, "\ntoken x": 2, "token k1.0123456789ABCDEF0123456789abcdef": 1, "account a b": 1,
-		"nothing here": 1, "token " + id[:len(id)-1]: 1, "token ." + id[3:]: 1, "token " + id[3:]: 1} {
-		if _, line, err := hmactoken.ParseRevocations([]byte(file)); err != hmactoken.ErrLine || line != want {
-			t.Errorf("%q: line %d, %v", file, line, err)
-		}
-	}
-}
-
 func TestErrors(t *testing.T) {
 	seen := map[string]bool{"unknown error": true}
-	for e := hmactoken.ErrFormat; e <= hmactoken.ErrTwice; e++ {
+	for e := hmactoken.ErrFormat; e <= hmactoken.ErrShared; e++ {
 		if seen[e.Error()] {
 			t.Errorf("Error(%d) is %q", e, e)
 		}
@@ -407,6 +447,9 @@ func FuzzToken(f *testing.F) {
 			return
 		}
 		again, err := c.Append(nil, keys)
+		if err == hmactoken.ErrShared || len(c.Filters) > hmactoken.MaxFilters {
+			return // of an older version
+		}
 		if err != nil {
 			t.Fatalf("%q is not appended: %v", tok, err)
 		}

@@ -26,15 +26,16 @@ type Verifier struct {
 
 type loaded struct {
 	keys    Keys
-	revoked Revocations
+	revoked *Revocations
 }
 
 var _ tokenauth.Verifier = (*Verifier)(nil)
 
-// Load replaces the keys and what is revoked. The caller must not change
-// either after that. For clients that are connected, call
+// Load replaces the keys and what is revoked, nil for nothing. The caller must
+// not change the keys after that; what is added to the Revocations later is in
+// force at once. For clients that are connected, call
 // [tokenauth.Session.Recheck] next.
-func (v *Verifier) Load(keys Keys, revoked Revocations) {
+func (v *Verifier) Load(keys Keys, revoked *Revocations) {
 	v.loaded.Store(&loaded{keys, revoked})
 }
 
@@ -73,13 +74,13 @@ func (v *Verifier) Verify(now time.Time, r tokenauth.Request) (*tokenauth.Grant,
 	switch {
 	case c.Type != r.Type:
 		return nil, tokenauth.PermissionMismatch
-	case c.AccessKeyID != r.AccessKeyID, l.revoked.Accounts[c.AccessKeyID]:
+	case c.AccessKeyID != r.AccessKeyID, l.revoked.Suspended(c.AccessKeyID):
 		return nil, tokenauth.AccountInvalid
 	case c.InstanceID != r.InstanceID:
 		return nil, tokenauth.ResourceMismatch
 	case now.UnixMilli() >= c.Expires.UnixMilli():
 		return nil, tokenauth.Expired
-	case l.revoked.Tokens[id]:
+	case l.revoked.Revoked(id):
 		return nil, tokenauth.Revoked
 	}
 	return &tokenauth.Grant{
@@ -100,9 +101,9 @@ func (v *Verifier) Recheck(accessKeyID string, g *tokenauth.Grant) tokenauth.Cod
 	}
 	keyID, _, _ := strings.Cut(g.ID, ".")
 	switch _, known := l.keys[keyID]; {
-	case l.revoked.Accounts[accessKeyID]:
+	case l.revoked.Suspended(accessKeyID):
 		return tokenauth.AccountInvalid
-	case !known, l.revoked.Tokens[g.ID]:
+	case !known, l.revoked.Revoked(g.ID):
 		return tokenauth.Revoked
 	}
 	return tokenauth.Valid

@@ -30,7 +30,7 @@ import (
 // content is what stands in the files of a Gate. An empty one is none.
 type content struct {
 	users, acl string
-	tokens     bool // keys, and a file of what is revoked that is not there yet
+	tokens     bool // keys, and a list of what is revoked that is empty
 }
 
 // A bench is a broker with a Gate. When its test ends it looks for what is
@@ -68,7 +68,7 @@ func newBench(t *testing.T, dir string, with content) *bench {
 	}
 	if with.tokens {
 		files.TokenKeys = b.write("keys", "# of the test\nk "+base64.StdEncoding.EncodeToString(b.key)+"\n")
-		files.Revocations = b.path("revoked")
+		files.Revocations = b.write("revoked", "")
 		b.secret(string(b.key))
 		b.secret(base64.StdEncoding.EncodeToString(b.key))
 	}
@@ -78,7 +78,7 @@ func newBench(t *testing.T, dir string, with content) *bench {
 	}
 	config := server.Config{ServerOptions: server.DefaultOptions(), SysInterval: -1,
 		Authenticator: b, Handlers: b.gate.Handlers(),
-		Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		Log: slog.New(Discreet(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))}
 	config.MaximumKeepAlive = 0 // clients may wait for hours
 	b.server = server.New(config)
 	t.Cleanup(func() {

@@ -1,16 +1,13 @@
 // Package gate is who may connect to the broker and what they may do there, as
 // its flags say: users and their passwords, client certificates, access lists
-// (package access), and tokens (package tokenauth). It is the
+// (package access), and tokens (package tokenauth). Tokens say themselves what
+// they allow: access lists do not bind who has some. It is the
 // server.Authenticator of the broker.
 package gate
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +25,7 @@ type Files struct {
 	Users       string // as access.ParseUsers reads it
 	ACL         string // as access.ParseACL reads it
 	TokenKeys   string // as hmactoken.ParseKeys reads it
-	Revocations string // as hmactoken.ParseRevocations reads it
+	Revocations string // as hmactoken.ParseRevocations reads it, best replaced by renaming, or added to
 }
 
 // A Gate judges clients. It is safe for concurrent use.
@@ -39,80 +36,72 @@ type Gate struct {
 	// user name, which needs no password then.
 	CertificateNames bool
 	// Ahead is how long before a token expires its client is told; 0 is what
-	// tokenauth.Session thinks fit.
+	// tokenauth.Session thinks fit, less is never.
 	Ahead time.Duration
 
 	files    Files
 	users    atomic.Pointer[access.Users]
 	acl      atomic.Pointer[access.ACL]
 	verifier hmactoken.Verifier
-	read     [4][sha256.Size]byte // the content of the files, hashed; zero for none
+
+	watched [3]file
+	keys    hmactoken.Keys
+	revoked revocations
 }
 
-// Open reads the files. Its errors name the file and the line, and nothing of
-// what stands there.
+// Open reads the files, all of which must be there. Its errors name the file
+// and the line, and nothing of what stands there.
 func Open(f Files) (*Gate, error) {
 	g := &Gate{files: f}
+	g.watched = [...]file{
+		{name: f.Users, take: func(b []byte) (int, error) {
+			users, line, err := access.ParseUsers(b)
+			if err == nil {
+				g.users.Store(users)
+			}
+			return line, err
+		}},
+		{name: f.ACL, take: func(b []byte) (int, error) {
+			acl, line, err := access.ParseACL(b)
+			if err == nil {
+				g.acl.Store(acl)
+			}
+			return line, err
+		}},
+		{name: f.TokenKeys, take: func(b []byte) (int, error) {
+			keys, line, err := hmactoken.ParseKeys(b)
+			if err == nil {
+				g.keys = keys
+				g.verifier.Load(keys, g.revoked.list)
+			}
+			return line, err
+		}},
+	}
+	g.revoked = revocations{name: f.Revocations, adopt: func(list *hmactoken.Revocations) { g.verifier.Load(g.keys, list) }}
 	if _, err := g.Reload(); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// Reload reads the files that have changed, and reports whether there were any.
-// With an error what was read before stays in force. It is not to be called by
-// several goroutines at once. After a change call Recheck of the server.
+// Reload reads the files that have changed, and reports whether anything else
+// is in force now. Each file is read for itself. The error is of all that could
+// not be read, joined as by [errors.Join]: of these, what was read before stays
+// in force. Reload is not to be called by several goroutines at once. After a
+// change call Recheck of the server, with an error too.
 func (g *Gate) Reload() (changed bool, err error) {
-	names := [...]string{g.files.Users, g.files.ACL, g.files.TokenKeys, g.files.Revocations}
-	var content [4][]byte
-	var read [4][sha256.Size]byte
-	for i, name := range names {
-		if name == "" {
-			continue
-		}
-		// Times would not do: two changes may fall into the same tick.
-		content[i], err = os.ReadFile(name)
-		if err != nil && !(i == 3 && errors.Is(err, fs.ErrNotExist)) { // nothing has been revoked yet
-			return false, err
-		}
-		read[i] = sha256.Sum256(content[i])
-	}
-	if read == g.read {
-		return false, nil
-	}
-	var users *access.Users
-	var acl *access.ACL
-	if names[0] != "" {
-		var line int
-		if users, line, err = access.ParseUsers(content[0]); err != nil {
-			return false, inLine(names[0], line, err)
-		}
-	}
-	if names[1] != "" {
-		var line int
-		if acl, line, err = access.ParseACL(content[1]); err != nil {
-			return false, inLine(names[1], line, err)
-		}
-	}
-	if names[2] != "" {
-		keys, line, err := hmactoken.ParseKeys(content[2])
+	var errs []error
+	note := func(c bool, err error) {
+		changed = changed || c
 		if err != nil {
-			return false, inLine(names[2], line, err)
+			errs = append(errs, err)
 		}
-		revoked, line, err := hmactoken.ParseRevocations(content[3])
-		if err != nil {
-			return false, inLine(names[3], line, err)
-		}
-		g.verifier.Load(keys, revoked)
 	}
-	g.users.Store(users)
-	g.acl.Store(acl)
-	g.read = read
-	return true, nil
-}
-
-func inLine(name string, line int, err error) error {
-	return fmt.Errorf("%s:%d: %w", name, line, err)
+	for i := range g.watched {
+		note(g.watched[i].reload())
+	}
+	note(g.revoked.reload(time.Now()))
+	return changed, errors.Join(errs...)
 }
 
 // Authenticate implements server.Authenticator.
@@ -126,6 +115,7 @@ func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, 
 		}
 		switch code, err := t.session.Connect(time.Now(), &g.verifier, request); {
 		case err == nil:
+			who.Tokens = idsOf(p)
 			return t, connack.Success, ""
 		case !errors.Is(err, tokenauth.ErrNotToken):
 			code, _ := code.In(mqttwire.V50)

@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,8 +51,8 @@ func TestReloadAtOnce(t *testing.T) {
 	})
 }
 
-// A file that is broken is named with the line, without what stands there, and
-// all that was read before stays in force.
+// A file that is broken is named with the line, without what stands there. What
+// was read of it before stays in force, and the other files are read.
 func TestReloadBroken(t *testing.T) {
 	for _, x := range []struct{ file, text, where string }{
 		{"users", people + "mallory hunter2\n", "users:4: "},
@@ -60,35 +62,58 @@ func TestReloadBroken(t *testing.T) {
 		{"acl", "topic read hunter2/#/x\n", "acl:1: "},
 		{"keys", "k hunter2\n", "keys:1: "},
 		{"revoked", "account other\nhunter2\n", "revoked:2: "},
+		{"revoked", "account other\nhunter2", "revoked:2: "},
 	} {
 		t.Run(x.where, func(t *testing.T) {
 			simulate(t, content{users: people, acl: rules, tokens: true}, func(b *bench) {
-				good := b.token(tokenauth.ReadWrite, time.Hour, "home/#")
-				b.write("users", userLine("alice", "another secret")) // good, but it goes with the rest
-				b.write("acl", "topic readwrite elsewhere\n")
-				b.write(x.file, x.text)
-				for range 2 {
+				good, bad := b.token(tokenauth.ReadWrite, time.Hour, "home/#"), b.token(tokenauth.ReadWrite, time.Hour, "#")
+				revoked := b.revocation(bad)
+				others := map[string]string{
+					"users": userLine("alice", "another secret"), "acl": "topic readwrite elsewhere\n",
+					"keys": "k " + base64.StdEncoding.EncodeToString(b.key) + "\n# again\n", "revoked": revoked,
+				}
+				for name, text := range others {
+					if name == x.file {
+						text = x.text
+					}
+					b.write(name, text)
+				}
+				expect := func(want bool) {
+					t.Helper()
 					changed, err := b.gate.Reload()
-					if changed || err == nil || !strings.HasPrefix(err.Error(), b.path("")+string(filepath.Separator)+x.where) || strings.Contains(err.Error(), "hunter2") {
+					if changed != want || err == nil || !strings.HasPrefix(err.Error(), b.path("")+string(filepath.Separator)+x.where) || strings.Contains(err.Error(), "hunter2") {
 						b.t.Errorf("Reload: %v, %v", changed, err)
 					}
 				}
+				expect(true)
+				expect(false)
 				if _, err := Open(b.gate.files); err == nil || !strings.Contains(err.Error(), x.where) {
 					b.t.Errorf("Open: %v", err)
 				}
-				alice := b.alice(mqttwire.V50)
-				alice.publish("home/alice/x", "1")
-				alice.expectNoAccess("elsewhere")
+				password, topic := "another secret", "elsewhere"
+				switch x.file {
+				case "users":
+					password = "secret of alice"
+				case "acl":
+					topic = "home/alice/x"
+				case "revoked": // what can be read of it counts
+					other := b.but(claims(tokenauth.ReadWrite, time.Hour, "#"), func(c *hmactoken.Claims) { c.AccessKeyID = "other" })
+					b.refused(b.as(mqttwire.V50, "o", "Token|other|post-1", "RW|"+other), connack.NotAuthorized)
+				}
+				b.join(b.as(mqttwire.V50, "ca", "alice", password)).publish(topic, "1")
 				b.joinToken(mqttwire.V50, "t", "RW|"+good).publish("home/x", "2")
+				if x.file != "revoked" {
+					b.refused(b.as(mqttwire.V50, "t", tokenUser, "RW|"+bad), connack.NotAuthorized)
+				}
 
-				// Once it is mended all of them count.
+				// Once it is mended it counts.
 				b.write("users", userLine("alice", "yet another"))
 				b.write("acl", "topic readwrite mended\n")
 				b.write("keys", "k "+strings.Repeat("QUFB", 11)+"\n")
-				b.write("revoked", "")
+				b.write("revoked", "# none\n")
 				b.reload()
 				b.unchanged()
-				b.refused(b.as(mqttwire.V50, "ca", "alice", "secret of alice"), connack.BadUserNameOrPassword)
+				b.refused(b.as(mqttwire.V50, "ca", "alice", "another secret"), connack.BadUserNameOrPassword)
 				b.join(b.as(mqttwire.V50, "ca", "alice", "yet another")).publish("mended", "3")
 				b.refused(b.as(mqttwire.V50, "t", tokenUser, "RW|"+good), connack.BadUserNameOrPassword)
 			})
@@ -96,52 +121,39 @@ func TestReloadBroken(t *testing.T) {
 	}
 }
 
-// A file that is gone is an error that names it, except the file of what is
-// revoked: then nothing is.
+// A file that is gone, or cannot be read, is an error that names it, and changes
+// nothing. No broker starts without a file that was named.
 func TestReloadGone(t *testing.T) {
-	for _, file := range []string{"users", "acl", "keys"} {
-		t.Run(file, func(t *testing.T) {
-			simulate(t, content{users: people, acl: rules, tokens: true}, func(b *bench) {
-				if err := os.Remove(b.path(file)); err != nil {
-					b.t.Fatal(err)
-				}
-				if changed, err := b.gate.Reload(); changed || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), b.path(file)) {
-					b.t.Errorf("Reload: %v, %v", changed, err)
-				}
-				if _, err := Open(b.gate.files); !errors.Is(err, fs.ErrNotExist) {
-					b.t.Errorf("Open: %v", err)
-				}
-				b.alice(mqttwire.V311).publish("home/alice/x", "1")
-				b.joinToken(mqttwire.V311, "t", "W|"+b.token(tokenauth.Write, time.Hour, "#")).publish("home/x", "2")
+	for _, file := range []string{"users", "acl", "keys", "revoked"} {
+		for _, unreadable := range []bool{false, true} {
+			t.Run(fmt.Sprint(file, unreadable), func(t *testing.T) {
+				simulate(t, content{users: people, acl: rules, tokens: true}, func(b *bench) {
+					bad := b.token(tokenauth.Write, time.Hour, "#")
+					b.write("revoked", b.revocation(bad))
+					b.reload()
+					b.remove(file)
+					if unreadable { // a directory cannot be read, not by root either
+						if err := os.Mkdir(b.path(file), 0o700); err != nil {
+							b.t.Fatal(err)
+						}
+					}
+					for range 2 {
+						changed, err := b.gate.Reload()
+						if changed || err == nil || errors.Is(err, fs.ErrNotExist) == unreadable || !strings.Contains(err.Error(), b.path(file)) {
+							b.t.Errorf("Reload: %v, %v", changed, err)
+						}
+					}
+					if _, err := Open(b.gate.files); err == nil || !strings.Contains(err.Error(), b.path(file)) {
+						b.t.Errorf("Open: %v", err)
+					}
+					b.server.Recheck()
+					b.alice(mqttwire.V311).publish("home/alice/x", "1")
+					b.joinToken(mqttwire.V311, "t", "W|"+b.token(tokenauth.Write, time.Hour, "home/#")).publish("home/x", "2")
+					b.refused(b.as(mqttwire.V311, "t", tokenUser, "W|"+bad), connack.NotAuthorized)
+				})
 			})
-		})
+		}
 	}
-}
-
-// What is revoked may come, grow, and go.
-func TestReloadRevocations(t *testing.T) {
-	simulate(t, content{tokens: true}, func(b *bench) {
-		token := b.token(tokenauth.ReadWrite, time.Hour, "#")
-		id, err := hmactoken.ID([]byte(token))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		b.unchanged()
-		b.joinToken(mqttwire.V311, "c", "RW|"+token)
-		b.write("revoked", "# none of ours\naccount other\n")
-		b.reload()
-		b.joinToken(mqttwire.V311, "c", "RW|"+token)
-		b.write("revoked", "account other\ntoken "+id+"\n")
-		b.reload()
-		b.unchanged()
-		b.refused(b.as(mqttwire.V311, "c", tokenUser, "RW|"+token), connack.NotAuthorized)
-		if err := os.Remove(b.path("revoked")); err != nil {
-			b.t.Fatal(err)
-		}
-		b.reload()
-		b.unchanged()
-		b.joinToken(mqttwire.V311, "c", "RW|"+token)
-	})
 }
 
 // Users who are locked, removed, or given another password while they are

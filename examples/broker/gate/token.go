@@ -4,9 +4,11 @@ import (
 	"time"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/tokenauth"
+	"github.com/mqttwire/mqttwire/tokenauth/hmactoken"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
@@ -14,6 +16,20 @@ import (
 // tokenauth.Session; this says what a broker does about them.
 type tokenAccess struct {
 	session tokenauth.Session
+}
+
+// idsOf returns the names of the tokens of a CONNECT, which are no secret.
+func idsOf(p *codec.Connect) (ids []string) {
+	var c tokenauth.Credentials
+	if c.Decode(p.UserName, p.Password) != nil {
+		return nil
+	}
+	for _, token := range c.Tokens {
+		if id, err := hmactoken.ID(token); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (t *tokenAccess) Publish(topic []byte) mqttwire.Reason {

@@ -167,7 +167,14 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 	c.arm()
 	c.watch()
 	c.recheck(w) // since it was judged, while it waited for its turn
-	c.log(slog.LevelInfo, "connected", "client", c.who.ClientID, "version", c.who.Version, "resumed", ack.SessionPresent)
+	known := []any{"client", c.who.ClientID, "version", c.who.Version, "resumed", ack.SessionPresent}
+	if c.who.UserName != "" {
+		known = append(known, "user", c.who.UserName)
+	}
+	if len(c.who.Tokens) > 0 {
+		known = append(known, "tokens", c.who.Tokens)
+	}
+	c.log(slog.LevelInfo, "connected", known...)
 	c.trace("sent", &ack)
 }
 

@@ -18,8 +18,11 @@ type Peer struct {
 	// UserName is that of the CONNECT. An Authenticator may set another, such
 	// as that of a certificate.
 	UserName string
-	Version  mqttwire.Version
-	Address  net.Addr
+	// Tokens are the names of the tokens that an Authenticator has let the client
+	// in with, for the log: never a token.
+	Tokens  []string
+	Version mqttwire.Version
+	Address net.Addr
 	// Certificate is the client's, verified, nil without one.
 	Certificate *x509.Certificate
 }

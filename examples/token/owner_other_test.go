@@ -1,0 +1,7 @@
+//go:build !unix
+
+package main
+
+import "io/fs"
+
+func ownerOf(fs.FileInfo) string { return "" }
