@@ -18,7 +18,7 @@ const Grace = time.Hour
 // Revocations, and nil where it is only asked, are empty. It is safe for
 // concurrent use and must not be copied.
 //
-// An entry of a token takes about 30 bytes. It can say when the token expires,
+// An entry of a token takes about 45 bytes. It can say when the token expires,
 // which [Revocations.Forget] needs.
 type Revocations struct {
 	shards [256]shard // by the first byte of the digest

@@ -38,14 +38,14 @@ type revocations struct {
 	list  *hmactoken.Revocations
 	adopt func(*hmactoken.Revocations)
 
-	info   fs.FileInfo // of the file as it was read, nil before
-	at     time.Time   // when
-	sum    [sha256.Size]byte
-	lines  int    // whole lines that were read,
-	size   int64  // their bytes,
-	tail   []byte // and the last of these
-	broken error  // of the first line of these that is not understood
-	open   error  // the same of a line that has no end yet
+	info   fs.FileInfo       // of the file as it was read, nil before
+	at     time.Time         // when
+	sum    [sha256.Size]byte // of all of it; zero after some was added
+	lines  int               // whole lines that were read,
+	size   int64             // their bytes,
+	tail   []byte            // and the last of these
+	broken error             // of the first line of these that is not understood
+	open   error             // the same of a line that has no end yet
 }
 
 // reload reads what is new, and reports whether that is anything.
@@ -117,7 +117,7 @@ func (r *revocations) readAll(f *os.File, info fs.FileInfo, now time.Time) (bool
 		return false, err
 	}
 	hash.Sum(next.sum[:0])
-	if r.info != nil && next.sum == r.sum && next.lines == r.lines && (next.open != nil) == (r.open != nil) {
+	if r.info != nil && next.sum == r.sum {
 		next.list = r.list
 		*r = next
 		return false, r.fault()
