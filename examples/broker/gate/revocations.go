@@ -25,13 +25,15 @@ const racy = 2 * time.Second
 
 var (
 	errEmptied = errors.New("the file is empty: what was revoked stays so; to empty the list, leave a comment in it")
+	errLacks   = errors.New("the file came back without some of what was revoked: that stays so until it has them, or the broker starts anew")
 	errLong    = errors.New("line too long")
 )
 
 // A revocations is the file of what is revoked, which may be long, and grows at
 // its end: of that, reload reads what is new. Nothing that befalls the file
-// brings back what was revoked: not that it is gone, or broken, or empty. Only
-// a list that can be read to its end does, by not having it any more.
+// brings back what was revoked: not that it is gone, or broken, or empty, nor
+// that somebody makes a new one then. Only a list that can be read to its end,
+// and takes the place of one that can, does so by not having it any more.
 type revocations struct {
 	name string // "" for none
 	// list is in force. adopt is called when it is another.
@@ -46,6 +48,8 @@ type revocations struct {
 	tail   []byte            // and the last of these
 	broken error             // of the first line of these that is not understood
 	open   error             // the same of a line that has no end yet
+	gone   bool              // the file could not be read, or was empty, since
+	lacks  bool              // what is in force is more than was read: the file was gone before
 }
 
 // reload reads what is new, and reports whether that is anything.
@@ -58,21 +62,34 @@ func (r *revocations) reload(now time.Time) (changed bool, err error) {
 	}
 	f, err := os.Open(r.name)
 	if err != nil {
+		r.gone = true
 		return false, err
 	}
 	defer f.Close()
+	changed, err = r.readFrom(f, now)
+	if err == nil {
+		err = r.fault()
+	} else {
+		r.gone = true
+	}
+	return changed, err
+}
+
+// readFrom reads what is new in the file. The error is not about what it says.
+func (r *revocations) readFrom(f *os.File, now time.Time) (changed bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
 	}
 	same := r.info != nil && os.SameFile(r.info, info)
 	if same && info.Size() == r.info.Size() && info.ModTime().Equal(r.info.ModTime()) && info.ModTime().Add(racy).Before(r.at) {
-		return false, r.fault()
+		r.gone = false
+		return false, nil
 	}
 	if same && info.Size() > smallList && info.Size() >= r.size && r.isTail(f) {
 		if info.Size() == r.info.Size() && info.ModTime().Equal(r.info.ModTime()) {
-			r.at = now
-			return false, r.fault()
+			r.at, r.gone = now, false
+			return false, nil
 		}
 		if info.Size() > r.info.Size() {
 			return r.readMore(f, info, now)
@@ -82,8 +99,11 @@ func (r *revocations) reload(now time.Time) (changed bool, err error) {
 }
 
 func (r *revocations) fault() error {
-	if r.broken != nil {
+	switch {
+	case r.broken != nil:
 		return r.broken
+	case r.lacks && r.open == nil:
+		return &fs.PathError{Op: "read", Path: r.name, Err: errLacks}
 	}
 	return r.open
 }
@@ -105,11 +125,12 @@ func (r *revocations) readMore(f *os.File, info fs.FileInfo, now time.Time) (boo
 		return false, err
 	}
 	next.info, next.at, next.sum = info, now, [sha256.Size]byte{}
+	next.gone = false
 	*r = next
-	return true, r.fault()
+	return true, nil
 }
 
-// readAll replaces the list, or adds to it where the file is broken.
+// readAll replaces the list, or adds to it where the file is broken or was gone.
 func (r *revocations) readAll(f *os.File, info fs.FileInfo, now time.Time) (bool, error) {
 	next := revocations{name: r.name, adopt: r.adopt, info: info, at: now, list: &hmactoken.Revocations{}}
 	hash := sha256.New()
@@ -118,21 +139,28 @@ func (r *revocations) readAll(f *os.File, info fs.FileInfo, now time.Time) (bool
 	}
 	hash.Sum(next.sum[:0])
 	if r.info != nil && next.sum == r.sum {
-		next.list = r.list
+		next.list, next.lacks = r.list, r.lacks
 		*r = next
-		return false, r.fault()
+		return false, nil
 	}
 	if r.list != nil {
-		if tokens, accounts := r.list.Len(); info.Size() == 0 && tokens+accounts > 0 {
+		if info.Size() == 0 && count(r.list) > 0 {
 			return false, &fs.PathError{Op: "read", Path: r.name, Err: errEmptied}
 		}
-		if next.fault() != nil {
+		said := count(next.list)
+		if was := r.gone || r.lacks; was || next.fault() != nil {
 			next.list.Merge(r.list)
+			next.lacks = was && count(next.list) > said
 		}
 	}
 	*r = next
 	r.adopt(r.list)
-	return true, r.fault()
+	return true, nil
+}
+
+func count(list *hmactoken.Revocations) int {
+	tokens, accounts := list.Len()
+	return tokens + accounts
 }
 
 // read adds the rest of a file to a list. All that can be read of it counts. The

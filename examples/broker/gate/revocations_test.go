@@ -80,6 +80,54 @@ func TestReloadRevocations(t *testing.T) {
 	})
 }
 
+// A list that somebody makes where one was gone, or has been emptied, adds to
+// what is revoked, until the broker starts anew or the list has all again.
+func TestListIsMadeAnew(t *testing.T) {
+	for name, lose := range map[string]func(b *bench){
+		"gone":    func(b *bench) { b.remove("revoked") },
+		"emptied": func(b *bench) { b.write("revoked", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, content{tokens: true}, func(b *bench) {
+				first, second := b.token(tokenauth.ReadWrite, time.Hour, "a"), b.token(tokenauth.ReadWrite, 2*time.Hour, "b")
+				out := func(tokens ...string) {
+					b.t.Helper()
+					for _, token := range tokens {
+						b.refused(b.as(mqttwire.V311, "c", tokenUser, "RW|"+token), connack.NotAuthorized)
+					}
+				}
+				lacks := func(want bool) {
+					b.t.Helper()
+					if changed, err := b.gate.Reload(); changed != want || err == nil || !strings.Contains(err.Error(), "without some") {
+						b.t.Errorf("Reload: %v, %v", changed, err)
+					}
+				}
+				b.write("revoked", b.revocation(first))
+				b.reload()
+				lose(b)
+				if _, err := b.gate.Reload(); err == nil {
+					b.t.Error("nobody says that the list is gone")
+				}
+				b.write("revoked", b.revocation(second))
+				lacks(true)
+				lacks(false)
+				out(first, second)
+				b.write("revoked", b.revocation(second)+"account other\n")
+				lacks(true)
+				out(first, second)
+				b.write("revoked", b.revocation(second)+b.revocation(first)+"account other\n")
+				b.reload()
+				b.unchanged()
+				out(first, second)
+				b.write("revoked", b.revocation(second)) // now it is meant
+				b.reload()
+				out(second)
+				b.joinToken(mqttwire.V311, "c", "RW|"+first)
+			})
+		})
+	}
+}
+
 // A longList is a file that grows, and what is read of it.
 type longList struct {
 	t     *testing.T
