@@ -36,7 +36,9 @@
 //
 // No users, no TLS, no disk: sessions and retained messages go with the process.
 // What does not fit into the limits is lost, and the publisher told so if it speaks
-// 5.0. An expired retained message takes its room until its topic is set again.
+// 5.0. The limits are there for the memory and for short turns under the lock, not
+// for fairness: one client can use up the subscriptions of all. An expired retained
+// message takes its room until its topic is set again.
 package main
 
 import (
@@ -63,7 +65,7 @@ import (
 // there may be strangers among them.
 const (
 	maxClients       = 1000                   // connections, and sessions
-	maxSubscriptions = 100_000                // of all sessions
+	maxSubscriptions = 10_000                 // of all sessions
 	maxLevels        = 32                     // of a Topic Filter
 	maxRetained      = 64 << 20               // bytes of retained messages
 	maxVisit         = 100_000                // levels of topics that a SUBSCRIBE looks through for them

@@ -3,11 +3,14 @@ package conformance
 import (
 	"context"
 	"flag"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,14 +77,32 @@ func start(t testing.TB) *broker {
 	return &broker{t, l.Addr().String()}
 }
 
+// ports are those that freePort has returned.
+var ports sync.Map
+
+// freePort returns a port that nobody listens on, another one in each call. It is
+// outside of the range from which systems take the ports that nobody has asked for
+// by number, so that it stays free until the broker has started.
+func freePort(t testing.TB) *net.TCPAddr {
+	t.Helper()
+	for range 1000 {
+		port := 16384 + rand.IntN(16384)
+		if _, taken := ports.LoadOrStore(port, true); taken {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			l.Close()
+			return l.Addr().(*net.TCPAddr)
+		}
+	}
+	t.Fatal("no port is free")
+	return nil
+}
+
 func startCommand(t testing.TB) *broker {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
+	addr := freePort(t)
 	words := strings.Fields(strings.ReplaceAll(*command, "PORT", strconv.Itoa(addr.Port)))
 	cmd := exec.Command(words[0], words[1:]...)
 	if err := cmd.Start(); err != nil {
@@ -91,7 +112,7 @@ func startCommand(t testing.TB) *broker {
 		cmd.Process.Kill()
 		cmd.Wait() // says that it was killed
 	})
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(10 * patience); ; time.Sleep(10 * time.Millisecond) { // many start at once
 		conn, err := net.Dial("tcp", addr.String())
 		if err == nil {
 			conn.Close()
