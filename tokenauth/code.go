@@ -15,7 +15,7 @@ const (
 	Valid              Code = 0  // not on the wire
 	Forged             Code = 1  // forged, or cannot be parsed
 	Expired            Code = 2  // its time is over
-	Revoked            Code = 3  // withdrawn, or replaced by a later one
+	Revoked            Code = 3  // withdrawn
 	ResourceMismatch   Code = 4  // the topic or the instance is not one that it allows
 	PermissionMismatch Code = 5  // it is of another type than the one needed
 	SignatureInvalid   Code = 8  // its signature does not hold

@@ -21,9 +21,11 @@
 //	$SYS/tokenExpireNotice   {"expireTime":1600000000000,"type":"R"}  some minutes ahead
 //	$SYS/tokenInvalidNotice  {"code":2,"type":"R"}  before it disconnects the client
 //
-// [Credentials], [Update] and [Notice] are these, strictly parsed: names and
-// tokens are printable ASCII without "|", sizes are limited, JSON is one flat
-// object of exactly these members.
+// [Credentials], [Update] and [Notice] are these, strictly written and parsed:
+// names and tokens are printable ASCII without "|", sizes are limited, and JSON
+// has each of these members once. A receiver takes what it needs: the names of
+// members are in any case, other members are passed over, and a number may be
+// written as text, or as 1.6e12.
 //
 // # Machines
 //

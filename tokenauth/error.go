@@ -20,11 +20,10 @@ const (
 	ErrEmpty                        // an empty AccessKeyId, InstanceId or token
 	ErrCharacter                    // a "|", or a character that is not printable ASCII
 	ErrTooLong                      // longer than MaxName, MaxToken or MaxPayload
-	ErrJSON                         // a payload that is not one JSON object of strings and integers
-	ErrJSONKey                      // a member that the object does not have
-	ErrJSONTwice                    // a member given twice, in whatever case
+	ErrJSON                         // a payload that is not one JSON object, or nests too deep
+	ErrJSONTwice                    // a member that is needed, given twice, in whatever case
 	ErrJSONMissing                  // a member that is missing
-	ErrJSONValue                    // a string where an integer belongs, or the reverse, or one out of range
+	ErrJSONValue                    // a value of the wrong kind, or out of range
 	ErrTopic                        // not a topic of notices
 
 	// The client's machine.
@@ -42,8 +41,7 @@ var errorText = [...]string{
 	ErrEmpty:         "name or token is empty",
 	ErrCharacter:     "character not allowed in a name or token",
 	ErrTooLong:       "name, token or payload too long",
-	ErrJSON:          "payload is not a flat JSON object",
-	ErrJSONKey:       "unknown member in the JSON object",
+	ErrJSON:          "payload is not a JSON object",
 	ErrJSONTwice:     "member given twice in the JSON object",
 	ErrJSONMissing:   "member missing from the JSON object",
 	ErrJSONValue:     "value of a JSON member not as it must be",

@@ -1,11 +1,17 @@
 package tokenauth
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
-// The payloads are JSON objects of two members whose values are strings or
-// integers, so the parser is for just that: it knows no nesting, so none can be
-// deep; it allocates nothing; and it refuses what encoding/json lets pass, such
-// as a member given twice or bytes that are not the encoding they claim to be.
+// The payloads are JSON objects of two members that a receiver needs; what else
+// is in them it passes over. So the parser is for just that: it nests no deeper
+// than maxDepth, allocates nothing, and refuses what encoding/json lets pass,
+// such as a needed member given twice.
+
+// maxDepth is how deep the value of a member that nobody needs may nest.
+const maxDepth = 32
 
 // scanner walks one object.
 type scanner struct {
@@ -124,19 +130,81 @@ func unescape(dst, raw []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// integer reads an integer as JSON writes it, without fraction and exponent.
-func (s *scanner) integer() (v int64, ok bool) {
-	negative := s.take('-')
+// number reads a number, and returns it as it is written.
+func (s *scanner) number() (raw []byte, ok bool) {
+	s.space()
 	start := s.i
-	var u uint64
+	s.sign('-', '-')
+	switch first := s.i; {
+	case s.digits() == 0, s.b[first] == '0' && s.i > first+1:
+		return nil, false
+	}
+	if s.i < len(s.b) && s.b[s.i] == '.' {
+		s.i++
+		if s.digits() == 0 {
+			return nil, false
+		}
+	}
+	if s.i < len(s.b) && s.b[s.i]|0x20 == 'e' {
+		s.i++
+		s.sign('-', '+')
+		if s.digits() == 0 {
+			return nil, false
+		}
+	}
+	return s.b[start:s.i], true
+}
+
+// sign skips one of two bytes, if it is there.
+func (s *scanner) sign(a, b byte) {
+	if s.i < len(s.b) && (s.b[s.i] == a || s.b[s.i] == b) {
+		s.i++
+	}
+}
+
+// digits skips digits and returns how many.
+func (s *scanner) digits() (n int) {
 	for ; s.i < len(s.b) && s.b[s.i]-'0' <= 9; s.i++ {
-		if u > math.MaxInt64/10 {
+		n++
+	}
+	return n
+}
+
+// integer returns the value of a number as number returns it, if it is an
+// integer: also one that is written with a fraction of zeros or an exponent.
+func integer(raw []byte) (v int64, ok bool) {
+	raw, negative := bytes.CutPrefix(raw, []byte("-"))
+	mantissa, exponent := raw, 0
+	if e := bytes.IndexAny(raw, "eE"); e >= 0 {
+		mantissa = raw[:e]
+		digits, less := bytes.CutPrefix(raw[e+1:], []byte("-"))
+		for _, c := range bytes.TrimPrefix(digits, []byte("+")) {
+			exponent = min(exponent*10+int(c-'0'), 2*MaxPayload) // more digits than there are
+		}
+		if less {
+			exponent = -exponent
+		}
+	}
+	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
+	var u uint64
+	for i := range max(len(whole)+len(fraction), len(whole)+exponent) {
+		c := byte('0')
+		switch {
+		case i < len(whole):
+			c = whole[i]
+		case i < len(whole)+len(fraction):
+			c = fraction[i-len(whole)]
+		case u == 0:
+			return 0, true
+		}
+		switch {
+		case i < len(whole)+exponent && u <= math.MaxInt64/10:
+			u = u*10 + uint64(c-'0')
+		case i < len(whole)+exponent || c != '0':
 			return 0, false
 		}
-		u = u*10 + uint64(s.b[s.i]-'0')
 	}
-	switch digits := s.i - start; {
-	case digits == 0, digits > 1 && s.b[start] == '0', u > math.MaxInt64:
+	if u > math.MaxInt64 {
 		return 0, false
 	}
 	if negative {
@@ -145,7 +213,42 @@ func (s *scanner) integer() (v int64, ok bool) {
 	return int64(u), true
 }
 
-// A member is a member of an object to be read: its name in lower case, and
+// skip passes over a value of any kind that nests no deeper than depth.
+func (s *scanner) skip(depth int) (ok bool) {
+	switch c := s.space(); {
+	case c == '"':
+		_, _, ok = s.text()
+		return ok
+	case c == '-' || c-'0' <= 9:
+		_, ok = s.number()
+		return ok
+	case c != '[' && c != '{':
+		for _, word := range [...]string{"true", "false", "null"} {
+			if bytes.HasPrefix(s.b[s.i:], []byte(word)) {
+				s.i += len(word)
+				return true
+			}
+		}
+		return false
+	case depth == 0:
+		return false
+	}
+	end := s.b[s.i] + 2 // the closing bracket of both kinds
+	s.i++
+	for more := s.space() != end; more; more = s.take(',') {
+		if end == '}' {
+			if _, _, ok := s.text(); !ok || !s.take(':') {
+				return false
+			}
+		}
+		if !s.skip(depth - 1) {
+			return false
+		}
+	}
+	return s.take(end)
+}
+
+// A member is a member of an object that is needed: its name in lower case, and
 // where its value goes. Exactly one of text and number is set.
 type member struct {
 	name   string
@@ -155,8 +258,8 @@ type member struct {
 	seen   bool
 }
 
-// readObject reads an object that has exactly the members. Their names may be
-// in any case, their order is free.
+// readObject reads an object that has the members, and may have others. Their
+// names may be in any case, their order is free.
 func readObject(payload []byte, members []member) error {
 	if len(payload) > MaxPayload {
 		return ErrTooLong
@@ -169,6 +272,12 @@ func readObject(payload []byte, members []member) error {
 		m, err := s.key(members)
 		if err != nil {
 			return err
+		}
+		if m == nil {
+			if !s.skip(maxDepth) {
+				return ErrJSON
+			}
+			continue
 		}
 		if err := s.value(m); err != nil {
 			return err
@@ -185,7 +294,8 @@ func readObject(payload []byte, members []member) error {
 	return nil
 }
 
-// key reads the name of a member and its colon, and finds the member.
+// key reads the name of a member and its colon, and finds the member, nil for
+// one that is not needed.
 func (s *scanner) key(members []member) (*member, error) {
 	raw, _, ok := s.text()
 	if !ok || !s.take(':') {
@@ -193,11 +303,11 @@ func (s *scanner) key(members []member) (*member, error) {
 	}
 	var buf [6 * len("expireTime")]byte
 	if len(raw) > len(buf) {
-		return nil, ErrJSONKey
+		return nil, nil
 	}
 	key, err := unescape(buf[:0], raw)
 	if err != nil {
-		return nil, ErrJSONKey
+		return nil, nil
 	}
 	for i := range key {
 		if c := key[i]; c >= 'A' && c <= 'Z' {
@@ -215,10 +325,11 @@ func (s *scanner) key(members []member) (*member, error) {
 		m.seen = true
 		return m, nil
 	}
-	return nil, ErrJSONKey
+	return nil, nil
 }
 
-// value reads the value of a member to where it goes.
+// value reads the value of a member to where it goes. A number may be written
+// as text.
 func (s *scanner) value(m *member) error {
 	switch c := s.space(); {
 	case c == '"':
@@ -226,7 +337,11 @@ func (s *scanner) value(m *member) error {
 		if !ok {
 			return ErrJSON
 		}
-		if m.text == nil {
+		if m.number != nil {
+			t := scanner{b: raw}
+			if digits, ok := t.number(); ok && len(digits) == len(raw) {
+				return m.set(raw)
+			}
 			return ErrJSONValue
 		}
 		if escaped {
@@ -238,15 +353,21 @@ func (s *scanner) value(m *member) error {
 		}
 		*m.text = raw
 		return nil
-	case c == '-' || c-'0' <= 9:
-		v, ok := s.integer()
-		if !ok || m.number == nil {
-			return ErrJSONValue
+	case m.number != nil && (c == '-' || c-'0' <= 9):
+		if raw, ok := s.number(); ok {
+			return m.set(raw)
 		}
-		*m.number = v
-		return nil
 	}
-	return ErrJSONValue // true, false, null, an array, an object: or no JSON at all
+	return ErrJSONValue // of another kind, or no JSON at all
+}
+
+func (m *member) set(raw []byte) error {
+	v, ok := integer(raw)
+	if !ok {
+		return ErrJSONValue
+	}
+	*m.number = v
+	return nil
 }
 
 // appendText appends a string of printable ASCII to dst, quoted.

@@ -59,7 +59,8 @@ func (n Notice) Append(dst []byte) ([]byte, error) {
 
 // Decode parses a message that a client received. It returns [ErrTopic] for
 // one that is not a notice; its other errors are the ErrJSON... ones and
-// [ErrType]. A code that this package does not know passes. After an error n
+// [ErrType]. A code that this package does not know passes. Other members are
+// passed over, and a number may be text, or have an exponent. After an error n
 // is empty.
 func (n *Notice) Decode(topic, payload []byte) error {
 	*n = Notice{}

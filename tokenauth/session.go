@@ -189,8 +189,12 @@ func (s *Session) held(right Type) Type {
 //   - Forged: not at QoS 1, which leaves nothing to acknowledge or a handshake
 //     that the client does not wait for; not an update that can be read;
 //   - PermissionMismatch: of a type that the client did not connect with;
-//   - Revoked: issued before the token that it would replace, so a replay;
 //   - whatever the Verifier finds.
+//
+// A token may have been issued before the one that it replaces: the clocks of
+// issuers differ, and a client that sends an update again has connected with a
+// later token meanwhile. It could connect with the earlier one as well; a
+// replaced token that must not is one to revoke.
 //
 // Where the update cannot be read the type of the Verdict is that of a token
 // that the client holds.
@@ -204,11 +208,8 @@ func (s *Session) Update(now time.Time, qos uint8, payload []byte) Verdict {
 		return Verdict{PermissionMismatch, u.Type}
 	}
 	grant, code := s.verify(now, u.Type, u.Token)
-	switch {
-	case code != Valid:
+	if code != Valid {
 		return Verdict{code, u.Type}
-	case grant.Issued < (*slot).Issued:
-		return Verdict{Revoked, u.Type}
 	}
 	*slot = grant
 	s.noticed &^= 1 << u.Type

@@ -14,7 +14,8 @@ type Update struct {
 
 // Decode parses a payload. Token aliases the payload, or where the JSON has
 // escapes a buffer of u, valid until the next Decode. The names of the members
-// are accepted in any case. After an error Type and Token are empty.
+// are accepted in any case, and other members are passed over. After an error
+// Type and Token are empty.
 //
 // Its errors are the ErrJSON... ones, and for the values [ErrType],
 // [ErrEmpty], [ErrCharacter] and [ErrTooLong].

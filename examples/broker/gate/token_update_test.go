@@ -63,7 +63,7 @@ func TestTokenUpdateOfTwo(t *testing.T) {
 		p := b.joinToken(v, "p", "R|"+b.token(reads, time.Hour, "a/#")+"|W|"+b.token(writes, 2*time.Hour, "a/#"))
 		time.Sleep(time.Minute)
 		token := b.token(reads, 3*time.Hour, "b/#")
-		p.send(publicationAt(tokenauth.TopicUpdate, " {\n\"TYPE\" : \"R\", \"Token\":\"\\u0054"+token[1:]+"\"}", qos.AtLeastOnce, 1))
+		p.send(publicationAt(tokenauth.TopicUpdate, " {\n\"TYPE\" : \"R\", \"Token\":\"\\u0054"+token[1:]+"\", \"more\":[1]}", qos.AtLeastOnce, 1))
 		p.expect(&codec.Puback{ID: 1})
 		p.subscribe("b/#", qos.AtMostOnce)
 		p.publish("a/x", "1")
@@ -74,13 +74,15 @@ func TestTokenUpdateOfTwo(t *testing.T) {
 	})
 }
 
-// The same token, or another issued at the same time, is no replay.
-func TestTokenUpdateAtOnce(t *testing.T) {
+// The same token, or one that was issued before the one in force, is no offence.
+func TestTokenUpdateWithOlder(t *testing.T) {
 	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {
-		token, other := b.token(writes, time.Hour, "a"), b.token(writes, 2*time.Hour, "a")
+		older := b.token(writes, time.Hour, "a")
+		time.Sleep(2 * time.Second)
+		token := b.token(writes, time.Hour, "a")
 		p := b.joinToken(v, "p", "W|"+token)
 		p.update(writes, token)
-		p.update(writes, other)
+		p.update(writes, older)
 		p.update(writes, token)
 		p.publish("a", "1")
 	})
@@ -92,8 +94,6 @@ func TestTokenUpdateRefused(t *testing.T) {
 	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {
 		spy := b.spy(v)
 		other := b.joinToken(v, "other", "RW|"+b.token(readsWrite, 2*time.Hour, "#"))
-		older := b.token(readsWrite, time.Hour, "a/#")
-		time.Sleep(time.Millisecond) // the times in a token are in milliseconds
 		all := claims(readsWrite, time.Hour, "a/#")
 		now := b.sign(all)
 		time.Sleep(time.Millisecond)
@@ -115,7 +115,6 @@ func TestTokenUpdateRefused(t *testing.T) {
 			{"something after it", good + "x", qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"cut", good[:len(good)-1], qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"twice", `{"type":"RW","token":"` + next + `","TYPE":"RW"}`, qos.AtLeastOnce, tokenauth.Forged, readsWrite},
-			{"another member", `{"type":"RW","token":"` + next + `","more":1}`, qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"no type", `{"token":"` + next + `"}`, qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"too large", good + strings.Repeat(" ", tokenauth.MaxPayload), qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"nonsense", upload(readsWrite, "nonsense"), qos.AtLeastOnce, tokenauth.Forged, readsWrite},
@@ -126,7 +125,6 @@ func TestTokenUpdateRefused(t *testing.T) {
 			{"another account", upload(readsWrite, b.but(all, func(c *hmactoken.Claims) { c.AccessKeyID = "other" })), qos.AtLeastOnce, tokenauth.AccountInvalid, readsWrite},
 			{"another instance", upload(readsWrite, b.but(all, func(c *hmactoken.Claims) { c.InstanceID = "post-2" })), qos.AtLeastOnce, tokenauth.ResourceMismatch, readsWrite},
 			{"expired", upload(readsWrite, b.but(all, func(c *hmactoken.Claims) { c.Expires = c.Issued.Add(time.Millisecond) })), qos.AtLeastOnce, tokenauth.Expired, readsWrite},
-			{"replayed", upload(readsWrite, older), qos.AtLeastOnce, tokenauth.Revoked, readsWrite},
 		} {
 			p := b.joinToken(v, "p", "RW|"+now)
 			p.subscribe("a/#", qos.AtLeastOnce)
