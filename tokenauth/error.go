@@ -29,6 +29,7 @@ const (
 	// The client's machine.
 	ErrUpdatePending // an update is on its way: no PUBLISH and no SUBSCRIBE until it is acknowledged
 	ErrNoUpdate      // an acknowledgement without an update
+	ErrRefused       // the server has refused all tokens there are
 )
 
 var errorText = [...]string{
@@ -48,6 +49,7 @@ var errorText = [...]string{
 	ErrTopic:         "topic is not one of notices",
 	ErrUpdatePending: "token update not acknowledged yet",
 	ErrNoUpdate:      "no token update to acknowledge",
+	ErrRefused:       "all tokens were refused",
 }
 
 // Error returns one line: what is wrong, without a prefix.

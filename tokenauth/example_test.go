@@ -40,7 +40,10 @@ func Example() {
 	}
 	var session tokenauth.Session
 	connect := func(m int) {
-		credentials := client.Connect()
+		credentials, err := client.Connect()
+		if err != nil {
+			panic(err)
+		}
 		userName, err := credentials.AppendUserName(nil)
 		if err != nil {
 			panic(err)
@@ -50,6 +53,7 @@ func Example() {
 			panic(err)
 		}
 		code, err := session.Connect(at(m), &verifier, tokenauth.Connect{Version: mqttwire.V311, UserName: userName, Password: password})
+		client.Connack(code)
 		fmt.Printf("12:%02d CONNECT as %v: CONNACK %d, %v\n", m, client, code, err)
 	}
 	connect(0)

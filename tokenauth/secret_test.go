@@ -67,13 +67,13 @@ func TestNothingLeaks(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	seen := map[string]bool{"unknown error": true, "": true}
-	for e := tokenauth.ErrNotToken; e <= tokenauth.ErrNoUpdate; e++ {
+	for e := tokenauth.ErrNotToken; e <= tokenauth.ErrRefused; e++ {
 		if seen[e.Error()] {
 			t.Errorf("Error(%d) is %q", e, e)
 		}
 		seen[e.Error()] = true
 	}
-	for _, e := range []tokenauth.Error{0, tokenauth.ErrNoUpdate + 1, 255} {
+	for _, e := range []tokenauth.Error{0, tokenauth.ErrRefused + 1, 255} {
 		if e.Error() != "unknown error" {
 			t.Errorf("Error(%d) is %q", e, e)
 		}

@@ -255,7 +255,7 @@ func (c *Client) send(p *codec.Publish) (*Sent, error) {
 		return nil, c.err
 	case len(c.out) >= maxOut || len(c.anew) > 0:
 		return nil, mqttwire.ErrSendQuota
-	case c.config.Tokens != nil && c.config.Tokens.gate() != nil:
+	case c.gate() != nil:
 		return nil, mqttwire.ErrSendQuota
 	}
 	return c.sendNow(p)
@@ -274,6 +274,9 @@ func (c *Client) sendNow(p *codec.Publish) (*Sent, error) {
 	}
 	c.tokens++
 	s := &Sent{message: p.Clone(), answer: answer{done: make(chan struct{})}}
+	if c.isUpload(p) {
+		s.message.Payload = nil
+	}
 	c.flight[c.tokens] = s
 	c.journal.record(a.Record(), &s.message)
 	return s, nil
@@ -397,7 +400,7 @@ func (c *Client) ask(ctx context.Context, r *request) ([]mqttwire.Reason, error)
 
 // issue makes the requests that wait. The lock is held.
 func (c *Client) issue() {
-	if c.machine.Phase() != session.Connected || c.config.Tokens != nil && c.config.Tokens.gate() != nil {
+	if c.machine.Phase() != session.Connected || c.gate() != nil {
 		return
 	}
 	v5 := c.machine.Version() == mqttwire.V50

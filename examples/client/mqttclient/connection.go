@@ -369,7 +369,11 @@ func (c *Client) handle(ev session.Event) error {
 	case session.Accepted:
 		c.accept(ev)
 	case session.Refused:
-		return &RefusedError{ev.Packet.(*codec.Connack).Code}
+		code := ev.Packet.(*codec.Connack).Code
+		if c.config.Tokens != nil {
+			c.config.Tokens.Connack(code)
+		}
+		return &RefusedError{code}
 	case session.Deliver:
 		c.deliver(ev)
 	case session.Withdrawn:
@@ -405,7 +409,7 @@ func (c *Client) accept(ev session.Event) {
 	c.keep(ev, nil)
 	c.accepted = true
 	if c.config.Tokens != nil {
-		c.config.Tokens.have = true
+		c.config.Tokens.Connack(p.Code)
 	}
 	if id, ok := p.Properties.AssignedClientIdentifier(); ok && len(c.connect.ClientID) == 0 {
 		c.connect.ClientID = append([]byte(nil), id...)
@@ -437,7 +441,7 @@ func (c *Client) resume() {
 			return
 		}
 	}
-	for len(c.anew) > 0 {
+	for len(c.anew) > 0 && c.gate() == nil {
 		token := c.anew[0]
 		s := c.flight[token]
 		out, a, err := c.machine.Publish(c.out, &s.message, token, c.now())
@@ -459,7 +463,7 @@ func (c *Client) resume() {
 // resend sends a message again, or gives it up. The lock is held.
 func (c *Client) resend(ev session.Event) bool {
 	var p *codec.Publish
-	if s := c.flight[ev.Token]; s != nil {
+	if s := c.flight[ev.Token]; s != nil && !c.isUpload(&s.message) {
 		p = &s.message
 	}
 	out, gone, err := c.machine.Resend(c.out, ev, p, c.now())
@@ -513,12 +517,12 @@ func (c *Client) dropLost() {
 		if s == nil {
 			continue
 		}
-		switch d.Await {
-		case qos.AwaitPuback:
+		switch {
+		case d.Await == qos.AwaitPuback && !c.isUpload(&s.message):
 			c.anew = append(c.anew, d.Token)
 			c.journal.anew(d.Token, &s.message)
 			continue
-		case qos.AwaitPubcomp:
+		case d.Await == qos.AwaitPubcomp:
 			s.finish(mqttwire.Success, nil) // the server had it
 		default:
 			s.finish(0, ErrSessionLost)
