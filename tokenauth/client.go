@@ -210,13 +210,15 @@ func (c *Client) refused() {
 		}
 		late = late || s.late
 	}
-	if late { // there is something else to show
-		for i := range c.slots {
-			if s := &c.slots[i]; s.late && shown == 1 && s.old.is(s.shown) {
-				s.old = held{} // it alone was refused
+	for i := range c.slots {
+		if s := &c.slots[i]; shown == 1 && s.shown.token != nil { // it alone was refused
+			if s.acked = false; s.late && s.old.is(s.shown) {
+				s.old = held{}
 			}
 		}
-		return
+	}
+	if late {
+		return // there is something else to show
 	}
 	if c.older = (c.older - two) & two; c.older != 0 { // the next subset of two
 		return

@@ -225,6 +225,8 @@ func moves() (all []move) {
 	add("PUBLISH refused, notice 4", isUp, func(w *world) error { w.notice(ResourceMismatch); w.lose(); return nil })
 	add("the last proven dies", func(w *world) bool { return w.link != up && w.valid(w.proven) }, func(w *world) error { w.kill(w.proven); return nil })
 	add("the last given dies", func(w *world) bool { return w.link != up && w.valid(w.given) }, func(w *world) error { w.kill(w.given); return nil })
+	older := func(w *world) int { return id(w.c.slots[Read-1].old.token) }
+	add("the one before dies", func(w *world) bool { return w.valid(older(w)) && older(w) != w.force }, func(w *world) error { w.kill(older(w)); return nil })
 	return all
 }
 
@@ -348,7 +350,7 @@ func TestClientInEveryWorld(t *testing.T) {
 		total += made[m.name]
 	}
 	t.Logf("%d worlds, %d moves", len(worlds), total)
-	if len(worlds) < 1000 {
+	if len(worlds) < 20000 {
 		t.Errorf("only %d worlds", len(worlds))
 	}
 }
