@@ -2,6 +2,7 @@ package tokenauth
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -291,15 +292,12 @@ func (w *world) key() string {
 	case never:
 		due = "never"
 	}
-	names := map[int]int{}
+	ids := []int{id(s.newest.token), id(s.old.token), id(s.shown.token), w.force, w.proven, w.given, w.flight}
 	var b strings.Builder
-	for _, n := range []int{id(s.newest.token), id(s.old.token), id(s.shown.token), w.force, w.proven, w.given, w.flight} {
-		if _, ok := names[n]; !ok {
-			names[n] = len(names)
-		}
-		fmt.Fprint(&b, names[n], n == 0, w.valid(n), " ")
+	for _, n := range ids {
+		fmt.Fprint(&b, slices.Index(ids, n), n == 0, w.valid(n))
 	}
-	fmt.Fprint(&b, s.newest.renew == never, s.old.renew == never, s.second, s.late, s.acked, s.spent, s.polled == 0, due,
+	fmt.Fprint(&b, " ", s.newest.renew == never, s.old.renew == never, s.second, s.late, s.acked, s.spent, s.polled == 0, due,
 		w.c.pending, w.c.asked, w.c.older, w.c.spent, w.link, w.state, w.want, w.slack)
 	return b.String()
 }
@@ -317,9 +315,9 @@ func TestClientInEveryWorld(t *testing.T) {
 		t.Fatal(err)
 	}
 	worlds, steps, seen := []world{first}, []step{{}}, map[string]bool{first.key(): true}
-	made := map[string]int{}
+	all, made := moves(), map[string]int{}
 	for at := 0; at < len(worlds); at++ {
-		for _, m := range moves() {
+		for _, m := range all {
 			w := worlds[at]
 			can, err := m.do(&w)
 			if !can {
@@ -343,7 +341,7 @@ func TestClientInEveryWorld(t *testing.T) {
 		}
 	}
 	total := 0
-	for _, m := range moves() {
+	for _, m := range all {
 		if made[m.name] == 0 {
 			t.Errorf("never made: %s", m.name)
 		}

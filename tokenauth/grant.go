@@ -9,8 +9,8 @@ type Grant struct {
 	// ID names the token, so that it can be revoked. It is not secret.
 	ID string
 	// Issued and Expires are milliseconds since 1970-01-01 UTC. The token is
-	// good before Expires, and not at that moment; 0 means forever. Issued is
-	// for whoever asks; a Session does not.
+	// good before Expires, and not at that moment; 0 means forever. A
+	// Session does not look at Issued.
 	Issued, Expires int64
 	// Filters are what the token allows.
 	Filters Filters

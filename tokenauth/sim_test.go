@@ -108,7 +108,6 @@ type fleetClient struct {
 
 	force                   [4]int // at the server, on this connection, by type
 	shown, proven, given    [4]int
-	upload                  int
 	conns, losses, renewals int
 	stuck                   int // seconds without a connection, although nothing is in the way
 }
