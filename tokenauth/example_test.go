@@ -70,7 +70,7 @@ func Example() {
 		payload, err := client.Update(nil, due, tokenauth.Write, token, expires)
 		fmt.Println(due.UTC().Format("15:04"), "PUBLISH", tokenauth.TopicUpdate, err)
 		fmt.Println("      meanwhile:", client.Gate())
-		if session.Update(due, 1, payload).OK() {
+		if session.Update(due, payload).OK() {
 			err = client.Acknowledged(mqttwire.Success)
 			fmt.Println("      PUBACK:", err, client.Gate())
 		}

@@ -182,12 +182,13 @@ func (s *Session) held(right Type) Type {
 	return right
 }
 
-// Update takes a PUBLISH to [TopicUpdate], with its QoS as on the wire. When
-// the Verdict is OK the new token is in force, and the server acknowledges.
-// Else the old one still is, and the server sends the Notice and disconnects:
+// Update takes the payload of a PUBLISH to [TopicUpdate]. It is to be at QoS 1;
+// clients send it at QoS 0 and 2 too, and nothing speaks against it. When the
+// Verdict is OK the new token is in force for all that comes after, and the
+// server acknowledges as the QoS asks. Else the old one still is, and the server
+// sends the Notice and disconnects:
 //
-//   - Forged: not at QoS 1, which leaves nothing to acknowledge or a handshake
-//     that the client does not wait for; not an update that can be read;
+//   - Forged: not an update that can be read;
 //   - PermissionMismatch: of a type that the client did not connect with;
 //   - whatever the Verifier finds.
 //
@@ -198,9 +199,9 @@ func (s *Session) held(right Type) Type {
 //
 // Where the update cannot be read the type of the Verdict is that of a token
 // that the client holds.
-func (s *Session) Update(now time.Time, qos uint8, payload []byte) Verdict {
+func (s *Session) Update(now time.Time, payload []byte) Verdict {
 	var u Update
-	if qos != 1 || u.Decode(payload) != nil {
+	if u.Decode(payload) != nil {
 		return Verdict{Forged, s.held(Read | Write)}
 	}
 	slot := &s.grants[u.Type-1]

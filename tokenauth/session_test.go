@@ -127,7 +127,7 @@ func TestSessionRequest(t *testing.T) {
 		return &tokenauth.Grant{Type: r.Type}, tokenauth.Valid
 	})
 	s := connected(t, v, "W|one|R|two")
-	s.Update(epoch, 1, []byte(`{"token":"three","type":"W"}`))
+	s.Update(epoch, []byte(`{"token":"three","type":"W"}`))
 	want := []tokenauth.Request{
 		{AccessKeyID: "acme", InstanceID: "post-1", Type: tokenauth.Read, Token: tokenauth.Secret("two")},
 		{AccessKeyID: "acme", InstanceID: "post-1", Type: tokenauth.Write, Token: tokenauth.Secret("one")},
@@ -240,7 +240,7 @@ func TestZeroSessionAllowsNothing(t *testing.T) {
 			t.Errorf("%s is allowed", topic)
 		}
 	}
-	if v := s.Update(epoch, 1, []byte(`{"token":"a","type":"R"}`)); v.OK() {
+	if v := s.Update(epoch, []byte(`{"token":"a","type":"R"}`)); v.OK() {
 		t.Error("an update is taken")
 	}
 	if v := s.Recheck(); !v.OK() {
@@ -262,24 +262,21 @@ func TestSessionUpdate(t *testing.T) {
 	now := epoch.Add(700 * time.Millisecond)
 	for _, tt := range []struct {
 		name, payload string
-		qos           uint8
 		want          tokenauth.Verdict
 	}{
-		{"good", `{"token":"new","type":"R"}`, 1, tokenauth.Verdict{}},
-		{"again", `{"token":"old","type":"R"}`, 1, tokenauth.Verdict{}},
-		{"QoS 0", `{"token":"new","type":"R"}`, 0, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
-		{"QoS 2", `{"token":"new","type":"R"}`, 2, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
-		{"no JSON", `{"token":"new","type":"R"`, 1, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
-		{"empty", ``, 1, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
-		{"unknown type", `{"token":"new","type":"X"}`, 1, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
-		{"forged", `{"token":"forged","type":"R"}`, 1, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
-		{"for another type", `{"token":"w","type":"W"}`, 1, tokenauth.Verdict{Code: tokenauth.PermissionMismatch, Type: tokenauth.Write}},
-		{"swapped type", `{"token":"w","type":"R"}`, 1, tokenauth.Verdict{Code: tokenauth.PermissionMismatch, Type: tokenauth.Read}},
-		{"expired", `{"token":"expired","type":"R"}`, 1, tokenauth.Verdict{Code: tokenauth.Expired, Type: tokenauth.Read}},
-		{"older", `{"token":"older","type":"R"}`, 1, tokenauth.Verdict{}},
+		{"good", `{"token":"new","type":"R"}`, tokenauth.Verdict{}},
+		{"again", `{"token":"old","type":"R"}`, tokenauth.Verdict{}},
+		{"no JSON", `{"token":"new","type":"R"`, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
+		{"empty", ``, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
+		{"unknown type", `{"token":"new","type":"X"}`, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
+		{"forged", `{"token":"forged","type":"R"}`, tokenauth.Verdict{Code: tokenauth.Forged, Type: tokenauth.Read}},
+		{"for another type", `{"token":"w","type":"W"}`, tokenauth.Verdict{Code: tokenauth.PermissionMismatch, Type: tokenauth.Write}},
+		{"swapped type", `{"token":"w","type":"R"}`, tokenauth.Verdict{Code: tokenauth.PermissionMismatch, Type: tokenauth.Read}},
+		{"expired", `{"token":"expired","type":"R"}`, tokenauth.Verdict{Code: tokenauth.Expired, Type: tokenauth.Read}},
+		{"older", `{"token":"older","type":"R"}`, tokenauth.Verdict{}},
 	} {
 		s, other := connected(t, v, "R|old"), connected(t, v, "R|old")
-		if got := s.Update(now, tt.qos, []byte(tt.payload)); got != tt.want {
+		if got := s.Update(now, []byte(tt.payload)); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
 		// After a refusal the old token is in force, and no other session is
@@ -323,7 +320,7 @@ func TestSessionPoll(t *testing.T) {
 		}
 	}
 	step(25, tokenauth.Notice{Type: tokenauth.Write, ExpireTime: at(30).UnixMilli()})
-	if v := s.Update(at(26), 1, []byte(`{"token":"new","type":"W"}`)); !v.OK() {
+	if v := s.Update(at(26), []byte(`{"token":"new","type":"W"}`)); !v.OK() {
 		t.Fatal(v)
 	}
 	step(55, tokenauth.Notice{Type: tokenauth.Read, ExpireTime: at(60).UnixMilli()})
@@ -339,7 +336,7 @@ func TestSessionPoll(t *testing.T) {
 	// The notice of the new token is due anew.
 	s = connected(t, v, "W|w")
 	step(25, tokenauth.Notice{Type: tokenauth.Write, ExpireTime: at(30).UnixMilli()})
-	s.Update(at(26), 1, []byte(`{"token":"new","type":"W"}`))
+	s.Update(at(26), []byte(`{"token":"new","type":"W"}`))
 	step(85, tokenauth.Notice{Type: tokenauth.Write, ExpireTime: at(90).UnixMilli()})
 
 	// A token of less than five minutes is announced at once.

@@ -229,7 +229,7 @@ func (c *fleetClient) bring() {
 		})
 	}
 	c.send(func() {
-		verdict := c.session.Update(c.now, 1, payload)
+		verdict := c.session.Update(c.now, payload)
 		switch {
 		case verdict.OK():
 			c.force[typ] = n

@@ -96,12 +96,12 @@ func (g *Gate) Handlers() map[string]server.Handler {
 	}
 }
 
-func update(_ *server.Peer, a server.Access, level qos.Level, payload []byte) server.Order {
+func update(_ *server.Peer, a server.Access, _ qos.Level, payload []byte) server.Order {
 	t, ok := a.(*tokenAccess)
 	if !ok {
 		return server.Order{Answer: mqttwire.NotAuthorized}
 	}
-	return turnedOut(t.session.Update(time.Now(), uint8(level), payload))
+	return turnedOut(t.session.Update(time.Now(), payload))
 }
 
 func notice(who *server.Peer, a server.Access, level qos.Level, _ []byte) server.Order {

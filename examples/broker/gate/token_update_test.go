@@ -74,6 +74,27 @@ func TestTokenUpdateOfTwo(t *testing.T) {
 	})
 }
 
+// Clients upload at any QoS: the token is in force for what comes after in the
+// stream, and the acknowledgement is that of the QoS.
+func TestTokenUpdateAtAnyQoS(t *testing.T) {
+	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {
+		p := b.joinToken(v, "p", "W|"+b.token(writes, time.Hour, "old"))
+		for level, filter := range []string{"a", "b", "c"} {
+			p.send(at(tokenauth.TopicUpdate, upload(writes, b.token(writes, time.Hour, filter)), qos.Level(level)), at(filter, "1", qos.AtMostOnce))
+			id := at("", "", qos.Level(level)).ID
+			switch qos.Level(level) {
+			case qos.AtLeastOnce:
+				p.expect(&codec.Puback{ID: id})
+			case qos.ExactlyOnce:
+				p.expect(&codec.Pubrec{ID: id})
+				p.send(&codec.Pubrel{ID: id})
+				p.expect(&codec.Pubcomp{ID: id})
+			}
+			p.publish(filter, "2")
+		}
+	})
+}
+
 // The same token, or one that was issued before the one in force, is no offence.
 func TestTokenUpdateWithOlder(t *testing.T) {
 	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {
@@ -105,8 +126,8 @@ func TestTokenUpdateRefused(t *testing.T) {
 			code          tokenauth.Code
 			typ           tokenauth.Type
 		}{
-			{"QoS 0", good, qos.AtMostOnce, tokenauth.Forged, readsWrite},
-			{"QoS 2", good, qos.ExactlyOnce, tokenauth.Forged, readsWrite},
+			{"QoS 0", "", qos.AtMostOnce, tokenauth.Forged, readsWrite},
+			{"QoS 2", "", qos.ExactlyOnce, tokenauth.Forged, readsWrite},
 			{"nothing", "", qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"no JSON", "[[[[{{{{", qos.AtLeastOnce, tokenauth.Forged, readsWrite},
 			{"JSON of another kind", `["token","type"]`, qos.AtLeastOnce, tokenauth.Forged, readsWrite},
