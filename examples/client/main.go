@@ -40,7 +40,10 @@ func main() {
 }
 
 // errTimeout is that -W has passed.
-var errTimeout = errors.New("Timed out")
+var errTimeout = errors.New("timed out")
+
+// errDenied is that the server has granted no subscription.
+var errDenied = errors.New("all subscription requests were denied")
 
 // usageError is what is wrong with the command line.
 type usageError string
@@ -76,8 +79,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	case err == nil, ctx.Err() != nil: // an interrupt is how sub ends
 		return exitOK
 	case err == errTimeout:
-		fmt.Fprintln(errs, err)
+		fmt.Fprintln(errs, "Timed out")
 		return exitTimeout
+	case err == errDenied:
+		fmt.Fprintln(errs, "All subscription requests were denied.")
+		return exitError
 	case errors.As(err, &refused):
 		fmt.Fprintf(errs, "Connection error: %v.\n", refused.Code)
 		return int(refused.Code)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"time"
 
@@ -88,7 +87,7 @@ func (c *command) ask(l *link, filters []string) error {
 		}
 	}
 	if denied == len(codes) {
-		return errors.New("All subscription requests were denied.")
+		return errDenied
 	}
 	return nil
 }
