@@ -103,7 +103,6 @@ var (
 
 func store(l qos.Level) qos.Change  { return qos.Store.Of(qos.Sent, l) }
 func forget(l qos.Level) qos.Change { return qos.Forget.Of(qos.Sent, l) }
-func accept(l qos.Level) qos.Change { return qos.Accept.Of(qos.Received, l) }
 
 func want(t testing.TB, got qos.Action, want action) {
 	t.Helper()

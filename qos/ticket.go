@@ -26,6 +26,3 @@ func (t Ticket) Record() Record {
 	}
 	return Record{ID: t.ID(), Change: receivedAccept.at(t.Level())}
 }
-
-// serial numbers the deliveries of an Inbound.
-func (t Ticket) serial() uint32 { return uint32(t >> 32) }

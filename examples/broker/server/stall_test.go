@@ -184,7 +184,7 @@ func TestStallWhileWriting(t *testing.T) {
 			if !cl.online.Load() {
 				t.Error("it is cut too early")
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if cl.online.Load() {
 				t.Error("it is not cut")
