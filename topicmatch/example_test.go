@@ -23,6 +23,18 @@ func ExampleCovers() {
 	// false
 }
 
+// The members of a Shared Subscription share what its inner filter matches.
+func ExampleSplitShared() {
+	for _, filter := range []string{"$share/log/plant/#", "plant/#", "$share/log"} {
+		group, inner, ok := topicmatch.SplitShared(filter)
+		fmt.Printf("%q %q %v\n", group, inner, ok)
+	}
+	// Output:
+	// "log" "plant/#" true
+	// "" "" false
+	// "log" "" false
+}
+
 // A broker keeps the granted QoS and the Subscription Identifier with each
 // subscription. One member of a group gets a message, in turn.
 func ExampleIndex() {

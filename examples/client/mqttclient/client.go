@@ -51,10 +51,11 @@ type Client struct {
 	open     map[qos.Ticket]*Message // handed out and not acknowledged
 	filters  map[string]codec.Subscription
 
-	anew     []uint64 // tokens of messages of a lost session, to be sent as new
-	expires  bool     // the Session Expiry Interval is this package's
-	everUp   bool     // the server has accepted a connection
-	accepted bool     // it has accepted this one
+	anew      []uint64 // tokens of messages of a lost session, to be sent as new
+	expires   bool     // the Session Expiry Interval is this package's
+	everUp    bool     // the server has accepted a connection
+	accepted  bool     // it has accepted this one
+	keepAlive uint16   // of this connection, seconds
 
 	sendable, readable, room signal
 	background               sync.WaitGroup
@@ -286,6 +287,7 @@ func (c *Client) sendNow(p *codec.Publish) (*Sent, error) {
 func (c *Client) wait(ctx context.Context, s *signal) error {
 	ch := s.wait()
 	c.waiting++
+	c.room.broadcast() // what it waits for may come behind what nobody has received
 	c.mu.Unlock()
 	var err error
 	select {
@@ -491,7 +493,9 @@ type Message struct {
 }
 
 // Receive returns the next message, in the order they came. Ack each, soon:
-// the server sends no more than InboundWindow of QoS 1 and 2 before that.
+// the server sends no more than InboundWindow of QoS 1 and 2 before that. A
+// program that publishes much meanwhile does so on another goroutine: before 5.0
+// the client stops reading, acknowledgements too, where far too much waits.
 func (c *Client) Receive(ctx context.Context) (*Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -450,6 +450,34 @@ func backPressure(t *testing.T, v mqttwire.Version) {
 	}
 }
 
+// One goroutine that publishes more than the server takes at once, to itself,
+// and receives later, is not stuck.
+func TestPublishThenReceive(t *testing.T) {
+	ctx := within(t)
+	o := server.DefaultOptions()
+	o.MaximumKeepAlive = 0
+	dial := broker(t, server.Config{ServerOptions: o})
+	p := hello("c", mqttwire.V50)
+	p.KeepAlive = 65535 // whoever stops reading looks again after hours, unless it is woken
+	c := start(t, Config{Dial: dial, Connect: p, MaxWaiting: 5})
+	if _, err := c.Subscribe(ctx, filter("t", 1)); err != nil {
+		t.Fatal(err)
+	}
+	const messages = 3000
+	for n := range messages {
+		if _, err := c.Send(ctx, message("t", fmt.Sprint(n), 1)); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	for n := range messages {
+		m, err := c.Receive(ctx)
+		if err != nil || string(m.Payload) != fmt.Sprint(n) {
+			t.Fatal(n, m, err)
+		}
+		m.Ack()
+	}
+}
+
 // Messages that a process has left in the Store are sent by the next.
 func TestStore(t *testing.T) {
 	ctx := within(t)

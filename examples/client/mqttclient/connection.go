@@ -108,6 +108,9 @@ func (c *Client) raiseReceiveMaximum() {
 	c.connect.Properties = p
 }
 
+// errAuth is that the server wants more than a CONNECT can say.
+var errAuth = errors.New("mqttclient: enhanced authentication is not supported")
+
 // errSilent is that the server has closed the connection instead of a CONNACK.
 var errSilent = errors.New("mqttclient: the server has closed the connection without a CONNACK")
 
@@ -339,7 +342,7 @@ func (c *Client) received(conn net.Conn, f *codec.Framer, d *codec.Decoder) erro
 func (c *Client) pauseReading() error {
 	for c.full() && c.err == nil {
 		ch := c.room.wait()
-		every := time.Duration(max(c.connect.KeepAlive, 2)) * time.Second / 2
+		every := time.Duration(max(c.keepAlive, 2)) * time.Second / 2
 		c.mu.Unlock()
 		timer := time.NewTimer(every)
 		select {
@@ -348,7 +351,7 @@ func (c *Client) pauseReading() error {
 		}
 		stopped := timer.Stop()
 		c.mu.Lock()
-		if !stopped && c.connect.KeepAlive > 0 && len(c.out) == 0 {
+		if !stopped && c.keepAlive > 0 && len(c.out) == 0 {
 			if out, err := c.machine.Ping(c.out, c.now()); err == nil {
 				c.out = out
 				c.toSend.Signal()
@@ -386,6 +389,8 @@ func (c *Client) handle(ev session.Event) error {
 		}
 	case session.Subscribed, session.Unsubscribed:
 		c.answered(ev)
+	case session.Auth:
+		return errAuth
 	case session.Disconnect:
 		return &RejectedError{ev.Reason}
 	default:
@@ -415,6 +420,10 @@ func (c *Client) accept(ev session.Event) {
 		c.connect.ClientID = append([]byte(nil), id...)
 	}
 	c.connect.CleanStart = false
+	c.keepAlive = c.connect.KeepAlive
+	if v, ok := p.Properties.ServerKeepAlive(); ok {
+		c.keepAlive = v // [MQTT-3.1.2-21]
+	}
 	if !c.everUp || !p.SessionPresent {
 		c.subscribeAgain()
 	}
