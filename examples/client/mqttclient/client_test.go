@@ -1,6 +1,7 @@
 package mqttclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -561,7 +562,8 @@ func TestSessionLost(t *testing.T) {
 		}
 		return first(ctx)
 	}
-	c := start(t, Config{Dial: dial, Connect: hello("c", mqttwire.V50), MinPause: time.Millisecond, Up: func(a *codec.Connack) { up <- a.SessionPresent }})
+	store := new(memory)
+	c := start(t, Config{Dial: dial, Connect: hello("c", mqttwire.V50), Store: store, MinPause: time.Millisecond, Up: func(a *codec.Connack) { up <- a.SessionPresent }})
 	if _, err := c.Subscribe(ctx, filter("t", 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -583,6 +585,39 @@ func TestSessionLost(t *testing.T) {
 	}
 	if m, err := c.Receive(ctx); err != nil || string(m.Payload) != "one" {
 		t.Error(m, err)
+	}
+	c.Close()
+	// Wherever a crash had come meanwhile, the message of QoS 1 was kept.
+	stored := -1
+	for n, line := range store.lines {
+		if line[0] == 'R' && bytes.HasSuffix(line, []byte("one")) && stored < 0 {
+			stored = n
+		}
+		if stored < 0 {
+			continue
+		}
+		if line[0] == 'R' && qos.Change(line[1]) == qos.Forget.Of(qos.Sent, 1) {
+			break
+		}
+		none := func(context.Context) (net.Conn, error) { return nil, io.EOF }
+		c, err := Open(Config{Dial: none, Connect: hello("c", mqttwire.V50), Store: &memory{lines: store.lines[:n+1]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.mu.Lock()
+		kept := false
+		tokens := slices.Clone(c.anew)
+		for x := range c.state.Sent() {
+			tokens = append(tokens, x.Token)
+		}
+		for _, token := range tokens {
+			kept = kept || string(c.flight[token].message.Payload) == "one"
+		}
+		c.mu.Unlock()
+		if !kept {
+			t.Errorf("a crash after line %d of %d loses it: %q", n, len(store.lines), line)
+		}
+		c.Close()
 	}
 }
 

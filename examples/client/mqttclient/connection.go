@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -181,12 +182,15 @@ func (c *Client) hello() (p codec.Connect, err error) {
 	return p, err
 }
 
-// settle takes note of what the session has lost. The lock is held.
+// settle takes note of what the session has lost: first what is to be sent as
+// new, so that it is kept when the Clear voids what was said of it before. The
+// lock is held.
 func (c *Client) settle() {
+	c.dropLost()
 	for ev := c.state.Poll(c.now()); ev.Kind != session.None; ev = c.state.Poll(c.now()) {
+		c.dropLost()
 		c.keep(ev, nil)
 	}
-	c.dropLost()
 }
 
 // write writes what has gathered until the connection is over, and closes it.
@@ -411,6 +415,7 @@ func (c *Client) keep(ev session.Event, m *codec.Publish) {
 // accept begins a session, or goes on with one.
 func (c *Client) accept(ev session.Event) {
 	p := ev.Packet.(*codec.Connack)
+	c.dropLost()
 	c.keep(ev, nil)
 	c.accepted = true
 	if c.config.Tokens != nil {
@@ -528,8 +533,10 @@ func (c *Client) dropLost() {
 		}
 		switch {
 		case d.Await == qos.AwaitPuback && !c.isUpload(&s.message):
-			c.anew = append(c.anew, d.Token)
-			c.journal.anew(d.Token, &s.message)
+			if !slices.Contains(c.anew, d.Token) { // a crash may have come before the Clear
+				c.anew = append(c.anew, d.Token)
+				c.journal.anew(d.Token, &s.message)
+			}
 			continue
 		case d.Await == qos.AwaitPubcomp:
 			s.finish(mqttwire.Success, nil) // the server had it

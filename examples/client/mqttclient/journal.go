@@ -3,6 +3,7 @@ package mqttclient
 import (
 	"encoding/binary"
 	"iter"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -249,9 +250,7 @@ func (c *Client) replayRecord(r qos.Record, message []byte) error {
 			c.forget(r.Token)
 		}
 	case qos.Clear:
-		// What is to be sent as new follows.
-		clear(c.flight)
-		c.anew = nil
+		maps.DeleteFunc(c.flight, func(token uint64, _ *Sent) bool { return !slices.Contains(c.anew, token) })
 	}
 	return nil
 }
