@@ -15,7 +15,7 @@
 //
 // [Packet] draws a packet as a struct, [Wire] its bytes in any form that the
 // standard allows, [Stream] several packets in a row. [Almost] draws a packet
-// and breaks it with one of the [Mutations], each of which has a name and knows
+// and breaks it with one of the [Mutations]; each has a name and knows
 // the [Verdict]: what a parser has to say of the result. [Unchecked] draws
 // structs with forbidden values for codec's Unchecked Append. [Seeds] are
 // packets to start a corpus with.

@@ -38,7 +38,7 @@ type Connect struct {
 }
 
 // Verdict is the answer to a request: allowed, which is the zero Verdict, or
-// what is wrong with the token of which type. A server that turns clients out
+// what is wrong with a token, and its type. A server that turns clients out
 // for what they may not do sends them its Notice first; one that only refuses
 // answers with Code.Reason.
 type Verdict struct {

@@ -42,7 +42,7 @@ func (l *lock) rlock(r *readers) {
 		for i := 0; i < spins && l.writing.Load(); i++ {
 		}
 	}
-	// Who holds the mutex keeps writers out; who counts under it is in.
+	// Whoever holds the mutex keeps writers out; whoever counts under it has entered.
 	l.writer.Lock()
 	r.n.Add(1)
 	l.writer.Unlock()

@@ -28,7 +28,7 @@ func Match(filter, name string) bool {
 	return len(f) == len(n)
 }
 
-// Paths returns every path of one to depth of the given levels, but for the
+// Paths returns every path of one to depth of the given levels, except for the
 // empty string, which is neither a name nor a filter. A "#" is only last.
 func Paths(depth int, levels ...string) []string {
 	var all []string

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// crowdFilter is one of many filters, none of which matches what is published:
+// crowdFilter is one of many filters that do not match what is published:
 // 8 of 10 exact, the others with a "+" or "#". They share the first levels with
 // the topics that are.
 func crowdFilter(i int) string {

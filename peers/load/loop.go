@@ -19,7 +19,7 @@ type loop struct {
 	poll  *poller
 	conns []*conn // by descriptor
 	dirty []*conn // have something to write
-	buf   []byte  // what is read into, whole packets of which are left nowhere else
+	buf   []byte  // what is read into; a whole packet is nowhere else
 
 	// round is called after every round of reading, before what it gave rise
 	// to is written.

@@ -73,7 +73,7 @@ func main() {
 	}
 }
 
-// tool is the program but for the end.
+// tool is the program except for the end.
 func tool(ctx context.Context, out, log io.Writer) error {
 	s := settings{warmUp: 200 * time.Millisecond, quiet: 3 * time.Second}
 	path := flag.String("broker", "", "`path` of the program to measure as mqttwire, which takes -listen (default: examples/broker, built)")

@@ -70,7 +70,7 @@ type stamp struct {
 	due    time.Duration // since the tool started
 }
 
-// message is a PUBLISH made beforehand, but for its packet id and stamp.
+// message is a PUBLISH made beforehand, except for its packet id and stamp.
 type message struct {
 	bytes   []byte
 	id      int // where the packet id is, 0 for none

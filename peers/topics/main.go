@@ -196,7 +196,7 @@ func perOp(n int, op func(i int)) float64 {
 	return float64(threadTime()-start) / float64(n)
 }
 
-// throughput is operations a nanosecond of some goroutines, each of which
+// throughput is operations a nanosecond of some goroutines; each
 // matches, and subscribes or unsubscribes every so many operations.
 func throughput(c contender, in *input, goroutines, writeEvery int) float64 {
 	const ops = matchesARound

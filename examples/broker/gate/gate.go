@@ -49,7 +49,7 @@ type Gate struct {
 	revoked revocations
 }
 
-// Open reads the files, all of which must be there. Its errors name the file
+// Open reads the files, which must all be there. Its errors name the file
 // and the line, and nothing of what stands there.
 func Open(f Files) (*Gate, error) {
 	g := &Gate{files: f}

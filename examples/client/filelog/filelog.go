@@ -216,8 +216,8 @@ func (l *Log) Replay(f func(line []byte) error) error {
 	return err
 }
 
-// Append adds a line, which it copies. It does not wait for the disk; an error,
-// of which [Log.Sync] tells, stays.
+// Append adds a line, which it copies. It does not wait for the disk; an error
+// stays, and [Log.Sync] tells it.
 func (l *Log) Append(line []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
