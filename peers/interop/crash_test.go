@@ -25,19 +25,42 @@ import (
 
 var crashMessages = flag.Int("crash.messages", 400, "messages of each crash test of examples/client")
 
-// exampleClient builds examples/client once.
-var exampleClient = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "client")
+// example builds one of the examples.
+func example(t *testing.T, name string) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), name)
+	out, err := exec.Command("go", "build", "-o", program, "github.com/mqttwire/mqttwire/examples/"+name).CombinedOutput()
 	if err != nil {
-		return "", err
+		t.Fatalf("%v: %s", err, out)
 	}
-	name := filepath.Join(dir, "client")
-	out, err := exec.Command("go", "build", "-o", name, "github.com/mqttwire/mqttwire/examples/client").CombinedOutput()
+	return program
+}
+
+// startTiny runs examples/tiny.
+func startTiny(t *testing.T) *broker {
+	t.Helper()
+	cmd := exec.Command(example(t, "tiny"), "-listen", "127.0.0.1:0")
+	log, err := cmd.StderrPipe()
 	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
+		t.Fatal(err)
 	}
-	return name, err
-})
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			if _, address, ok := strings.Cut(lines.Text(), "listening address="); ok {
+				said <- address
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return &broker{nil, receive(t, said, "address of tiny")}
+}
 
 var mosquittoBroker = requirement{
 	variable: "MQTTWIRE_REQUIRE_MOSQUITTO",
@@ -266,10 +289,7 @@ func blame(t *testing.T, ours bool, what, message string, wire *wireLog) {
 // have written and not acknowledged, and first copies come in order.
 func TestClientCrashes(t *testing.T) {
 	t.Parallel()
-	program, err := exampleClient()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := example(t, "client")
 	for _, peer := range []string{"ours", "mosquitto"} {
 		for _, version := range []string{"mqttv311", "mqttv5"} {
 			for _, level := range []string{"1", "2"} {

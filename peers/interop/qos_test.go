@@ -11,7 +11,16 @@ import (
 // message goes at the lower of its own QoS and that of the subscription.
 func TestEveryVersionToEveryVersion(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t)
+	everyVersionToEveryVersion(t, startBroker(t))
+}
+
+// The small reference broker takes the same clients.
+func TestEveryVersionOnTiny(t *testing.T) {
+	t.Parallel()
+	everyVersionToEveryVersion(t, startTiny(t))
+}
+
+func everyVersionToEveryVersion(t *testing.T, b *broker) {
 	all := here(t)
 	var readers []*client
 	for _, f := range all {
