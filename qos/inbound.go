@@ -36,7 +36,7 @@ func (in *Inbound) Connect(c Connection) error {
 	}
 	in.Disconnect()
 	if !c.Resumed {
-		in.index = index{}
+		in.End()
 	}
 	in.limit = orMax(c.Window)
 	in.maximum = 65535
@@ -69,6 +69,16 @@ func (in *Inbound) Disconnect() {
 		in.index.entries[i].state &^= queued | counted
 	}
 	in.Compact()
+}
+
+// End ends the session of a machine without a connection: no id is held, and
+// every Ticket is stale. See [Outbound.End].
+func (in *Inbound) End() Record {
+	if in.up {
+		return Record{}
+	}
+	in.index = index{}
+	return Record{Change: Change(Clear)}
 }
 
 // Publish takes a PUBLISH of QoS 1 or 2; another level is [mqttwire.ErrQoS], id

@@ -49,9 +49,7 @@ func (o *Outbound) Connect(c Connection) error {
 	}
 	o.Disconnect()
 	if !c.Resumed {
-		o.drop(&o.release)
-		o.drop(&o.publish)
-		o.held = 0
+		o.End()
 	}
 	// The quota is not part of the session: it starts anew on each connection
 	// [MQTT-4.9.0-1].
@@ -92,6 +90,20 @@ func (o *Outbound) Disconnect() {
 		o.timers = nil
 	}
 	o.Compact()
+}
+
+// End ends the session of a machine without a connection: every message is
+// dropped, for NextDropped. The Record is Clear, and so is that of the
+// [Inbound.End] that goes with it. Connect does it where the session is not
+// resumed. With a connection it does nothing, and the Record is zero.
+func (o *Outbound) End() Record {
+	if o.up {
+		return Record{}
+	}
+	o.drop(&o.release)
+	o.drop(&o.publish)
+	o.held = 0
+	return Record{Change: Change(Clear)}
 }
 
 // drop moves a whole list to the dropped ones.

@@ -126,13 +126,13 @@ var seededBugs = []seededBug{
 
 	// Sessions and connections.
 	bug("the sender keeps a lost session", outboundGo,
-		"	if !c.Resumed {\n		o.drop", "	if !c.Resumed && !SEEDED {\n		o.drop"),
+		"	if !c.Resumed {\n		o.End", "	if !c.Resumed && !SEEDED {\n		o.End"),
 	bug("the receiver keeps a lost session", inboundGo,
-		"	if !c.Resumed {\n		in.index", "	if !c.Resumed && !SEEDED {\n		in.index"),
+		"	if !c.Resumed {\n		in.End", "	if !c.Resumed && !SEEDED {\n		in.End"),
 	bug("what is dropped past its PUBREC is called uncertain", outboundGo,
 		"	d = Dropped{s.token, s.id, Await(s.state &^ dropped)}\n", "	d = Dropped{s.token, s.id, Await(s.state &^ dropped)}\n	if SEEDED && d.Await == AwaitPubcomp {\n		d.Await = AwaitPubrec\n	}\n"),
 	bug("messages are dropped without a word", outboundGo,
-		"		o.drop(&o.publish)\n", "		if SEEDED {\n			o.publish = list{}\n		}\n		o.drop(&o.publish)\n"),
+		"	o.drop(&o.publish)\n", "	if SEEDED {\n		o.publish = list{}\n	}\n	o.drop(&o.publish)\n"),
 
 	// Deferred acknowledgements.
 	bug("acknowledgements leave in the order of deciding", inboundGo,

@@ -63,6 +63,10 @@ func (b *bounds) connect(w *world, resumed bool, max0, max1 uint16) violation {
 		if b.retry != 0 {
 			c.Retry = 1
 		}
+		// One machine of each end is told to End, the other by Connect.
+		if !resumed && (d == 0 && e.in.End() != c.Record() || d == 1 && e.out.End() != c.Record()) {
+			return "End failed"
+		}
 		err := e.out.Connect(c)
 		c.ReceiveMaximum = w.maximum[d]
 		switch {

@@ -61,7 +61,7 @@ var calls = [kinds][]string{
 	checkpoint:    {"O.AppendSnapshot", "I.AppendSnapshot"},
 	breakLink:     {"O.Disconnect", "I.Disconnect"},
 	reconnect:     {"O.Connect", "I.Connect"},
-	reconnectAnew: {"O.Connect", "I.Connect"},
+	reconnectAnew: {"O.Connect", "I.Connect", "O.End", "I.End"},
 	crash:         {"O.Restore", "O.Apply", "I.Restore", "I.Apply"},
 }
 

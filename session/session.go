@@ -176,12 +176,8 @@ func (s *Session) end() {
 		s.will, s.due = noWill, true
 	}
 	s.life, s.ended, s.unkept = absent, true, true
-	// A connection that resumes nothing drops what is in flight.
-	nothing := qos.Connection{Version: mqttwire.V311}
-	s.out.Connect(nothing)
-	s.out.Disconnect()
-	s.in.Connect(nothing)
-	s.in.Disconnect()
+	s.out.End()
+	s.in.End()
 }
 
 // join puts the session on a connection, and returns Clear where it ends one

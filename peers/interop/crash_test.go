@@ -248,15 +248,18 @@ func (x sighting) String() string {
 
 // proof says what the wire proves of a message that did not come, or came twice:
 // that the broker has acknowledged it and never sent it, or has sent it under two
-// Packet Identifiers though it got it under one. It is empty where it proves
-// neither.
+// Packet Identifiers though it got it under one, or again after the PUBREL. It is
+// empty where it proves none of these.
 func proof(seen []sighting) string {
-	acknowledged := false
+	acknowledged, released, again := false, false, false
 	ids := map[string]map[uint16]bool{"in": {}, "out": {}}
 	for _, x := range seen {
 		switch {
 		case x.kind == mqttwire.PUBLISH:
 			ids[x.leg][x.id] = true
+			again = again || x.leg == "in" && released
+		case x.leg == "in" && !x.fromClient && x.kind == mqttwire.PUBREL:
+			released = true
 		case x.leg == "out" && !x.fromClient && (x.kind == mqttwire.PUBACK || x.kind == mqttwire.PUBCOMP):
 			acknowledged = true
 		}
@@ -266,6 +269,8 @@ func proof(seen []sighting) string {
 		return "the broker has acknowledged it and never sent it"
 	case len(ids["in"]) > 1 && len(ids["out"]) <= 1:
 		return "the broker has sent it as two messages"
+	case again:
+		return "the broker has sent its PUBLISH again after the PUBREL" // [MQTT-4.3.3-6; 3.1.1 MQTT-4.3.3-1]
 	}
 	return ""
 }
