@@ -17,8 +17,9 @@ type Header struct {
 	// Flags are bits 3-0 of the first byte.
 	Flags uint8
 	// Width is how many bytes the Remaining Length took as read, 1 to 4, so
-	// that a CONNECT can be judged by [MQTT-1.5.5-1] once it has said that it
-	// is 5.0. Append ignores it.
+	// that Append writes what was read, and that a CONNECT can be judged by
+	// [MQTT-1.5.5-1] once it has said that it is 5.0. 0, or less than Length
+	// needs: the shortest form.
 	Width uint8
 	// Length is the Remaining Length: the bytes that follow the header, 0 to
 	// varint.Max.
@@ -44,23 +45,36 @@ func (h Header) Dup() bool { return h.Flags&FlagDup != 0 }
 // Retain reports bit 0 of the flags: the RETAIN flag of a PUBLISH.
 func (h Header) Retain() bool { return h.Flags&FlagRetain != 0 }
 
-// Size returns how many bytes Append writes: 2 to 5.
-func (h Header) Size() int { return 1 + varint.Size(h.Length) }
+// Size returns how many bytes Append writes: 2 to 5, and for a header that
+// Append refuses some number.
+func (h Header) Size() int { return 1 + max(varint.Size(h.Length), int(h.Width)) }
 
-// Append appends the header to dst, the Remaining Length in its shortest form,
-// and returns the result. Where Length is over varint.Max it returns dst as it
-// was and [mqttwire.ErrVarintTooLong]. It judges nothing else: see Check.
+// Append appends the header to dst and returns the result: for what [Consume]
+// returned the same bytes. The Remaining Length takes Width bytes, or as few as
+// it can where Width is less, so that a header made from nothing has the
+// shortest form, which 5.0 demands [MQTT-1.5.5-1]. To get that of a header that
+// was read, set Width to 0.
+//
+// Where Length is over varint.Max or Width over varint.MaxSize, Append returns
+// dst as it was and [mqttwire.ErrVarintTooLong]. It judges nothing else: see
+// CheckFirst.
 func (h Header) Append(dst []byte) ([]byte, error) {
-	if h.Length > varint.Max {
-		return dst, mqttwire.ErrVarintTooLong
+	if h.Length > varint.Max || h.Width > varint.MaxSize {
+		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
 	}
-	return varint.Append(append(dst, byte(h.Type)<<4|h.Flags&0x0f), h.Length)
+	dst = append(dst, byte(h.Type)<<4|h.Flags&0x0f)
+	rest := h.Length
+	for n := h.Size() - 1; n > 1; n-- {
+		dst = append(dst, 0x80|byte(rest))
+		rest >>= 7
+	}
+	return append(dst, byte(rest)), nil
 }
 
 // Consume reads a header from the front of b and returns it with the number of
 // bytes it took. n == 0 and err == nil: b ends inside it, nothing is wrong yet.
 // The only error is [mqttwire.ErrVarintTooLong]; type and flags are as they
-// stand, see Check.
+// stand, see CheckFirst.
 func Consume(b []byte) (h Header, n int, err error) {
 	if len(b) < 2 {
 		return Header{}, 0, nil

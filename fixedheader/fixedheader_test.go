@@ -50,6 +50,44 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// TestAppendAgain holds that a header that was read is appended byte for byte,
+// long forms of the Remaining Length included, and in the shortest form where
+// its Width is taken away.
+func TestAppendAgain(t *testing.T) {
+	for length := uint32(0); length <= varint.Max; length = length*3 + 1 {
+		for first := range 256 {
+			short, err := varint.Append([]byte{byte(first)}, length)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for wire := short; len(wire) <= fixedheader.MaxSize; {
+				h, n, err := fixedheader.Consume(wire)
+				if n != len(wire) || err != nil || h.Length != length {
+					t.Fatalf("Consume(%x) = %+v, %d, %v", wire, h, n, err)
+				}
+				if got, err := h.Append(nil); !bytes.Equal(got, wire) || err != nil || h.Size() != len(wire) {
+					t.Fatalf("%x appended again: %x, %v; Size = %d", wire, got, err, h.Size())
+				}
+				h.Width = 0
+				if got, err := h.Append(nil); !bytes.Equal(got, short) || err != nil || h.Size() != len(short) {
+					t.Fatalf("%x without Width: %x, %v; Size = %d, want %x", wire, got, err, h.Size(), short)
+				}
+				wire = append(bytes.Clone(wire), 0)
+				wire[len(wire)-2] |= 0x80
+			}
+		}
+	}
+	// What has grown since it was read needs more bytes than it had.
+	h := fixedheader.Header{Type: mqttwire.PUBLISH, Width: 1, Length: 128}
+	if got, err := h.Append(nil); !bytes.Equal(got, []byte{0x30, 0x80, 0x01}) || err != nil || h.Size() != 3 {
+		t.Errorf("too narrow: %x, %v; Size = %d", got, err, h.Size())
+	}
+	h.Width = 5
+	if got, err := h.Append([]byte("x")); string(got) != "x" || err != mqttwire.ErrVarintTooLong {
+		t.Errorf("too wide: %x, %v", got, err)
+	}
+}
+
 func TestPublishFlags(t *testing.T) {
 	for flags := range uint8(16) {
 		h := fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags}
