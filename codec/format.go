@@ -36,9 +36,11 @@ func (l line) text(name string, v []byte) line {
 	return strconv.AppendQuote(l.name(name), string(v))
 }
 
-// binary shows the beginning of v, as text where it is that.
-func (l line) binary(name string, v []byte) line {
-	l = l.number(name, len(v))
+func (l line) binary(name string, v []byte) line { return l.name(name).bytes(v) }
+
+// bytes shows the size of v and its beginning, as text where it is that.
+func (l line) bytes(v []byte) line {
+	l = strconv.AppendInt(l, int64(len(v)), 10)
 	l = append(l, " bytes"...)
 	if len(v) == 0 {
 		return l
