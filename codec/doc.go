@@ -11,6 +11,14 @@
 // slice in it aliases the body and is valid until the caller reuses that.
 // Clone detaches a packet. After an error the packet is zero.
 //
+// # Looking on
+//
+// Decode stops at the first thing that is wrong, as an end of a connection must.
+// Inspect does not: for sniffers and proxies it reads any bytes as far as they
+// go, by a version that it guesses where nobody knows it, names every fault with
+// its offset and its clause, and says where the next packet begins. Resync finds
+// the first one in a capture that begins in the middle.
+//
 // # Writing
 //
 // Append writes a packet to the end of a slice, Size says how long it will be.
@@ -51,6 +59,6 @@
 // Every error is a [mqttwire.Error], or an error that the documentation of the
 // call names. What it breaks is err.Clause, what to answer err.Answer.
 //
-// Nothing in this package allocates except Clone, String, the buffer of a
-// Framer, and the growth of a slice that is appended to.
+// Nothing in this package allocates except Clone, String, Inspect and its walks,
+// Resync, the buffer of a Framer, and the growth of a slice that is appended to.
 package codec

@@ -58,10 +58,17 @@ type Inspection struct {
 // read each byte a small number of times. It has no limit of size: a caller that
 // waits for the rest of a packet looks at Total first.
 func Inspect(r Rules, b []byte) Inspection {
-	in := Inspection{r: r, b: b}
-	if len(b) == 0 {
-		return in
+	in := Inspection{r: r}
+	if len(b) > 0 {
+		in.findVersion(in.read(b))
 	}
+	return in
+}
+
+// read reads the fixed header of the packet at the front of b and returns its
+// size, 0 where it is not all there.
+func (in *Inspection) read(b []byte) (n int) {
+	in.b = b
 	in.Header = fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f}
 	h, n, err := fixedheader.Consume(b)
 	switch {
@@ -74,8 +81,7 @@ func Inspect(r Rules, b []byte) Inspection {
 			in.b = b[:total:total]
 		}
 	}
-	in.findVersion(n)
-	return in
+	return n
 }
 
 // findVersion decides by which version the packet is read. n is the size of its
@@ -231,6 +237,15 @@ const AnyVersion VersionSet = 1<<mqttwire.V31 | 1<<mqttwire.V311 | 1<<mqttwire.V
 
 // Has reports whether v is in the set.
 func (s VersionSet) Has(v mqttwire.Version) bool { return v.Valid() && s>>v&1 != 0 }
+
+// Narrow returns those of s that are in clean, the Clean of another packet of
+// the same connection, or s where none is: that packet is wrong in each.
+func (s VersionSet) Narrow(clean VersionSet) VersionSet {
+	if both := s & clean; both != 0 {
+		return both
+	}
+	return s
+}
 
 // Latest returns the latest version in the set, 0 where there is none.
 func (s VersionSet) Latest() mqttwire.Version {

@@ -132,7 +132,8 @@ type Fault struct {
 	// Field is the name of the field.
 	Field string
 	// Clause is the rule that it breaks, as Err.Clause has it for the version of
-	// the Inspection.
+	// the Inspection, or for that of the Rules where only they forbid it: the
+	// header of a CONNECT that asks for another version.
 	Clause string
 }
 

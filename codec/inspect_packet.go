@@ -58,16 +58,10 @@ func (w *walk) fixedHeader() {
 	} else {
 		w.bit(flags, 0, 0x0f)
 	}
-	e, _ := w.h.CheckFirst(w.r.Version, w.r.From).(mqttwire.Error)
-	switch e {
-	case mqttwire.ErrDirection: // 3.1.1 §2.2.1, 5.0 §2.1.2
-		w.fault(e, 0, kind)
-		e, _ = w.h.CheckFirst(w.r.Version, mqttwire.Either).(mqttwire.Error)
-		w.fault(e, 0, flags)
-	case mqttwire.ErrPacketType: // 3.1.1 §2.2.1, 5.0 §2.1.2
-		w.fault(e, 0, kind)
-	default:
-		w.fault(e, 0, flags)
+	first := w.judgeFirst(w.r.Version, 0, kind, flags)
+	// Of a CONNECT that asks for another version than it should, both.
+	if w.asked.Valid() && w.asked != w.r.Version {
+		w.judgeFirst(w.asked, first, kind, flags)
 	}
 	n := min(len(w.b)-1, varint.MaxSize)
 	switch {
@@ -75,13 +69,33 @@ func (w *walk) fixedHeader() {
 		w.fault(mqttwire.ErrVarintTooLong, 1, length) // 3.1.1 §2.2.3, 5.0 §1.5.5
 		w.field(Field{Name: length, Type: VariableByteInteger, Offset: 1, Size: n, Cut: true})
 	case w.total > 0:
-		if w.r.Version == mqttwire.V50 && int(w.h.Width) != varint.Size(w.h.Length) {
+		if (w.r.Version == mqttwire.V50 || w.asked == mqttwire.V50) && int(w.h.Width) != varint.Size(w.h.Length) {
 			w.fault(mqttwire.ErrVarintNotMin, 1, length) // 5.0 [MQTT-1.5.5-1]
 		}
 		w.field(Field{Name: length, Type: VariableByteInteger, Offset: 1, Size: int(w.h.Width), Number: w.h.Length})
 	case n > 0:
 		w.field(Field{Name: length, Type: VariableByteInteger, Offset: 1, Size: n, Cut: true})
 	}
+}
+
+// judgeFirst judges the first byte by the rules of version v, except for known,
+// which is a fault already. It returns the fault of the flags.
+func (w *walk) judgeFirst(v mqttwire.Version, known mqttwire.Error, kind, flags string) mqttwire.Error {
+	e, _ := w.h.CheckFirst(v, w.r.From).(mqttwire.Error)
+	switch e {
+	case mqttwire.ErrPacketType, mqttwire.ErrDirection: // 3.1.1 §2.2.1, 5.0 §2.1.2
+		if v == w.r.Version {
+			w.fault(e, 0, kind)
+		}
+		e, _ = w.h.CheckFirst(v, mqttwire.Either).(mqttwire.Error)
+	}
+	if e == mqttwire.ErrDupQoS0 {
+		flags = "DUP"
+	}
+	if e != known && e != mqttwire.ErrPacketType {
+		w.fault(e, 0, flags) // 3.1.1 [MQTT-2.2.2-2], 5.0 [MQTT-2.1.3-1]
+	}
+	return e
 }
 
 // before5 returns the first name before 5.0, else the second.

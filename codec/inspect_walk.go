@@ -33,6 +33,7 @@ type walk struct {
 	// has not been seen may be there.
 	doubt   bool
 	stopped bool // the caller wants no more
+	looked  int  // how many bytes have been looked at, about
 }
 
 // avail returns how many bytes can be read.
@@ -45,6 +46,7 @@ func (w *walk) more() bool { return !w.over && !w.stopped && w.avail() > 0 }
 func (w *walk) ended() bool { return !w.over && w.at == w.total }
 
 func (w *walk) field(f Field) {
+	w.looked++
 	if w.onField != nil && !w.stopped {
 		f.Part = w.part
 		w.stopped = !w.onField(f)
@@ -53,7 +55,10 @@ func (w *walk) field(f Field) {
 
 func (w *walk) fault(e mqttwire.Error, at int, field string) {
 	if e != 0 && w.onFault != nil && !w.stopped {
-		clause, _ := e.Clause(w.r.Version)
+		clause, ok := e.Clause(w.r.Version)
+		if !ok {
+			clause, _ = e.Clause(w.asked)
+		}
 		w.stopped = !w.onFault(Fault{Err: e, Offset: at, Field: field, Clause: clause})
 	}
 }
@@ -184,11 +189,12 @@ func (w *walk) bytes(name string, t WireType) (v []byte, at int, ok bool) {
 // formed and free of U+0000, for the rules that ask for more.
 func (w *walk) text(name string, v []byte, at int) []byte {
 	if text.CheckString(v) == 0 {
+		w.looked += len(v)
 		return v
 	}
-	clean := make([]byte, 0, len(v))
+	var clean []byte
 	var nul, bad bool
-	for i := 0; i < len(v); {
+	for i := 0; i < len(v) && !w.stopped; w.looked++ {
 		c, n := utf8.DecodeRune(v[i:])
 		switch {
 		case c == utf8.RuneError && n <= 1:
@@ -285,16 +291,20 @@ func (w *walk) property(in mqttwire.PacketType, seen propertySet) propertySet {
 	case width == 0:
 		w.cut(Field{Name: Unread}, len(b)+1)
 		return seen
-	case width != varint.Size(v):
-		w.fault(mqttwire.ErrVarintNotMin, w.at, Unread) // 5.0 [MQTT-1.5.5-1]
 	}
-	id := PropertyID(v)
-	if v >= uint32(len(propertyTable)) || !id.Defined() {
-		w.fault(mqttwire.ErrPropertyUnknown, w.at, Unread) // 5.0 §2.2.2.2
+	id, name := PropertyID(v), Unread
+	known := v < uint32(len(propertyTable)) && id.Defined()
+	if known {
+		name = id.String()
+	}
+	if width != varint.Size(v) {
+		w.fault(mqttwire.ErrVarintNotMin, w.at, name) // 5.0 [MQTT-1.5.5-1]
+	}
+	if !known {
+		w.fault(mqttwire.ErrPropertyUnknown, w.at, name) // 5.0 §2.2.2.2
 		w.unread()
 		return seen
 	}
-	name := id.String()
 	if !id.AllowedIn(in) {
 		w.fault(mqttwire.ErrPropertyMisplaced, w.at, name) // 5.0 §2.2.2.2
 	} else {
