@@ -13,6 +13,9 @@
 //		...
 //	})
 //
+// [Judge] does all of that in one call, with the vectors of package testdata
+// besides, and reports what a parser does wrong.
+//
 // [Packet] draws a packet as a struct, [Wire] its bytes in any form that the
 // standard allows, [Stream] several packets in a row. [Almost] draws a packet
 // and breaks it with one of the [Mutations]; each has a name and knows
@@ -20,6 +23,6 @@
 // structs with forbidden values for codec's Unchecked Append. [Seeds] are
 // packets to start a corpus with.
 //
-// Nothing here needs a testing.T, reads a clock, or draws from a random source
-// of its own.
+// Nothing here needs a testing.T, or draws from a random source of its own; Judge
+// alone has a clock and a goroutine, to notice a parser that hangs.
 package fuzz

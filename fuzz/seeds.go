@@ -43,16 +43,19 @@ func vectorSeeds() (seeds []Seed) {
 		panic("fuzz: " + err.Error()) // the data of this module is broken
 	}
 	for i := range vectors {
-		v := &vectors[i]
-		s := Seed{Name: v.Name, Packet: v.Bytes(), Verdict: Invalid}
-		if v.Valid() {
-			s.Verdict = Valid
-		}
-		s.Rules.Version = map[string]mqttwire.Version{"3.1": mqttwire.V31, "3.1.1": mqttwire.V311, "5.0": mqttwire.V50}[v.Version]
-		s.Rules.From = map[string]mqttwire.Role{"client": mqttwire.Client, "server": mqttwire.Server}[v.From]
-		seeds = append(seeds, s)
+		seeds = append(seeds, vectorSeed(&vectors[i]))
 	}
 	return seeds
+}
+
+func vectorSeed(v *testdata.Vector) Seed {
+	s := Seed{Name: v.Name, Packet: v.Bytes(), Verdict: Invalid}
+	if v.Valid() {
+		s.Verdict = Valid
+	}
+	s.Rules.Version = map[string]mqttwire.Version{"3.1": mqttwire.V31, "3.1.1": mqttwire.V311, "5.0": mqttwire.V50}[v.Version]
+	s.Rules.From = map[string]mqttwire.Role{"client": mqttwire.Client, "server": mqttwire.Server}[v.From]
+	return s
 }
 
 // seedRules are those that seeds are made by: each version, each sender.
