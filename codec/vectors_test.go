@@ -190,18 +190,18 @@ func fields(h fixedheader.Header, p codec.Packet) testdata.Packet {
 		}
 		f.Properties = properties(p.Properties)
 	case *codec.Connack:
-		f.SessionPresent, f.Code, f.Properties = p.SessionPresent, uint8(p.Code), properties(p.Properties)
+		f.SessionPresent, f.Code, f.Properties = p.SessionPresent, testdata.Code(p.Code), properties(p.Properties)
 	case *codec.Publish:
 		f.Dup, f.QoS, f.Retain, f.PacketID = p.Dup, uint8(p.QoS), p.Retain, p.ID
 		f.Topic, f.Payload, f.Properties = string(p.Topic), hexOf(p.Payload), properties(p.Properties)
 	case *codec.Puback:
-		f.PacketID, f.Code, f.Properties = p.ID, uint8(p.Code), properties(p.Properties)
+		f.PacketID, f.Code, f.Properties = p.ID, testdata.Code(p.Code), properties(p.Properties)
 	case *codec.Pubrec:
-		f.PacketID, f.Code, f.Properties = p.ID, uint8(p.Code), properties(p.Properties)
+		f.PacketID, f.Code, f.Properties = p.ID, testdata.Code(p.Code), properties(p.Properties)
 	case *codec.Pubrel:
-		f.PacketID, f.Code, f.Properties = p.ID, uint8(p.Code), properties(p.Properties)
+		f.PacketID, f.Code, f.Properties = p.ID, testdata.Code(p.Code), properties(p.Properties)
 	case *codec.Pubcomp:
-		f.PacketID, f.Code, f.Properties = p.ID, uint8(p.Code), properties(p.Properties)
+		f.PacketID, f.Code, f.Properties = p.ID, testdata.Code(p.Code), properties(p.Properties)
 	case *codec.Subscribe:
 		f.PacketID, f.Properties = p.ID, properties(p.Properties)
 		for s := range p.Subscriptions.All() {
@@ -211,7 +211,7 @@ func fields(h fixedheader.Header, p codec.Packet) testdata.Packet {
 	case *codec.Suback:
 		f.PacketID, f.Properties = p.ID, properties(p.Properties)
 		for c := range p.Codes.All() {
-			f.Codes = append(f.Codes, uint8(c))
+			f.Codes = append(f.Codes, testdata.Code(c))
 		}
 	case *codec.Unsubscribe:
 		f.PacketID, f.Properties = p.ID, properties(p.Properties)
@@ -221,12 +221,12 @@ func fields(h fixedheader.Header, p codec.Packet) testdata.Packet {
 	case *codec.Unsuback:
 		f.PacketID, f.Properties = p.ID, properties(p.Properties)
 		for c := range p.Codes.All() {
-			f.Codes = append(f.Codes, uint8(c))
+			f.Codes = append(f.Codes, testdata.Code(c))
 		}
 	case *codec.Disconnect:
-		f.Code, f.Properties = uint8(p.Code), properties(p.Properties)
+		f.Code, f.Properties = testdata.Code(p.Code), properties(p.Properties)
 	case *codec.Auth:
-		f.Code, f.Properties = uint8(p.Code), properties(p.Properties)
+		f.Code, f.Properties = testdata.Code(p.Code), properties(p.Properties)
 	}
 	return f
 }

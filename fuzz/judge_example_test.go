@@ -35,10 +35,10 @@ func ExampleJudge() {
 		return toyPuback(packet)
 	})
 	for _, f := range report.Faults {
-		fmt.Printf("%v [% x] %v %v %v\n", f.Kind, f.Packet, f.Error, f.Clause, f.Said)
+		fmt.Printf("%v [% x] %q %q %q\n", f.Kind, f.Packet, f.Error, f.Clause, f.Said)
 	}
 	// Output:
-	// panics [] bytes are missing  runtime error: index out of range [0] with length 0
-	// accepts [40 02 00 00] packet identifier is zero MQTT-2.3.1-1
-	// refuses [40 82 00 00 07]   not four bytes
+	// panics [] "bytes are missing" "" "runtime error: index out of range [0] with length 0"
+	// accepts [40 02 00 00] "packet identifier is zero" "MQTT-2.3.1-1" ""
+	// refuses [40 82 00 00 07] "" "" "not four bytes"
 }

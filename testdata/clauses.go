@@ -49,9 +49,9 @@ type ErrorRule struct {
 	// Clause is the ID of the Clause that the sentence is part of, if any.
 	Clause string `json:"clause,omitempty"`
 	Layer  string `json:"layer"`
-	// Reason is the Reason Code to answer with, as "0x81". It is there where
+	// Reason is the Reason Code to answer with, 0 where there is none. It is there where
 	// Layer is LayerCodec, and only there.
-	Reason string `json:"reason,omitempty"`
+	Reason Code `json:"reason"`
 	// Text is what goes wrong, in one line. Where there are two ways to break
 	// the rule, it has both, with a semicolon between.
 	Text string `json:"text"`
@@ -110,7 +110,7 @@ func ErrorRules() ([]ErrorRule, error) {
 			return r.ID, "no such clause"
 		case !knownLayer(r.Layer):
 			return r.ID, "unknown layer"
-		case (r.Reason != "") != (r.Layer == LayerCodec):
+		case (r.Reason != 0) != (r.Layer == LayerCodec):
 			return r.ID, "a reason is for layer codec, and for no other"
 		}
 		return r.ID, ""
@@ -121,22 +121,9 @@ func ErrorRules() ([]ErrorRule, error) {
 // returns an error when the file is wrong, also when a line excuses a rule that
 // does not exist or is of another layer. The caller owns the slice.
 func NoBytes() ([]NoBytesRule, error) {
-	codec := map[string]bool{}
-	for _, version := range []string{"3.1.1", "5.0"} {
-		clauses, err := Clauses(version)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range clauses {
-			codec[version+" "+c.ID] = c.Layer == LayerCodec
-		}
-	}
-	rules, err := ErrorRules()
+	codec, err := ofLayer(LayerCodec)
 	if err != nil {
 		return nil, err
-	}
-	for _, r := range rules {
-		codec["5.0 "+r.ID] = r.Layer == LayerCodec
 	}
 	return loadClauses("no-bytes.jsonl", func(n *NoBytesRule) (string, string) {
 		key := n.Version + " " + n.ID
@@ -152,13 +139,68 @@ func NoBytes() ([]NoBytesRule, error) {
 	})
 }
 
-// loadClauses reads a file of the clauses directory, a T a line. check returns
-// what identifies a T among the lines of its file, and what is wrong with it.
+// NoConversationRule excuses a Clause or an ErrorRule of LayerState from having
+// a conversation, a line of clauses/no-conversation.jsonl.
+type NoConversationRule struct {
+	ID      string `json:"id"`
+	Version string `json:"version"` // "3.1.1" or "5.0"; the same ID is another rule in the other version
+	Why     string `json:"why"`     // why what one end sees cannot show it
+}
+
+// NoConversation returns the rules of LayerState that no conversation shows. It
+// returns an error when the file is wrong, also when a line excuses a rule that
+// does not exist or is of another layer. The caller owns the slice.
+func NoConversation() ([]NoConversationRule, error) {
+	state, err := ofLayer(LayerState)
+	if err != nil {
+		return nil, err
+	}
+	return loadClauses("no-conversation.jsonl", func(n *NoConversationRule) (string, string) {
+		key := n.Version + " " + n.ID
+		switch {
+		case !oneLine(n.Why):
+			return key, "why is empty or more than a line"
+		case !state[key]:
+			return key, "no such rule of layer state"
+		}
+		return key, ""
+	})
+}
+
+// ofLayer returns the rules of a layer, by version and id.
+func ofLayer(layer string) (map[string]bool, error) {
+	of := map[string]bool{}
+	for _, version := range []string{"3.1.1", "5.0"} {
+		clauses, err := Clauses(version)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range clauses {
+			of[version+" "+c.ID] = c.Layer == layer
+		}
+	}
+	rules, err := ErrorRules()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rules {
+		of["5.0 "+r.ID] = r.Layer == layer
+	}
+	return of, nil
+}
+
+// loadClauses reads a file of the clauses directory, as readLines does.
 func loadClauses[T any](file string, check func(*T) (key, wrong string)) ([]T, error) {
 	data, err := clauseFiles.ReadFile("clauses/" + file)
 	if err != nil {
 		return nil, err
 	}
+	return readLines(data, "clauses/"+file, check)
+}
+
+// readLines reads a file of the name given, a T a line. check returns what
+// identifies a T among the lines of its file, and what is wrong with it.
+func readLines[T any](data []byte, file string, check func(*T) (key, wrong string)) ([]T, error) {
 	var all []T
 	seen := map[string]bool{}
 	line := 0
@@ -177,7 +219,7 @@ func loadClauses[T any](file string, check func(*T) (key, wrong string)) ([]T, e
 			if key != "" {
 				wrong = key + ": " + wrong
 			}
-			return nil, errors.New("testdata: clauses/" + file + ":" + strconv.Itoa(line) + ": " + wrong)
+			return nil, errors.New("testdata: " + file + ":" + strconv.Itoa(line) + ": " + wrong)
 		}
 		seen[key] = true
 		all = append(all, t)

@@ -113,9 +113,9 @@ type Packet struct {
 	// PacketID is the Packet Identifier of every packet that has one.
 	PacketID uint16 `json:"packetId"`
 	// Code is the Reason Code or Connect Return code of a packet that has one.
-	Code uint8 `json:"code"`
+	Code Code `json:"code"`
 	// Codes are those of SUBACK and UNSUBACK, in the order of the filters.
-	Codes []uint8 `json:"codes"`
+	Codes []Code `json:"codes"`
 	// Properties are those of the packet, in the order of the bytes. A will
 	// has its own.
 	Properties []Property `json:"properties"`
@@ -165,6 +165,8 @@ func (h Hex) Bytes() []byte {
 	return b
 }
 
+func hexOf(b []byte) Hex { return Hex(hex.EncodeToString(b)) }
+
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (h *Hex) UnmarshalText(text []byte) error {
 	b, err := hex.DecodeString(string(text))
@@ -177,8 +179,12 @@ func (h *Hex) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Code is a Reason Code, written "0x81".
+// Code is a Reason Code or a Connect Return code, written "0x81" wherever one
+// stands.
 type Code uint8
+
+// String returns the code as it is written, "0x81".
+func (c Code) String() string { return "0x" + hex.EncodeToString([]byte{byte(c)}) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (c *Code) UnmarshalText(text []byte) error {
