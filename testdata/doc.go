@@ -7,7 +7,10 @@
 // standards' own ids, in a wording of this project: every numbered statement of
 // MQTT 3.1.1 and 5.0, every sentence of 5.0 that speaks of a Malformed Packet,
 // a Protocol Error or a Reason Code, the few that no bytes can break, and the
-// table of the properties. With both, a test can say which rules it covers and which it does not.
+// table of the properties. With both, a test can say which rules it covers and
+// which it does not. The conversations are for state machines: bytes in and out,
+// time, and what one end must tell its application. [Conversation.Play] runs one.
 //
-// The files are embedded. README.md beside them is the schema.
+// The files are embedded. README.md beside them describes them, schema.json is a
+// JSON Schema of their lines.
 package testdata
