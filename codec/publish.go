@@ -192,9 +192,6 @@ func (p *Publish) AppendHead(dst []byte, r Rules, payloadLength int) ([]byte, er
 	if payloadLength < 0 {
 		panic("codec: AppendHead of a payload of negative length")
 	}
-	if payloadLength > varint.Max { // before anything is added to it
-		return dst, mqttwire.ErrVarintTooLong // 3.1.1 §2.2.3, 5.0 §1.5.5
-	}
 	return p.append(dst, r, payloadLength, false)
 }
 

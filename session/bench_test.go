@@ -97,6 +97,26 @@ func BenchmarkPublish(b *testing.B) {
 					}
 				}
 			})
+			b.Run(name+"/reserve", func(b *testing.B) {
+				s := benchServer(b, v)
+				dst := make([]byte, 0, 256)
+				ack := []byte{0x40, 2, 0, 0}
+				size := p.Size(v)
+				for b.Loop() {
+					a, err := s.Reserve(level, false, size, 1, 0)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if level == 0 {
+						continue
+					}
+					binary.BigEndian.PutUint16(ack[2:], a.ID)
+					h, body, _, _ := codec.Split(s.Rules(), ack, s.MaxSize())
+					if _, _, err := s.Receive(dst, &s.d, h, body, 0); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

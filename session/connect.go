@@ -173,7 +173,7 @@ func (s *Server) offers() [10]offer {
 	return [...]offer{
 		{codec.SessionExpiryInterval, expiry, expiry != s.asked.expiry},
 		{codec.ReceiveMaximum, uint32(o.ReceiveMaximum), o.ReceiveMaximum != 0},
-		{codec.MaximumQoS, uint32(f.maximumQoS()), f.noQoS2}, // [MQTT-3.2.2-9]
+		{codec.MaximumQoS, uint32(f.maximumQoS()), f.noLevels > 0}, // [MQTT-3.2.2-9]
 		{codec.RetainAvailable, 0, f.noRetain},
 		{codec.MaximumPacketSize, o.MaximumPacketSize, o.MaximumPacketSize != 0},
 		{codec.TopicAliasMaximum, uint32(o.TopicAliasMaximum), o.TopicAliasMaximum != 0},

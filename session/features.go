@@ -12,17 +12,25 @@ import (
 // features are what a CONNACK says the server lacks: a server holds its client
 // to them, a client itself. The zero value lacks nothing, as before 5.0.
 type features struct {
-	noQoS1, noQoS2, noRetain, noWildcard, noShared, noSubscriptionID bool
+	noLevels                                         qos.Level // how many levels of QoS, from 2 down
+	noRetain, noWildcard, noShared, noSubscriptionID bool
 }
 
 func (o *ServerOptions) features() features {
-	return features{o.NoQoS1, o.NoQoS1 || o.NoQoS2, o.NoRetain, o.NoWildcard, o.NoShared, o.NoSubscriptionID}
+	f := features{0, o.NoRetain, o.NoWildcard, o.NoShared, o.NoSubscriptionID}
+	switch {
+	case o.NoQoS1:
+		f.noLevels = 2
+	case o.NoQoS2:
+		f.noLevels = 1
+	}
+	return f
 }
 
 // featuresOf reads the properties of a CONNACK (5.0 §3.2.2.3).
 func featuresOf(p codec.Properties) (f features) {
 	if v, ok := p.MaximumQoS(); ok {
-		f.noQoS1, f.noQoS2 = v < 1, true
+		f.noLevels = qos.ExactlyOnce - qos.Level(v)
 	}
 	no := func(v uint8, ok bool) bool { return ok && v == 0 }
 	f.noRetain = no(p.RetainAvailable())
@@ -33,15 +41,7 @@ func featuresOf(p codec.Properties) (f features) {
 }
 
 // maximumQoS returns the highest level there is.
-func (f *features) maximumQoS() qos.Level {
-	switch {
-	case f.noQoS1:
-		return qos.AtMostOnce
-	case f.noQoS2:
-		return qos.AtLeastOnce
-	}
-	return qos.ExactlyOnce
-}
+func (f *features) maximumQoS() qos.Level { return qos.ExactlyOnce - f.noLevels }
 
 // message judges a PUBLISH from a client, or a will.
 func (f *features) message(level qos.Level, retain bool) error {

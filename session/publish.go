@@ -35,10 +35,14 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 	if err := e.mayPublish(p.QoS, p.Retain, 0); err != nil {
 		return dst, qos.Action{}, err
 	}
-	q := *p
-	q.ID, q.Dup = 0, false
-	if e.version != mqttwire.V50 {
-		q.Properties = codec.Properties{}
+	alias, known, err := e.aliasFor(p)
+	if err != nil {
+		return dst, qos.Action{}, err
+	}
+	var q codec.Publish // a literal would be built elsewhere and copied
+	q.Topic, q.Payload, q.QoS, q.Retain = p.Topic, p.Payload, p.QoS, p.Retain
+	if e.version == mqttwire.V50 {
+		q.Properties = p.Properties
 	}
 	if q.QoS != qos.AtMostOnce {
 		if e.session.out.Quota() == 0 {
@@ -47,7 +51,12 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 		}
 		q.ID = 1 // until the message is known to be sent
 	}
-	out, id, alias, err := e.appendPublish(dst, &q)
+	var out []byte
+	if alias == 0 && e.maxSend == 0 { // as always before 5.0
+		out, err = q.Append(dst, e.own())
+	} else {
+		out, alias, err = e.appendPublish(dst, &q, alias, known)
+	}
 	if err != nil {
 		return dst, qos.Action{}, err
 	}
@@ -56,7 +65,7 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 		if a, err = e.session.out.Publish(q.QoS, token, now); err != nil {
 			return dst, a, err
 		}
-		binary.BigEndian.PutUint16(out[id:], a.ID)
+		binary.BigEndian.PutUint16(afterTopic(out[len(dst):]), a.ID)
 	}
 	if alias != 0 {
 		if e.given == nil {
@@ -66,6 +75,16 @@ func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Durat
 	}
 	e.wrote(now)
 	return out, a, nil
+}
+
+// afterTopic returns what follows the topic of a PUBLISH.
+func afterTopic(b []byte) []byte {
+	n := 1
+	for b[n] >= 0x80 {
+		n++
+	}
+	b = b[n+1:]
+	return b[2+int(binary.BigEndian.Uint16(b)):]
 }
 
 // Reserve is Publish for a caller that encodes the PUBLISH itself, once for
@@ -94,51 +113,53 @@ func (e *end) mayPublish(level qos.Level, retain bool, size int) error {
 		return mqttwire.ErrNotConnected
 	case !e.fits(size):
 		return mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
-	case e.role == mqttwire.Client:
-		return e.features.message(level, retain)
 	}
-	return e.features.message(level, false)
+	return e.features.message(level, retain && e.role == mqttwire.Client)
 }
 
-// appendPublish appends a PUBLISH, with an alias if it may have one. id is
-// where its Packet Identifier stands, fresh an alias that the peer learns by it.
-func (e *end) appendPublish(dst []byte, p *codec.Publish) (out []byte, id int, fresh uint16, err error) {
+// aliasFor returns the alias that the topic of p is to have, 0 for none, and
+// whether the peer knows it.
+func (e *end) aliasFor(p *codec.Publish) (alias uint16, known bool, err error) {
+	if e.version != mqttwire.V50 {
+		return 0, false, nil
+	}
+	if own, ok := p.Properties.TopicAlias(); ok {
+		if own > e.aliasPeer {
+			err = mqttwire.ErrTopicAliasRange // [MQTT-3.3.2-9, MQTT-3.3.2-11]
+		}
+	} else if maximum := min(e.aliasPeer, e.limits.TopicAliases); maximum != 0 {
+		alias, known = e.given.alias(p.Topic, maximum)
+	}
+	return alias, known, err
+}
+
+// appendPublish appends a PUBLISH within the size that the peer takes, with an
+// alias that is not 0 if that fits. fresh is the alias that the peer learns by it.
+func (e *end) appendPublish(dst []byte, p *codec.Publish, alias uint16, known bool) (out []byte, fresh uint16, err error) {
 	head, err := p.AppendHead(dst, e.own(), len(p.Payload))
 	if err != nil {
-		return dst, 0, 0, err
-	}
-	alias, known := uint16(0), false
-	if e.version == mqttwire.V50 {
-		if own, ok := p.Properties.TopicAlias(); ok {
-			if own > e.aliasPeer {
-				return dst, 0, 0, mqttwire.ErrTopicAliasRange // [MQTT-3.3.2-9, MQTT-3.3.2-11]
-			}
-		} else if maximum := min(e.aliasPeer, e.limits.TopicAliases); maximum != 0 {
-			alias, known = e.given.alias(p.Topic, maximum)
-		}
+		return dst, 0, err
 	}
 	if alias != 0 {
-		if out, id = appendAliased(dst, p, alias, known); out != nil && e.fits(len(out)-len(dst)) {
+		if out = appendAliased(dst, p, alias, known); out != nil && e.fits(len(out)-len(dst)) {
 			if known {
 				alias = 0
 			}
-			return out, id, alias, nil
+			return out, alias, nil
 		}
 		// Larger than without; what dst has room for may have been written.
 		head, _ = p.AppendHead(dst, e.own(), len(p.Payload))
 	}
 	if !e.fits(len(head) - len(dst) + len(p.Payload)) {
-		return dst, 0, 0, mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
+		return dst, 0, mqttwire.ErrPacketTooLarge // [MQTT-3.1.2-24, MQTT-3.2.2-15]
 	}
-	for id = len(dst) + 1; head[id] >= 0x80; id++ {
-	}
-	return append(head, p.Payload...), id + 1 + 2 + len(p.Topic), 0, nil
+	return append(head, p.Payload...), 0, nil
 }
 
 // appendAliased appends a PUBLISH that is known to be right, with an alias
 // behind its properties, and without its topic where the peer knows it. It
 // returns nil where that is more than a packet can hold.
-func appendAliased(dst []byte, p *codec.Publish, alias uint16, known bool) (out []byte, id int) {
+func appendAliased(dst []byte, p *codec.Publish, alias uint16, known bool) []byte {
 	topic := p.Topic
 	if known {
 		topic = nil
@@ -153,16 +174,15 @@ func appendAliased(dst []byte, p *codec.Publish, alias uint16, known bool) (out 
 		first |= 1
 	}
 	if length > varint.Max {
-		return nil, 0
+		return nil
 	}
-	out, _ = varint.Append(append(dst, first), uint32(length))
+	out, _ := varint.Append(append(dst, first), uint32(length))
 	out = append(out, byte(len(topic)>>8), byte(len(topic)))
 	out = append(out, topic...)
-	id = len(out)
 	if p.QoS != qos.AtMostOnce {
 		out = append(out, 0, 0)
 	}
 	out, _ = varint.Append(out, uint32(properties))
 	out = append(append(out, p.Properties.Bytes()...), byte(codec.TopicAlias), byte(alias>>8), byte(alias))
-	return append(out, p.Payload...), id
+	return append(out, p.Payload...)
 }
