@@ -26,19 +26,48 @@ const MaxPacketSize = fixedheader.MaxSize + varint.Max
 // [mqttwire.ErrPacketTooLarge]. On an error h holds what is known of the
 // header, at least its type, so that the caller can look up what to answer.
 func Split(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
-	// Most packets of most streams, without a call: a short PUBLISH.
-	if len(b) >= 2 && b[1] < 0x80 && r.Version != 0 {
-		flags, end := b[0]^byte(mqttwire.PUBLISH)<<4, 2+int(b[1])
-		if uint64(publishFlags)>>flags&1 != 0 && end <= len(b) && uint(end-1) <= uint(maxSize-1) {
-			return fixedheader.Header{Type: mqttwire.PUBLISH, Flags: flags, Width: 1, Length: uint32(b[1])}, b[2:end:end], end, nil
-		}
+	// Most packets, without a call: a first byte that is right, and a Remaining
+	// Length of one byte or of two that it needs.
+	if len(b) < 2 || !r.expects(b[0]) {
+		return splitAny(r, b, maxSize)
 	}
-	return splitAny(r, b, maxSize)
+	length, width := uint32(b[1]), 1
+	if length >= 0x80 {
+		if len(b) < 3 || b[2] == 0 || b[2] >= 0x80 {
+			return splitAny(r, b, maxSize)
+		}
+		length, width = length&0x7f|uint32(b[2])<<7, 2
+	}
+	start := 1 + width
+	end := start + int(length)
+	if end > len(b) || uint(end-1) > uint(maxSize-1) { // 0 is no limit
+		return splitAny(r, b, maxSize)
+	}
+	h = fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f, Width: uint8(width), Length: length}
+	return h, b[start:end:end], end, nil
 }
 
-// publishFlags has the bit of each flags value that is right for a PUBLISH in
-// every version: not QoS 3, and DUP only with a QoS [MQTT-3.3.1-2, MQTT-3.3.1-4].
-const publishFlags = 1<<0b0000 | 1<<0b0001 | 0x0f<<0b0010 | 0x0f<<0b1010
+// expects reports whether first is right for the first byte of a packet. It says
+// no to some that are: those that no rules expect of most packets.
+func (r Rules) expects(first byte) bool {
+	return r.Version <= mqttwire.V50 && r.From <= mqttwire.Server && expected[r.Version][r.From][first>>6]>>(first&63)&1 != 0
+}
+
+// expected has the bit of each first byte that [fixedheader.Header.CheckFirst]
+// takes, by version and sender; none for version 0.
+var expected = func() (sets [mqttwire.V50 + 1][mqttwire.Server + 1][4]uint64) {
+	for _, v := range [...]mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
+		for from := range sets[v] {
+			for first := range 256 {
+				h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 0x0f)}
+				if h.CheckFirst(v, mqttwire.Role(from)) == nil {
+					sets[v][from][first>>6] |= 1 << (first & 63)
+				}
+			}
+		}
+	}
+	return sets
+}()
 
 func splitAny(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
 	h, n, err = SplitHeader(r, b, maxSize)
