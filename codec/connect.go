@@ -142,7 +142,7 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 		if p.Properties, b, e = cutProperties(b, mqttwire.CONNECT); e != 0 {
 			return e
 		}
-		if e := checkConnectProperties(p.Properties.seen); e != 0 {
+		if e := checkConnectProperties(p.Properties.known.seen()); e != 0 {
 			return e
 		}
 	}

@@ -394,7 +394,7 @@ func (w *walk) judgeProperty(row *propertyRow, f Field, b []byte, at int) {
 		w.text(f.Name, f.Value, at+4+len(f.Key))
 	case UTF8String:
 		v := w.text(f.Name, f.Value, at+2) // 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2]
-		w.fault(row.checkField(v), at+2+firstWildcard(v), f.Name)
+		w.fault(checkField(row, v), at+2+firstWildcard(v), f.Name)
 	case VariableByteInteger:
 		_, e := checkProperty(row, b)
 		w.fault(e, at, f.Name)

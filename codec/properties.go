@@ -20,15 +20,30 @@ import (
 // bytes of a list in place. A list from [PropertiesOf] is judged where it is
 // used.
 type Properties struct {
-	b    []byte
-	seen propertySet
-	// bad is the first thing that is wrong with a property that was appended.
-	bad mqttwire.Error
-	// incomplete says that bad is about one that could not be encoded.
-	incomplete bool
-	// raw says that nobody has judged b: seen and bad say nothing.
-	raw bool
+	b     []byte
+	known knowledge
 }
+
+// knowledge is what is known of a list. It is one word, so that a list travels
+// in registers.
+//
+//	bits 0-47   seen: a propertySet
+//	bits 48-55  bad: the first thing that is wrong with a property that was appended
+//	bit 62      incomplete: bad is about one that could not be encoded
+//	bit 63      raw: nobody has judged the bytes, seen and bad say nothing
+type knowledge uint64
+
+const (
+	seenBits             = 1<<48 - 1
+	badShift             = 48
+	incomplete knowledge = 1 << 62
+	raw        knowledge = 1 << 63
+)
+
+func (k knowledge) seen() propertySet   { return propertySet(k & seenBits) }
+func (k knowledge) bad() mqttwire.Error { return mqttwire.Error(k >> badShift) }
+func (k knowledge) isIncomplete() bool  { return k&incomplete != 0 }
+func (k knowledge) isRaw() bool         { return k&raw != 0 }
 
 // A Property is one property of a list.
 type Property struct {
@@ -47,7 +62,12 @@ type Property struct {
 // it aliases and does not judge: getters and walks stop at what they cannot
 // parse and never panic; [Properties.Check] and Append of a packet say what is
 // wrong.
-func PropertiesOf(b []byte) Properties { return Properties{b: b, raw: len(b) > 0} }
+func PropertiesOf(b []byte) Properties {
+	if len(b) == 0 {
+		return Properties{b: b}
+	}
+	return Properties{b, raw}
+}
 
 // Bytes returns the list in wire format, without its length. It aliases the
 // list.
@@ -98,8 +118,8 @@ func (p Properties) Next() (x Property, rest Properties, ok bool) {
 		return Property{}, Properties{}, false
 	}
 	rest = PropertiesOf(p.b[n:])
-	if p.incomplete {
-		rest.bad, rest.incomplete = p.bad, true
+	if p.known.isIncomplete() {
+		rest = rest.fail(p.known.bad())
 	}
 	return x, rest, true
 }
@@ -181,36 +201,30 @@ func (p Properties) Check(in mqttwire.PacketType) error {
 }
 
 // isEmpty reports whether there is nothing to append, and nothing wrong.
-func (p *Properties) isEmpty() bool { return len(p.b) == 0 && p.bad == 0 }
+func (p *Properties) isEmpty() bool { return len(p.b) == 0 && p.known.bad() == 0 }
 
 // check is Check, and says which properties there are.
 func (p *Properties) check(in mqttwire.PacketType) (propertySet, mqttwire.Error) {
-	switch {
-	case p.bad != 0:
-		return p.seen, p.bad
-	case p.raw:
+	seen := p.known.seen()
+	switch wrong := seen &^ allowedProperties[in&15]; {
+	case p.known.bad() != 0:
+		return seen, p.known.bad()
+	case p.known.isRaw():
 		return checkProperties(p.b, in)
-	case p.seen&^allowedProperties[in&15] != 0:
-		return p.seen, p.misplaced(in)
+	case wrong == severalSubscriptionIDs:
+		return seen, mqttwire.ErrPropertyDuplicate // 5.0 §3.8.2.1.2
+	case wrong != 0:
+		return seen, mqttwire.ErrPropertyMisplaced // 5.0 §2.2.2.2
 	}
-	return p.seen, 0
+	return seen, 0
 }
 
-// misplaced says what is wrong with a list whose properties are each right by
-// themselves.
-func (p *Properties) misplaced(in mqttwire.PacketType) mqttwire.Error {
-	if p.seen&^allowedProperties[in&15] == severalSubscriptionIDs {
-		return mqttwire.ErrPropertyDuplicate // 5.0 §3.8.2.1.2
-	}
-	return mqttwire.ErrPropertyMisplaced // 5.0 §2.2.2.2
-}
-
-// A propertySet has the bit of each property that a list contains.
+// A propertySet has the bit of each property that a list contains, in 48 bits.
 type propertySet uint64
 
 // severalSubscriptionIDs is the bit of a second Subscription Identifier, which
 // only PUBLISH may have: the propertyTable ends before this identifier.
-const severalSubscriptionIDs propertySet = 1 << 63
+const severalSubscriptionIDs propertySet = 1 << 47
 
 func (s propertySet) has(id PropertyID) bool { return s>>(id&63)&1 != 0 }
 
@@ -236,6 +250,13 @@ var allowedProperties = func() (sets [16]propertySet) {
 	sets[mqttwire.PUBLISH] |= severalSubscriptionIDs // 5.0 §3.3.2.3.8
 	return sets
 }()
+
+// judgedProperties returns a list over bytes for packets of type in, and what is
+// wrong with it.
+func judgedProperties(b []byte, in mqttwire.PacketType) (Properties, mqttwire.Error) {
+	seen, e := checkProperties(b, in)
+	return Properties{b, knowledge(seen)}, e
+}
 
 // checkProperties validates a list of bytes.
 func checkProperties(b []byte, in mqttwire.PacketType) (seen propertySet, e mqttwire.Error) {
@@ -266,30 +287,21 @@ func checkProperty(row *propertyRow, b []byte) (n int, e mqttwire.Error) {
 		if len(b) < 2 {
 			return 0, mqttwire.ErrTruncated
 		}
-		if b[1] > 1 {
-			return 0, row.bad // "other than 0 or 1"
-		}
-		return 2, 0
+		return 2, row.checkNumber(uint32(b[1]))
 	case TwoByteInteger:
 		if len(b) < 3 {
 			return 0, mqttwire.ErrTruncated
 		}
-		if row.rule == notZero && b[1]|b[2] == 0 {
-			return 0, row.bad
-		}
-		return 3, 0
+		return 3, row.checkNumber(uint32(binary.BigEndian.Uint16(b[1:])))
 	case FourByteInteger:
 		if len(b) < 5 {
 			return 0, mqttwire.ErrTruncated
 		}
-		if row.rule == notZero && b[1]|b[2]|b[3]|b[4] == 0 {
-			return 0, row.bad
-		}
-		return 5, 0
+		return 5, row.checkNumber(binary.BigEndian.Uint32(b[1:]))
 	case VariableByteInteger:
 		v, width, e := consumeVarint(b[1:])
-		if e == 0 && v == 0 {
-			e = row.bad
+		if e == 0 {
+			e = row.checkNumber(v)
 		}
 		return 1 + width, e
 	case UTF8StringPair:
@@ -315,11 +327,19 @@ func checkProperty(row *propertyRow, b []byte) (n int, e mqttwire.Error) {
 	if n = 3 + (int(b[1])<<8 | int(b[2])); len(b) < n {
 		return 0, mqttwire.ErrTruncated
 	}
-	return n, row.checkField(b[3:n])
+	return n, checkField(row, b[3:n])
+}
+
+// checkNumber validates the value of a Byte or integer property.
+func (row *propertyRow) checkNumber(v uint32) mqttwire.Error {
+	if row.rule == boolean && v > 1 || row.rule == notZero && v == 0 {
+		return row.bad // "other than 0 or 1", and "a value of 0"
+	}
+	return 0
 }
 
 // checkField validates the value of a string or binary property.
-func (row *propertyRow) checkField(v []byte) mqttwire.Error {
+func checkField[T ~string | ~[]byte](row *propertyRow, v T) mqttwire.Error {
 	switch {
 	case row.wire == BinaryData:
 		return 0
@@ -329,7 +349,7 @@ func (row *propertyRow) checkField(v []byte) mqttwire.Error {
 	return text.CheckString(v) // 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2]
 }
 
-func checkResponseTopic(b []byte) mqttwire.Error {
+func checkResponseTopic[T ~string | ~[]byte](b T) mqttwire.Error {
 	if len(b) == 0 {
 		return mqttwire.ErrTopicEmpty // 5.0 [MQTT-4.7.3-1]
 	}
@@ -385,7 +405,6 @@ func cutProperties(b []byte, in mqttwire.PacketType) (p Properties, rest []byte,
 	if length == 0 {
 		return Properties{}, b, 0
 	}
-	p.b = b[:length:length]
-	p.seen, e = checkProperties(p.b, in)
+	p, e = judgedProperties(b[:length:length], in)
 	return p, b[length:], e
 }

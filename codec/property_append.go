@@ -2,7 +2,7 @@ package codec
 
 import (
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/internal/binary"
+	"github.com/mqttwire/mqttwire/internal/text"
 	"github.com/mqttwire/mqttwire/varint"
 )
 
@@ -173,9 +173,13 @@ func AppendUserProperty[T ~string | ~[]byte](dst Properties, name, value T) Prop
 	if len(name) > maxField || len(value) > maxField {
 		return dst.fail(mqttwire.ErrFieldTooLong) // 5.0 §1.5.4
 	}
-	start := len(dst.b)
-	dst.b = appendField(appendField(append(dst.b, byte(UserProperty)), name), value)
-	return dst.judge(UserProperty, start)
+	b := append(dst.b, byte(UserProperty), byte(len(name)>>8), byte(len(name)))
+	dst.b = appendField(append(b, name...), value)
+	e := text.CheckString(name) // 5.0 [MQTT-1.5.7-1]
+	if e == 0 {
+		e = text.CheckString(value)
+	}
+	return dst.judge(UserProperty, e)
 }
 
 // Append appends properties as All gives them and returns the list: the ID of
@@ -203,55 +207,51 @@ func appendFieldProperty[T ~string | ~[]byte](dst Properties, id PropertyID, v T
 	if len(v) > maxField {
 		return dst.fail(mqttwire.ErrFieldTooLong) // 5.0 §1.5.4, §1.5.6
 	}
-	start := len(dst.b)
-	dst.b = appendField(append(dst.b, byte(id)), v)
-	return dst.judge(id, start)
+	b := append(dst.b, byte(id), byte(len(v)>>8), byte(len(v)))
+	dst.b = append(b, v...)
+	return dst.judge(id, checkField(id.row(), v))
 }
 
 func (p Properties) appendNumber(id PropertyID, v uint32) Properties {
-	start := len(p.b)
-	b := append(p.b, byte(id))
-	wire := id.Type()
+	row := id.row()
 	switch {
-	case wire == Byte && v <= 0xff:
-		b = append(b, byte(v))
-	case wire == TwoByteInteger && v <= 0xffff:
-		b = binary.BigEndian.AppendUint16(b, uint16(v))
-	case wire == FourByteInteger:
-		b = binary.BigEndian.AppendUint32(b, v)
-	case wire == VariableByteInteger && v <= varint.Max:
-		b, _ = varint.Append(b, v)
-	case wire == VariableByteInteger:
+	case row.wire == Byte && v <= 0xff:
+		p.b = append(p.b, byte(id), byte(v))
+	case row.wire == TwoByteInteger && v <= 0xffff:
+		p.b = append(p.b, byte(id), byte(v>>8), byte(v))
+	case row.wire == FourByteInteger:
+		p.b = append(p.b, byte(id), byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+	case row.wire == VariableByteInteger && v <= varint.Max:
+		p.b, _ = varint.Append(append(p.b, byte(id)), v)
+	case row.wire == VariableByteInteger:
 		return p.fail(mqttwire.ErrVarintTooLong) // 5.0 §1.5.5
 	default:
 		return p.fail(mqttwire.ErrFieldTooLong) // 5.0 §1.5.1, §1.5.2
 	}
-	p.b = b
-	return p.judge(id, start)
+	return p.judge(id, row.checkNumber(v))
 }
 
-// judge judges the property that was appended at start.
-func (p Properties) judge(id PropertyID, start int) Properties {
-	if p.raw {
+// judge keeps what is wrong with a property that was appended: e, or that it
+// stands there twice.
+func (p Properties) judge(id PropertyID, e mqttwire.Error) Properties {
+	if p.known.isRaw() {
 		return p // with the rest, where it is used
 	}
-	e := mqttwire.Error(0)
-	seen, ok := p.seen.add(id)
-	if p.seen = seen; !ok {
+	seen, ok := p.known.seen().add(id)
+	if !ok {
 		e = mqttwire.ErrPropertyDuplicate // "more than once" in the property's section
-	} else {
-		_, e = checkProperty(&propertyTable[id], p.b[start:])
 	}
-	if p.bad == 0 {
-		p.bad = e
+	p.known |= knowledge(seen)
+	if p.known.bad() == 0 {
+		p.known |= knowledge(e) << badShift
 	}
 	return p
 }
 
 // fail keeps an error that leaves a property out.
 func (p Properties) fail(e mqttwire.Error) Properties {
-	if !p.incomplete {
-		p.bad, p.incomplete = e, true
+	if !p.known.isIncomplete() {
+		p.known = p.known&^(0xff<<badShift) | knowledge(e)<<badShift | incomplete
 	}
 	return p
 }

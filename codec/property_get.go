@@ -6,7 +6,7 @@ import (
 
 // find returns the first property of an identifier.
 func (p *Properties) find(id PropertyID) (Property, bool) {
-	if !p.raw && !p.seen.has(id) {
+	if !p.known.isRaw() && !p.known.seen().has(id) {
 		return Property{}, false
 	}
 	for b := p.b; ; {

@@ -146,12 +146,11 @@ func (p *Publish) decodeProperties(r Rules, total int, b []byte, n int) (int, mq
 		return 0, 0
 	}
 	if length > 0 {
-		p.Properties.b = b[n:end:end]
-		if p.Properties.seen, e = checkProperties(p.Properties.b, mqttwire.PUBLISH); e != 0 {
+		if p.Properties, e = judgedProperties(b[n:end:end], mqttwire.PUBLISH); e != 0 {
 			return 0, e
 		}
 	}
-	if e := checkPublishProperties(p.Properties.seen, len(p.Topic), r.From); e != 0 {
+	if e := checkPublishProperties(p.Properties.known.seen(), len(p.Topic), r.From); e != 0 {
 		return 0, e
 	}
 	return end, 0
@@ -261,8 +260,8 @@ func (p *Publish) check(r Rules) mqttwire.Error {
 		return mqttwire.ErrVersion
 	case len(p.Topic) > maxField:
 		return mqttwire.ErrTopicTooLong // [MQTT-4.7.3-3]
-	case p.Properties.incomplete:
-		return p.Properties.bad
+	case p.Properties.known.isIncomplete():
+		return p.Properties.known.bad()
 	case len(p.Properties.b) > 0 && r.Version != mqttwire.V50:
 		return mqttwire.ErrNotInVersion // 5.0 §2.2.2
 	case p.QoS > 3: // which no bits can hold

@@ -110,8 +110,8 @@ func (r Rules) checkAppend(t mqttwire.PacketType) mqttwire.Error {
 // behalf of Append: none before 5.0.
 func (r Rules) checkAppendProperties(p *Properties, in mqttwire.PacketType) (propertySet, mqttwire.Error) {
 	switch {
-	case p.incomplete:
-		return 0, p.bad
+	case p.known.isIncomplete():
+		return 0, p.known.bad()
 	case len(p.b) == 0:
 		return 0, 0
 	case r.Version != mqttwire.V50:
