@@ -170,6 +170,16 @@ func (p *Pubcomp) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgra
 //	Reason Code        5.0: Byte; left out, with all that follows, it is 0
 //	Properties         5.0: Property Length, then the properties; left out, there are none
 func (p *ack) decode(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) error {
+	// Most have code 0x00 and no properties. Either role sends all four.
+	usual := fixedheader.Header{Type: t, Flags: fixedheader.ReservedFlags(t), Width: 1, Length: 2}
+	if h == usual && len(body) == 2 && r.Version.Valid() && body[0]|body[1] != 0 {
+		p.ID, p.Code, p.Properties = uint16(body[0])<<8|uint16(body[1]), 0, Properties{}
+		return nil
+	}
+	return p.decodeAny(t, r, h, body)
+}
+
+func (p *ack) decodeAny(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) error {
 	*p = ack{}
 	if err := r.checkHeader(t, h, body); err != nil {
 		return err

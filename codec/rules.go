@@ -68,8 +68,10 @@ func (r Rules) checkHeader(t mqttwire.PacketType, h fixedheader.Header, body []b
 	if !r.Version.Valid() {
 		return mqttwire.ErrVersion
 	}
-	if err := h.CheckFirst(r.Version, r.From); err != nil {
-		return err
+	if !r.expects(firstByte(h)) {
+		if err := h.CheckFirst(r.Version, r.From); err != nil {
+			return err
+		}
 	}
 	if e := r.checkLength(h, len(body)); e != 0 {
 		return e

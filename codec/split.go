@@ -53,6 +53,9 @@ func (r Rules) expects(first byte) bool {
 	return r.Version <= mqttwire.V50 && r.From <= mqttwire.Server && expected[r.Version][r.From][first>>6]>>(first&63)&1 != 0
 }
 
+// firstByte is the first byte of a packet with header h.
+func firstByte(h fixedheader.Header) byte { return byte(h.Type)<<4 | h.Flags&0x0f }
+
 // expected has the bit of each first byte that [fixedheader.Header.CheckFirst]
 // takes, by version and sender; none for version 0.
 var expected = func() (sets [mqttwire.V50 + 1][mqttwire.Server + 1][4]uint64) {

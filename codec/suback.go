@@ -54,10 +54,13 @@ func (l ReasonCodes) checkSuback(v mqttwire.Version) mqttwire.Error {
 	}
 	for _, b := range l.b {
 		c := l.form.read(b)
-		ok := c <= mqttwire.GrantedQoS2
+		if c <= mqttwire.GrantedQoS2 {
+			continue
+		}
+		ok := false
 		switch v {
 		case mqttwire.V311:
-			ok = ok || c == mqttwire.UnspecifiedError
+			ok = c == mqttwire.UnspecifiedError
 		case mqttwire.V50:
 			ok = c.AllowedIn(mqttwire.SUBACK)
 		}
