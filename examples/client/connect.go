@@ -82,6 +82,11 @@ func (c *command) open(subscriptions ...codec.Subscription) (*link, error) {
 		UnsubscribeProperties: c.properties[mqttwire.UNSUBSCRIBE],
 		DisconnectProperties:  c.properties[mqttwire.DISCONNECT],
 	}
+	config.Lost = func(p *codec.Publish, err error) {
+		if !c.quiet {
+			fmt.Fprintf(c.errs, "Warning: %q to '%s' was perhaps not delivered: %v.\n", p.Payload[:min(len(p.Payload), 40)], p.Topic, err)
+		}
+	}
 	config.Up = func(ack *codec.Connack) {
 		c.debugf("connected, session present: %v", ack.SessionPresent)
 		l.report(nil)
@@ -123,7 +128,7 @@ func (c *command) open(subscriptions ...codec.Subscription) (*link, error) {
 	}
 	if err != nil {
 		l.close()
-		return nil, unwrapped(err)
+		return nil, c.unwrapped(err)
 	}
 	return l, nil
 }
@@ -159,10 +164,10 @@ func (l *link) ended(err error) error {
 }
 
 // unwrapped leaves out what the net package says around an error.
-func unwrapped(err error) error {
+func (c *command) unwrapped(err error) error {
 	var sys *os.SyscallError
 	if errors.As(err, &sys) {
-		return sys.Err
+		return fmt.Errorf("%w: %s:%s", sys.Err, c.host, c.port)
 	}
 	return err
 }
@@ -173,12 +178,14 @@ func (c *command) dialer() (func(context.Context) (net.Conn, error), error) {
 	if !c.tls.wanted() {
 		if port == "" {
 			port = "1883"
+			c.port = port
 		}
 		address := net.JoinHostPort(c.host, port)
 		return func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) }, nil
 	}
 	if port == "" {
 		port = "8883"
+		c.port = port
 	}
 	config, err := c.tls.config(c.host)
 	if err != nil {

@@ -57,17 +57,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	commands := map[string]func(*command) error{"pub": (*command).publish, "sub": (*command).subscribe, "rr": (*command).request}
 	if len(args) == 0 || commands[args[0]] == nil {
 		if len(args) > 0 && (args[0] == "-help" || args[0] == "--help" || args[0] == "help") {
-			help(out)
+			help(out, "")
 			return exitOK
 		}
-		fmt.Fprintln(errs, "Error: the first argument is pub, sub or rr.")
-		help(errs)
+		fmt.Fprintln(errs, "Error: the first argument is pub, sub or rr.\n\nUse 'client --help' to see usage.")
 		return exitError
 	}
 	c := &command{name: args[0], in: in, out: out, errs: errs, ctx: ctx}
 	err := c.parse(args[1:])
 	if err == errHelp {
-		help(out)
+		help(out, c.name)
 		return exitOK
 	}
 	if err == nil {

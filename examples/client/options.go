@@ -77,7 +77,7 @@ var options = []option{
 	{"-i --id", "ID", "", "the Client Identifier; default one of the server's choice", func(c *command, v string) error { c.hello.ClientID = []byte(v); return nil }},
 	{"-c --disable-clean-session", "", "", "take the session up where it is, and keep it", func(c *command, _ string) error { c.lasting = true; return nil }},
 	{"-x --session-expiry-interval", "SECONDS", "", "how long the session lasts without a connection", (*command).setExpiry},
-	{"-V --protocol-version", "VERSION", "", "mqttv31, mqttv311 or mqttv5; default 5.0, or 3.1.1 where the server has nothing else", (*command).setVersion},
+	{"-V --protocol-version", "VERSION", "", "mqttv31, mqttv311 or mqttv5 (31, 311, 5); default 5.0, or 3.1.1 where the server has nothing else", (*command).setVersion},
 	{"-u --username", "NAME", "", "user name", func(c *command, v string) error {
 		c.hello.UserNameFlag, c.hello.UserName = true, []byte(v)
 		return nil
@@ -140,7 +140,7 @@ var options = []option{
 	{"--cert", "FILE", "", "the client's certificate, PEM", func(c *command, v string) error { c.tls.certificate = v; return nil }},
 	{"--key", "FILE", "", "its key, PEM", func(c *command, v string) error { c.tls.key = v; return nil }},
 	{"--insecure", "", "", "do not check the server's host name", func(c *command, _ string) error { c.tls.insecure = true; return nil }},
-	{"-store --store", "DIRECTORY", "", "keep the session here, over the end of the process; asks for -i", func(c *command, v string) error { c.store, c.lasting = v, true; return nil }},
+	{"--store -store", "DIRECTORY", "", "keep the session here, over the end of the process; asks for -i", func(c *command, v string) error { c.store, c.lasting = v, true; return nil }},
 	{"-d --debug", "", "", "say what happens to the connection", func(c *command, _ string) error { c.debug = true; return nil }},
 	{"--quiet", "", "", "say nothing of what is wrong, except by the exit code", func(c *command, _ string) error { c.quiet = true; return nil }},
 	{"--help -help", "", "", "this", func(*command, string) error { return errHelp }},
@@ -151,11 +151,15 @@ func (o *option) has(name string) bool {
 	return o.of == "" || strings.Contains(" "+o.of+" ", " "+name+" ")
 }
 
-func help(w io.Writer) {
+// help shows the options, of one command or of all.
+func help(w io.Writer, command string) {
 	fmt.Fprint(w, "client pub -t TOPIC -m MESSAGE      publish\nclient sub -t FILTER                subscribe\nclient rr -t TOPIC -e TOPIC -m TEXT ask, and wait for the response\n\n")
 	for _, o := range options {
+		if command != "" && !o.has(command) {
+			continue
+		}
 		of := ""
-		if o.of != "" {
+		if o.of != "" && command == "" {
 			of = " (" + strings.ReplaceAll(o.of, " ", ", ") + ")"
 		}
 		fmt.Fprintf(w, "  %-44s %s%s\n", strings.ReplaceAll(o.names, " ", ", ")+" "+o.value, o.usage, of)
@@ -189,6 +193,11 @@ func (c *command) parse(args []string) error {
 		name := args[0]
 		args = args[1:]
 		o := find(name)
+		if long, value, ok := strings.Cut(name, "="); o == nil && ok && strings.HasPrefix(long, "--") { // --topic=a
+			if o = find(long); o != nil && o.value != "" {
+				name, args = long, append([]string{value}, args...)
+			}
+		}
 		switch {
 		case o == nil || !o.has(c.name):
 			return usagef("Unknown option '%s'.", name)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
-	"github.com/mqttwire/mqttwire/examples/client/mqttclient"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
@@ -132,10 +131,6 @@ func (s *sending) send(payload, line []byte) error {
 		defer s.mu.Unlock()
 		switch {
 		case err != nil:
-			var rejected *mqttclient.RejectedError
-			if errors.As(err, &rejected) && !s.quiet {
-				fmt.Fprintf(s.errs, "Warning: Publish failed: %v.\n", rejected.Reason)
-			}
 			if s.err == nil {
 				s.err = err
 			}

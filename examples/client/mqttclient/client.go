@@ -10,6 +10,7 @@
 package mqttclient
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
+	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // Client is an MQTT client. Its methods may be called by many goroutines.
@@ -53,6 +55,7 @@ type Client struct {
 
 	anew      []uint64 // tokens of messages of a lost session, to be sent as new
 	expires   bool     // the Session Expiry Interval is this package's
+	lostWhy   error    // why a message was lost last
 	everUp    bool     // the server has accepted a connection
 	accepted  bool     // it has accepted this one
 	keepAlive uint16   // of this connection, seconds
@@ -91,6 +94,14 @@ func Open(config Config) (*Client, error) {
 		requests: map[uint64]*request{},
 		open:     map[qos.Ticket]*Message{},
 		filters:  map[string]codec.Subscription{},
+	}
+	if c.config.Store != nil && len(c.config.Connect.ClientID) == 0 {
+		return nil, ErrNoClientID // the session would be another one each time
+	}
+	for _, s := range c.config.Subscriptions {
+		if err := topicmatch.CheckSubscription(s.Filter); err != nil {
+			return nil, err
+		}
 	}
 	c.connect = c.config.Connect
 	_, given := config.Connect.Properties.SessionExpiryInterval()
@@ -226,7 +237,9 @@ var over = func() chan struct{} { ch := make(chan struct{}); close(ch); return c
 // from then on, above QoS 0, it survives the process. It waits while there is no
 // connection, the server's Receive Maximum is used up, or too many bytes wait to
 // be written. p is copied. Its errors are the Client's, that of ctx, and what is
-// wrong with p; then nothing is sent.
+// wrong with p; then nothing is sent. A process that is killed in here does not
+// know whether the message is kept: one that must not send it twice keeps its own
+// count in the journal of package session, as ExampleSession_Apply there does.
 func (c *Client) Send(ctx context.Context, p *codec.Publish) (*Sent, error) {
 	c.mu.Lock()
 	for {
@@ -315,7 +328,8 @@ func (c *Client) Publish(ctx context.Context, p *codec.Publish) (mqttwire.Reason
 }
 
 // Drain returns once nothing is in flight, what an earlier process has left in
-// the Store included.
+// the Store included. Its error is that of the last message that was lost since
+// Open; see Config.Lost.
 func (c *Client) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -327,7 +341,16 @@ func (c *Client) Drain(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.err
+	return cmp.Or(c.err, c.lostWhy)
+}
+
+// lose ends a message that is not delivered, or perhaps not. The lock is held.
+func (c *Client) lose(s *Sent, reason mqttwire.Reason, err error) {
+	s.finish(reason, err)
+	c.lostWhy = err
+	if c.config.Lost != nil {
+		c.config.Lost(&s.message, err)
+	}
 }
 
 // waits counts a caller that waits for the server.
@@ -526,8 +549,9 @@ func (c *Client) Receive(ctx context.Context) (*Message, error) {
 }
 
 // Ack says that the caller has taken the message over, and returns once that is
-// kept in the Store: at QoS 2 the message does not come again. At QoS 1 it may,
-// if the connection is lost; QoS 0 needs no Ack. [ErrWithdrawn] says that the
+// kept in the Store: at QoS 2 the message does not come again, unless the process
+// is killed before that. At QoS 1 it may, if the connection is lost; QoS 0 needs
+// no Ack. [ErrWithdrawn] says that the
 // server has given the message up meanwhile.
 func (m *Message) Ack() error { return m.Answer(mqttwire.Success) }
 

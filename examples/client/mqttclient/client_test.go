@@ -517,8 +517,8 @@ func TestStore(t *testing.T) {
 		t.Error(err)
 	}
 	again.Close()
-	for _, lines := range [][][]byte{{{'V', 2}}, {{'V', 1}, {'?'}}, {{'V', 1}, {'R', 1}}, {{'x'}}} {
-		if _, err := Open(Config{Dial: dial, Store: &memory{lines: lines}}); err == nil {
+	for _, lines := range [][][]byte{{{'V', 2, 'c'}}, {{'V', 1, 'd'}}, {{'V', 1, 'c'}, {'?'}}, {{'V', 1, 'c'}, {'R', 1}}, {{'x'}}} {
+		if _, err := Open(Config{Dial: dial, Connect: hello("c", 0), Store: &memory{lines: lines}}); err == nil {
 			t.Errorf("a store of %q is taken", lines)
 		}
 	}
@@ -562,8 +562,9 @@ func TestSessionLost(t *testing.T) {
 		}
 		return first(ctx)
 	}
-	store := new(memory)
-	c := start(t, Config{Dial: dial, Connect: hello("c", mqttwire.V50), Store: store, MinPause: time.Millisecond, Up: func(a *codec.Connack) { up <- a.SessionPresent }})
+	store, lost := new(memory), make(chan string, 10)
+	c := start(t, Config{Dial: dial, Connect: hello("c", mqttwire.V50), Store: store, MinPause: time.Millisecond, Up: func(a *codec.Connack) { up <- a.SessionPresent },
+		Lost: func(p *codec.Publish, err error) { lost <- string(p.Payload) }})
 	if _, err := c.Subscribe(ctx, filter("t", 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -582,6 +583,12 @@ func TestSessionLost(t *testing.T) {
 	}
 	if _, err := two.Wait(ctx); err != ErrSessionLost {
 		t.Error(err)
+	}
+	if err := c.Drain(ctx); err != ErrSessionLost {
+		t.Errorf("Drain: %v", err)
+	}
+	if got := <-lost; got != "two" {
+		t.Errorf("lost %q", got)
 	}
 	if m, err := c.Receive(ctx); err != nil || string(m.Payload) != "one" {
 		t.Error(m, err)
@@ -618,6 +625,18 @@ func TestSessionLost(t *testing.T) {
 			t.Errorf("a crash after line %d of %d loses it: %q", n, len(store.lines), line)
 		}
 		c.Close()
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dial := func(context.Context) (net.Conn, error) { return nil, io.EOF }
+	for _, f := range []string{"t/#/x", "", "$share/x"} {
+		if _, err := Open(Config{Dial: dial, Connect: hello("c", 0), Subscriptions: []codec.Subscription{filter("ok", 1), filter(f, 1)}}); err == nil {
+			t.Errorf("%q is taken", f)
+		}
+	}
+	if _, err := Open(Config{Dial: dial, Store: new(memory)}); err != ErrNoClientID {
+		t.Error(err)
 	}
 }
 

@@ -26,8 +26,9 @@ type Config struct {
 	// Clean Start is for the first connection; later ones take up the session,
 	// in 5.0, until Close.
 	Connect codec.Connect
-	// Subscriptions are made on the first connection, and again whenever the
-	// server has lost the session, as those of Subscribe are.
+	// Subscriptions are made on the first connection of the process, also where
+	// the server has kept the session, and again whenever it has lost it, as those
+	// of Subscribe are. One that is not listed any more stays with the session.
 	Subscriptions []codec.Subscription
 	// SubscribeProperties, UnsubscribeProperties and DisconnectProperties go with
 	// the packets of 5.0 that they name.
@@ -39,8 +40,9 @@ type Config struct {
 	// MaxWaiting is how many messages wait for Receive until the client stops
 	// reading, default 1000.
 	MaxWaiting int
-	// Store keeps the session over the end of the process. nil keeps it in
-	// memory.
+	// Store keeps the session over the end of the process: what is in flight,
+	// not a queue for a server that is away. It asks for a Client Identifier, and
+	// is of that alone. nil keeps the session in memory.
 	Store Store
 	// Tokens has the client show tokens, and renew them.
 	Tokens *Tokens
@@ -53,6 +55,10 @@ type Config struct {
 	// block, nor call the Client.
 	Up   func(ack *codec.Connack)
 	Down func(err error, pause time.Duration)
+	// Lost is called with a message that will not be delivered, or may not have
+	// been, and why: ErrSessionLost and ErrGivenUp at QoS 2, a *RejectedError. It
+	// is the only word of a message that an earlier process has sent. As Up.
+	Lost func(p *codec.Publish, err error)
 	// Granted is called with the server's answer to each subscription, as Up is.
 	Granted func(s codec.Subscription, code mqttwire.Reason)
 }
@@ -78,7 +84,8 @@ var (
 	ErrSessionLost = errors.New("mqttclient: the server has lost the session")
 	ErrGivenUp     = errors.New("mqttclient: the server takes no such message any more")
 	ErrWithdrawn   = errors.New("mqttclient: the server has given the message up")
-	ErrStore       = errors.New("mqttclient: the store is of another version, or of something else")
+	ErrStore       = errors.New("mqttclient: the store is of another version, another Client Identifier, or something else")
+	ErrNoClientID  = errors.New("mqttclient: a Store asks for a Client Identifier")
 )
 
 // A RefusedError says that the server does not accept the CONNECT.

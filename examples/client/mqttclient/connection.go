@@ -466,7 +466,7 @@ func (c *Client) resume() {
 		case mqttwire.ErrNotConnected, mqttwire.ErrResuming, mqttwire.ErrSendQuota, mqttwire.ErrPacketIDsExhausted:
 			return
 		default:
-			s.finish(0, err)
+			c.lose(s, 0, err)
 			delete(c.flight, token)
 			c.journal.dropped(token)
 		}
@@ -503,9 +503,9 @@ func (c *Client) finished(ev session.Event) {
 	case session.Completed:
 		s.finish(ev.Reason, nil)
 	case session.Rejected:
-		s.finish(ev.Reason, &RejectedError{ev.Reason})
+		c.lose(s, ev.Reason, &RejectedError{ev.Reason})
 	case session.GivenUp:
-		s.finish(ev.Reason, ErrGivenUp)
+		c.lose(s, ev.Reason, ErrGivenUp)
 	default:
 		return
 	}
@@ -541,7 +541,7 @@ func (c *Client) dropLost() {
 		case d.Await == qos.AwaitPubcomp:
 			s.finish(mqttwire.Success, nil) // the server had it
 		default:
-			s.finish(0, ErrSessionLost)
+			c.lose(s, 0, ErrSessionLost)
 		}
 		delete(c.flight, d.Token)
 	}

@@ -17,7 +17,7 @@ import (
 // journal tells the Store what must outlive the process. A line begins with its
 // kind:
 //
-//	'V' 1                                     the version, in the first line
+//	'V' 1 clientID…                           the version and whose session it is, in the first line
 //	'S' flags expiry(4) willDelay(4) lost(8)  session.State; lost in Unix nanoseconds
 //	'R' change id(2) token(8) message…        qos.Record; a Store with its PUBLISH
 //	'N' token(8) message…                     a message of a lost session, to be sent as new
@@ -140,7 +140,7 @@ func (c *Client) lines() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var b []byte
 		say := func(line []byte) bool { b = line[:0]; return yield(line) }
-		if !say([]byte{'V', 1}) || !say(appendState(b, c.state.State(), c.start)) {
+		if !say(append([]byte{'V', 1}, c.config.Connect.ClientID...)) || !say(appendState(b, c.state.State(), c.start)) {
 			return
 		}
 		for x := range c.state.Sent() {
@@ -186,7 +186,7 @@ func (c *Client) restore() error {
 	err := j.store.Replay(func(line []byte) error {
 		j.appended++
 		if first {
-			if string(line) != "V\x01" {
+			if string(line) != "V\x01"+string(c.config.Connect.ClientID) {
 				return ErrStore
 			}
 			first = false
