@@ -119,7 +119,7 @@ const (
 	ErrNotConnected       // the machine has no network connection
 	ErrAwaitingAck        // this connection has carried the message, and its acknowledgement is to come
 	ErrStaleTicket        // the delivery or request is answered already, or gone with its connection or session
-	ErrSnapshot           // the snapshot is cut, altered, or of something else
+	ErrSnapshot           // the snapshot or Record is cut, altered, or of something else
 
 	// Sessions. What a peer can do wrong with the order of its packets, or against what was negotiated.
 	ErrConnectFirst               // the first packet from a client is not CONNECT
@@ -294,7 +294,7 @@ var errorTable = [...]struct {
 	ErrNotConnected:       {"no network connection", ImplementationSpecificError, "§3", "§4.2", "§4.2"},
 	ErrAwaitingAck:        {"message is on the wire and awaits its acknowledgement", ImplementationSpecificError, "§4.1", "MQTT-4.3.2-1", "MQTT-4.3.2-3"},
 	ErrStaleTicket:        {"delivery or request is no longer open", ImplementationSpecificError, "§4.1", "§4.3", "§4.3"},
-	ErrSnapshot:           {"snapshot is cut, altered, or of something else", ImplementationSpecificError, "§4.2", "§4.1", "§4.1"},
+	ErrSnapshot:           {"snapshot or record is cut, altered, or of something else", ImplementationSpecificError, "§4.2", "§4.1", "§4.1"},
 
 	ErrConnectFirst:               {"first packet is not CONNECT", ProtocolError, "§3.1", "MQTT-3.1.0-1", "MQTT-3.1.0-1"},
 	ErrSecondConnect:              {"second CONNECT on a connection", ProtocolError, "§3.1", "MQTT-3.1.0-2", "MQTT-3.1.0-2"},

@@ -49,7 +49,7 @@ const (
 	Release    // Sent: the message is not needed any more, its id is: the PUBREL is owed
 	Accept     // Received: the message is ours now; at QoS 2 so is its id, until the PUBREL
 	Forget     // the exchange is over, its id is free
-	Clear      // all Records before are void, of both directions: the session is gone
+	Clear      // all Records before are void, of both directions: the session is gone. The messages are still the caller's, to publish again
 )
 
 var opNames = [...]string{"nothing", "store", "release", "accept", "forget", "clear"}

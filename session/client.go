@@ -47,6 +47,9 @@ type sent struct {
 // that is to survive a crash has to be durably gone, by the Record and the State
 // of the event Ended, before the CONNECT is written.
 //
+// Before 5.0 p has no properties: [codec.Connect.Downgrade] takes them off, and
+// says what becomes of a Session Expiry Interval.
+//
 // An error says that nothing has happened: [mqttwire.ErrPhase] where there is a
 // connection already, [mqttwire.ErrSessionInUse] where the session has one, or
 // one of [codec.Connect.Append].

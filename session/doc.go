@@ -53,6 +53,18 @@
 // Records since then, gives [Session.Resume] the last State, and pulls
 // [Session.Poll].
 //
+// What a client has to know besides:
+//
+//   - Where nothing was kept, it resumes State{Exists: true, Expiry: Never}: its
+//     first CONNECT may have reached the server, which then says Session Present
+//     [MQTT-3.2.2-4].
+//   - Subscriptions are in no Record. Subscribe on each connection of a new
+//     process, or keep that the SUBACK has come.
+//   - A Clear voids exchanges, not messages: those of QoS 1 that NextDropped
+//     tells are to be published again, and kept for that before the Clear is.
+//   - A journal becomes shorter by a snapshot, the State, and the messages of
+//     Sent that are not released, in a new file that takes the place of the old.
+//
 // # Trust
 //
 // Whatever the peer sends, in whatever order, the machines do not panic, and

@@ -6,7 +6,7 @@ import (
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// Phase is where a network connection stands. The state diagrams are in the
+// Phase is where a network connection stands; go doc session.Idle lists them. The state diagrams are in the
 // package's README.
 type Phase uint8
 
@@ -74,7 +74,7 @@ func (e Event) Request() Request { return Request(e.Token) }
 // It is 0 for a message of QoS 0, which nobody acknowledges.
 func (e Event) Ticket() qos.Ticket { return qos.Ticket(e.Token) }
 
-// Kind is the kind of an Event.
+// Kind is the kind of an Event; go doc session.None lists them.
 type Kind uint8
 
 // The kinds.

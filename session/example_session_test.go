@@ -134,6 +134,10 @@ func ExampleSession_Apply() {
 	}
 
 	var s session.Session // in the next process
+	if !state.Exists {
+		// Nothing was kept: what the server may have kept of it goes on.
+		state = session.State{Exists: true, Expiry: session.Never}
+	}
 	for _, r := range records {
 		if err := s.Apply(r); err != nil {
 			fmt.Println(err)

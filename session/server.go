@@ -10,8 +10,13 @@ import (
 )
 
 // Server is the server's end of one network connection: Open it, feed it what
-// comes with Receive, answer its events, and Close it when the connection is
-// gone. The Session that it is given by Accept stays for the next one.
+// comes with Next or Receive, answer its events, and Close it when the connection
+// is gone. The Session that it is given by Accept stays for the next one.
+//
+// What a server announces with the zero ServerOptions it has to do itself, or
+// switch off: retained messages and Retain Handling, Shared Subscriptions,
+// Subscription Identifiers in what it forwards, No Local and Retain As Published;
+// and in any case the Message Expiry Interval, and the will with its properties.
 //
 // The zero Server is Idle. It must not be copied while it has a connection, and
 // has one owner at a time.
