@@ -3,11 +3,9 @@ package codec
 import "github.com/mqttwire/mqttwire"
 
 const (
-	enoughPackets = 4 // in a row are no chance
-	fewestPackets = 2 // are enough where the bytes end after them
-
-	resyncWork  = 64 // bytes looked at for each byte of the input, at most
-	resyncStart = 16 // what it costs to begin
+	enoughPackets = 4  // in a row are no chance
+	fewestPackets = 2  // are enough where the bytes end after them
+	resyncWork    = 64 // bytes looked at for each byte of the input, at most
 )
 
 // Resync returns where in b a packet begins, for a capture that begins in the
@@ -25,11 +23,11 @@ func Resync(r Rules, b []byte) int {
 }
 
 // resync is Resync, and returns how many bytes it has looked at.
-func resync(r Rules, b []byte) (n, work int) {
-	limit := resyncWork*len(b) + resyncStart
+func resync(r Rules, b []byte) (n int, work int64) {
+	limit := resyncWork * int64(len(b))
 	for n := range b {
 		ok, cost := r.beginsAt(b[n:])
-		if work += cost; ok {
+		if work += int64(cost); ok {
 			return n, work
 		}
 		if work > limit {

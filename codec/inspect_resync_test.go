@@ -58,8 +58,8 @@ func TestResyncWork(t *testing.T) {
 		for _, r := range []codec.Rules{{}, {Version: mqttwire.V31, From: mqttwire.Server}} {
 			got, work := codec.ResyncWork(r, b)
 			// The last place that is tried may cost all there is, in three versions.
-			most, hard := (64+3)*len(b), name == "codes"
-			if work > most || got != -1 || hard != (work > 64*len(b)) {
+			most, hard := int64(64+3)*int64(len(b)), name == "codes"
+			if work > most || got != -1 || hard != (work > 64*int64(len(b))) {
 				t.Errorf("%s, %+v: %d, looked at %d bytes of %d, want at most %d", name, r, got, work, len(b), most)
 			}
 		}

@@ -18,6 +18,9 @@ import (
 // error. Framing is that of the fixed header, whatever else is wrong.
 func FuzzInspect(f *testing.F) {
 	addSeeds(func(b []byte, version, from byte) { f.Add(b, version, from) })
+	// A CONNECT of 3.1, the flags of its header wrong by the rules of 5.0.
+	f.Add([]byte("\x16\x30\x00\x00\x03"), byte(0), byte(0))
+	f.Add([]byte("\x10\x8d\x00\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c"), byte(0), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, version, from byte) {
 		r := rules(version, from)
 		original := slices.Clone(b)
