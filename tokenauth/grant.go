@@ -8,6 +8,9 @@ type Grant struct {
 	Type Type
 	// ID names the token, so that it can be revoked. It is not secret.
 	ID string
+	// AccessKeyID and InstanceID are whose token it is. A Session needs them
+	// where a client has no user name that says so.
+	AccessKeyID, InstanceID string
 	// Issued and Expires are milliseconds since 1970-01-01 UTC. The token is
 	// good before Expires, and not at that moment; 0 means forever. A
 	// Session does not look at Issued.
@@ -24,7 +27,7 @@ func (g *Grant) expired(now time.Time) bool {
 // Request is what a [Verifier] judges: a token, the slot it was put in, and
 // who presents it.
 type Request struct {
-	AccessKeyID, InstanceID string // of the user name
+	AccessKeyID, InstanceID string // of the user name; empty for whatever the token says
 	Type                    Type   // that the client says the token has
 	Token                   Secret // valid during the call
 }

@@ -21,26 +21,42 @@ type Session struct {
 	// Ahead is how long before a token expires its notice is due. 0 means
 	// DefaultAhead, less means no notice.
 	Ahead time.Duration
+	// Instance, unless empty, is the InstanceID that clients must have: others
+	// are refused as ResourceMismatch. Where it is empty any may connect, and a
+	// token is only for the instance that the user name says.
+	Instance string
+	// Late, unless 0, lets clients show tokens by Update that they have not shown
+	// in their CONNECT: of a type more, or their first ones. Who connects without
+	// a user name may do nothing else before that, and has so long: see Waiting.
+	Late time.Duration
 
 	verifier                Verifier
 	accessKeyID, instanceID string
 	grants                  [3]*Grant // by type
 	version                 mqttwire.Version
-	noticed                 uint8 // types, a bit each, whose expiry was announced
+	until                   time.Time // when it has waited long enough
+	noticed                 uint8     // types, a bit each, whose expiry was announced
 }
 
 // A Connect is what of a CONNECT concerns a Session. It is read during the
 // call only.
 type Connect struct {
 	Version            mqttwire.Version
-	UserName, Password []byte
+	UserName, Password []byte // UserName is nil without one
 	WillTopic          []byte // nil without a will
 }
 
 // Verdict is the answer to a request: allowed, which is the zero Verdict, or
-// what is wrong with a token, and its type. A server that turns clients out
-// for what they may not do sends them its Notice first; one that only refuses
-// answers with Code.Reason.
+// what is wrong with a token, and its type. The acknowledgement says
+// Code.Reason, where it can; then the server sends the Notice, and may disconnect
+// the client.
+//
+// The type is one that the client has shown. Where none of its tokens has the
+// right it is the one that the client has instead: R for a PUBLISH, W for a
+// SUBSCRIBE or a message. Of several that have the right it is the one that comes
+// nearest: one that is in force before one that has expired, and of these the
+// last in the order R, W, RW. For an update it is the type that the update says.
+// A client that has shown no token has the Type 0, and no Notice can be written.
 type Verdict struct {
 	Code Code
 	Type Type
@@ -60,19 +76,23 @@ func (v Verdict) Notice() Notice { return Notice{Type: v.Type, Code: v.Code} }
 // a user name of another kind the error is [ErrNotToken]: the server may try
 // what else it has.
 //
+// With Late a CONNECT without a user name is accepted, and the Session is Waiting
+// then. Its will is refused.
+//
 // Whatever the Session held before is gone; after a refusal it allows nothing.
 func (s *Session) Connect(now time.Time, v Verifier, c Connect) (connack.Code, error) {
-	*s = Session{Ahead: s.Ahead}
+	*s = Session{Ahead: s.Ahead, Instance: s.Instance, Late: s.Late}
+	t := *s
+	t.verifier, t.version = v, c.Version
 	var credentials Credentials
-	if err := credentials.Decode(c.UserName, c.Password); err != nil {
+	if c.UserName == nil && s.Late > 0 {
+		t.until = now.Add(s.Late)
+	} else if err := credentials.Decode(c.UserName, c.Password); err != nil {
 		return refusal(connack.BadUserNameOrPassword, c.Version), err
 	}
-	t := Session{
-		Ahead:       s.Ahead,
-		verifier:    v,
-		accessKeyID: string(credentials.AccessKeyID),
-		instanceID:  string(credentials.InstanceID),
-		version:     c.Version,
+	t.accessKeyID, t.instanceID = string(credentials.AccessKeyID), string(credentials.InstanceID)
+	if s.Instance != "" && t.instanceID != s.Instance && !t.Waiting() {
+		return refusal(ResourceMismatch.Connack(), c.Version), ResourceMismatch
 	}
 	for i, token := range credentials.Tokens {
 		if len(token) == 0 {
@@ -101,14 +121,29 @@ func refusal(c connack.Code, v mqttwire.Version) connack.Code {
 	return c
 }
 
+// Waiting reports whether the client has connected without a user name, and has
+// shown no token since. Nothing is allowed but Update. What waits for the client
+// is to wait on: Deliver would refuse it.
+func (s *Session) Waiting() bool { return s.verifier != nil && s.accessKeyID == "" }
+
+// Account returns whose session it is, as the user name says, or the first token
+// of a client that has none. Both are empty until then.
+func (s *Session) Account() (accessKeyID, instanceID string) { return s.accessKeyID, s.instanceID }
+
 // verify asks the Verifier, and does not take its word for what it can see.
 func (s *Session) verify(now time.Time, typ Type, token Secret) (*Grant, Code) {
-	grant, code := s.verifier.Verify(now, Request{s.accessKeyID, s.instanceID, typ, token})
+	instance := s.instanceID
+	if s.Waiting() {
+		instance = s.Instance
+	}
+	grant, code := s.verifier.Verify(now, Request{s.accessKeyID, instance, typ, token})
 	switch {
 	case code != Valid:
 		return nil, code
 	case grant.Type != typ:
 		return nil, PermissionMismatch
+	case s.Waiting() && (grant.AccessKeyID == "" || grant.InstanceID == ""):
+		return nil, AccountInvalid // nobody has said whose it is
 	case grant.expired(now):
 		return nil, Expired
 	}
@@ -139,7 +174,7 @@ func (s *Session) Deliver(now time.Time, name []byte) Verdict {
 func (s *Session) Subscribe(now time.Time, filter []byte) Verdict {
 	switch string(filter) {
 	case TopicExpireNotice, TopicInvalidNotice:
-		if s.verifier != nil {
+		if s.verifier != nil && !s.Waiting() {
 			return Verdict{}
 		}
 	}
@@ -152,10 +187,9 @@ func (s *Session) Subscribe(now time.Time, filter []byte) Verdict {
 }
 
 // judge looks for a token that has the right and allows the topic. Without one
-// it names the token that comes nearest: none of the type needed, all of them
-// expired, or none for the topic.
+// it names the token that comes nearest, as Verdict says.
 func (s *Session) judge(now time.Time, right Type, topic []byte, allows func(Filters, []byte) bool) Verdict {
-	v := Verdict{PermissionMismatch, right}
+	v := Verdict{PermissionMismatch, s.held(right)}
 	for _, grant := range &s.grants {
 		switch {
 		case grant == nil || grant.Type&right == 0:
@@ -172,14 +206,19 @@ func (s *Session) judge(now time.Time, right Type, topic []byte, allows func(Fil
 	return v
 }
 
-// held returns the type of a token that has the right, or the right itself.
-func (s *Session) held(right Type) Type {
+// held returns the type of a token that has the right, or of one that has not, 0
+// without any.
+func (s *Session) held(right Type) (typ Type) {
 	for _, grant := range &s.grants {
-		if grant != nil && grant.Type&right != 0 {
+		switch {
+		case grant == nil:
+		case grant.Type&right != 0:
 			return grant.Type
+		default:
+			typ = grant.Type
 		}
 	}
-	return right
+	return typ
 }
 
 // Update takes the payload of a PUBLISH to [TopicUpdate]. It is to be at QoS 1;
@@ -189,7 +228,8 @@ func (s *Session) held(right Type) Type {
 // sends the Notice and disconnects:
 //
 //   - Forged: not an update that can be read;
-//   - PermissionMismatch: of a type that the client did not connect with;
+//   - PermissionMismatch: of a type that the client did not connect with, unless
+//     Late allows it;
 //   - whatever the Verifier finds.
 //
 // A token may have been issued before the one that it replaces: the clocks of
@@ -205,12 +245,15 @@ func (s *Session) Update(now time.Time, payload []byte) Verdict {
 		return Verdict{Forged, s.held(Read | Write)}
 	}
 	slot := &s.grants[u.Type-1]
-	if *slot == nil {
+	if s.verifier == nil || *slot == nil && s.Late <= 0 {
 		return Verdict{PermissionMismatch, u.Type}
 	}
 	grant, code := s.verify(now, u.Type, u.Token)
 	if code != Valid {
 		return Verdict{code, u.Type}
+	}
+	if s.Waiting() { // further tokens are of the same account and instance
+		s.accessKeyID, s.instanceID = grant.AccessKeyID, grant.InstanceID
 	}
 	*slot = grant
 	s.noticed &^= 1 << u.Type
@@ -236,7 +279,13 @@ func (s *Session) Recheck() Verdict {
 // call it until then. A Final one is a token that has expired: after its notice
 // the server disconnects, and Poll returns it again until it does. A notice of
 // expiry is returned once a token, and not any more when it is too late for it.
+//
+// To a client that is Waiting for too long the server has nothing to say: the
+// Notice is Final, has no Type, and cannot be appended.
 func (s *Session) Poll(now time.Time) Notice {
+	if s.Waiting() && !now.Before(s.until) {
+		return Notice{Code: PermissionMismatch}
+	}
 	for _, grant := range &s.grants {
 		if grant != nil && grant.expired(now) {
 			return Notice{Type: grant.Type, Code: Expired}
@@ -254,6 +303,9 @@ func (s *Session) Poll(now time.Time) Notice {
 // Deadline returns when to call Poll. ok is false where no token expires. It
 // changes with Connect, Update and Poll.
 func (s *Session) Deadline() (at time.Time, ok bool) {
+	if s.Waiting() {
+		return s.until, true
+	}
 	var first int64
 	for _, grant := range &s.grants {
 		if grant == nil || grant.Expires == 0 {
@@ -289,6 +341,9 @@ func (s *Session) announce(g *Grant) (at int64, ok bool) {
 // String returns whose session it is and which types of token it holds: never
 // anything of its Verifier.
 func (s Session) String() string {
+	if s.accessKeyID == "" {
+		return "no token"
+	}
 	text := userNamePrefix + s.accessKeyID + "|" + s.instanceID
 	join := " with "
 	for _, grant := range s.grants {

@@ -189,7 +189,9 @@ func (c *fleetClient) out(n tokenauth.Notice) {
 
 func (c *fleetClient) notice(n tokenauth.Notice) {
 	payload, err := n.Append(nil)
-	if err != nil {
+	if err == tokenauth.ErrType {
+		return // to one who is out already
+	} else if err != nil {
 		c.Fatal(err)
 	}
 	c.send(func() {

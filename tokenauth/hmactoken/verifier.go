@@ -74,9 +74,9 @@ func (v *Verifier) Verify(now time.Time, r tokenauth.Request) (*tokenauth.Grant,
 	switch {
 	case c.Type != r.Type:
 		return nil, tokenauth.PermissionMismatch
-	case c.AccessKeyID != r.AccessKeyID, l.revoked.Suspended(c.AccessKeyID):
+	case r.AccessKeyID != "" && c.AccessKeyID != r.AccessKeyID, l.revoked.Suspended(c.AccessKeyID):
 		return nil, tokenauth.AccountInvalid
-	case c.InstanceID != r.InstanceID:
+	case r.InstanceID != "" && c.InstanceID != r.InstanceID:
 		return nil, tokenauth.ResourceMismatch
 	case now.UnixMilli() >= c.Expires.UnixMilli():
 		return nil, tokenauth.Expired
@@ -84,11 +84,13 @@ func (v *Verifier) Verify(now time.Time, r tokenauth.Request) (*tokenauth.Grant,
 		return nil, tokenauth.Revoked
 	}
 	return &tokenauth.Grant{
-		Type:    c.Type,
-		ID:      id,
-		Issued:  c.Issued.UnixMilli(),
-		Expires: c.Expires.UnixMilli(),
-		Filters: filters,
+		Type:        c.Type,
+		ID:          id,
+		AccessKeyID: c.AccessKeyID,
+		InstanceID:  c.InstanceID,
+		Issued:      c.Issued.UnixMilli(),
+		Expires:     c.Expires.UnixMilli(),
+		Filters:     filters,
 	}, tokenauth.Valid
 }
 

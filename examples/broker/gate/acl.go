@@ -43,6 +43,14 @@ func (a *fileAccess) Receive(topic []byte) bool {
 	return rights == nil || rights.Receive(topic)
 }
 
+// Refused turns the client out where that is wanted.
+func (a *fileAccess) Refused(mqttwire.PacketType, []byte, bool) (o server.Order) {
+	if a.gate.Deny == DenyClose {
+		o.End, o.Text = mqttwire.NotAuthorized, "the access list does not allow it"
+	}
+	return o
+}
+
 // Recheck turns out a user that was removed or locked, or has another password
 // now.
 func (a *fileAccess) Recheck() (o server.Order) {

@@ -38,6 +38,16 @@ type Gate struct {
 	// Ahead is how long before a token expires its client is told; 0 is what
 	// tokenauth.Session thinks fit, less is never.
 	Ahead time.Duration
+	// Late, unless 0, is how long a client that connects without a user name has
+	// to upload its first token, as tokenauth.Session says; and clients may upload
+	// tokens of a type more. Where Anonymous lets it in it has no limit, and until
+	// then the rights of who has no name.
+	Late time.Duration
+	// Instance, unless "", is the only instance whose tokens are good here. Where
+	// it is "", clients of all instances have the same topics.
+	Instance string
+	// Deny is what becomes of who may not do what it asks for.
+	Deny Deny
 
 	files    Files
 	users    atomic.Pointer[access.Users]
@@ -48,6 +58,24 @@ type Gate struct {
 	keys    hmactoken.Keys
 	revoked revocations
 }
+
+// Deny is what becomes of a client whose PUBLISH or SUBSCRIBE is refused, once
+// that is acknowledged. Tokens have their notice first. Whose upload is refused is
+// always turned out, and so is who subscribes in 3.1, which cannot say no.
+type Deny uint8
+
+// What becomes of it.
+const (
+	// DenyByDefault turns out who has tokens, where the acknowledgement does not
+	// say that it is refused; nobody else.
+	DenyByDefault   Deny = iota
+	DenyAcknowledge      // it stays
+	DenyClose            // it is turned out
+)
+
+// turnsOut reports whether a client is turned out whose acknowledgement says that
+// it is refused, or does not.
+func (d Deny) turnsOut(said bool) bool { return d == DenyClose || d == DenyByDefault && !said }
 
 // Open reads the files, which must all be there. Its errors name the file
 // and the line, and nothing of what stands there.
@@ -106,14 +134,22 @@ func (g *Gate) Reload() (changed bool, err error) {
 
 // Authenticate implements server.Authenticator.
 func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, connack.Code, string) {
-	if g.files.TokenKeys != "" && p.UserNameFlag {
-		t := new(tokenAccess)
-		t.session.Ahead = g.Ahead
-		request := tokenauth.Connect{Version: who.Version, UserName: p.UserName, Password: p.Password}
-		if p.WillFlag {
+	certified := g.CertificateNames && who.Certificate != nil && who.Certificate.Subject.CommonName != ""
+	var later *tokenAccess // of who is let in without
+	if g.files.TokenKeys != "" && (p.UserNameFlag || g.Late > 0 && !certified) {
+		t := &tokenAccess{deny: g.Deny}
+		t.session.Ahead, t.session.Late, t.session.Instance = g.Ahead, g.Late, g.Instance
+		request := tokenauth.Connect{Version: who.Version, Password: p.Password}
+		if p.UserNameFlag {
+			request.UserName = append([]byte{}, p.UserName...) // not nil, if empty
+		}
+		guest := !p.UserNameFlag && g.Anonymous
+		if p.WillFlag && !guest {
 			request.WillTopic = p.Will.Topic
 		}
 		switch code, err := t.session.Connect(time.Now(), &g.verifier, request); {
+		case err == nil && guest:
+			later = t
 		case err == nil:
 			who.Tokens = idsOf(p)
 			return t, connack.Success, ""
@@ -125,7 +161,7 @@ func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, 
 	name := ""
 	var users *access.Users
 	switch {
-	case g.CertificateNames && who.Certificate != nil && who.Certificate.Subject.CommonName != "":
+	case certified:
 		name = who.Certificate.Subject.CommonName
 	case p.UserNameFlag && g.users.Load() != nil:
 		name, users = string(p.UserName), g.users.Load()
@@ -144,10 +180,15 @@ func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, 
 		return nil, connack.NotAuthorized, "anonymous clients are not let in"
 	}
 	who.UserName = name
+	files := &fileAccess{gate: g, user: name, client: who.ClientID, users: users}
+	if later != nil {
+		later.guest = files
+		return later, connack.Success, ""
+	}
 	if users == nil && g.acl.Load() == nil {
 		return nil, connack.Success, ""
 	}
-	return &fileAccess{gate: g, user: name, client: who.ClientID, users: users}, connack.Success, ""
+	return files, connack.Success, ""
 }
 
 // TLS returns what a listener needs to know of certificates: the server's own,

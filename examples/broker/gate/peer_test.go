@@ -163,24 +163,35 @@ func (p *peer) ask(filter string, level qos.Level) mqttwire.Reason {
 	return ack.Codes.At(0)
 }
 
-// refusal is what a SUBACK says to a filter that is not allowed. In 3.1 it
-// cannot say so.
+// refusal is what a SUBACK says to a filter that is not allowed.
 func (p *peer) refusal() mqttwire.Reason {
-	switch p.rules.Version {
-	case mqttwire.V31:
-		return mqttwire.GrantedQoS0
-	case mqttwire.V311:
+	if p.rules.Version == mqttwire.V311 {
 		return mqttwire.UnspecifiedError
 	}
 	return mqttwire.NotAuthorized
 }
 
-// expectRefused asks for filters that are not granted.
+// expectRefused asks for filters that are not granted, and stays. In 3.1 nobody
+// would: TestSubscribeRefusedIn31 is about that.
 func (p *peer) expectRefused(filters ...string) {
 	p.t.Helper()
 	for _, filter := range filters {
+		if p.rules.Version == mqttwire.V31 {
+			continue
+		}
 		if got := p.ask(filter, qos.AtLeastOnce); got != p.refusal() {
 			p.t.Errorf("SUBSCRIBE to %s is answered with %#x, want %#x", filter, uint8(got), uint8(p.refusal()))
+		}
+	}
+}
+
+// expectDenied is expectRefused of a client with tokens, which is told why.
+func (p *peer) expectDenied(code tokenauth.Code, typ tokenauth.Type, filters ...string) {
+	p.t.Helper()
+	for _, filter := range filters {
+		if p.rules.Version != mqttwire.V31 {
+			p.expectRefused(filter)
+			p.expectNotice(tokenauth.Notice{Code: code, Type: typ})
 		}
 	}
 }

@@ -25,12 +25,14 @@ func TestSecrets(t *testing.T) {
 		p := b.joinToken(v, "p", "W|"+b.token(writes, time.Hour, "a"))
 		p.update(writes, b.token(writes, 2*time.Hour, "a"))
 		p.send(publicationAt(tokenauth.TopicUpdate, upload(writes, b.changed(b.token(writes, time.Hour, "a"))), qos.AtLeastOnce, 1))
+		p.expectAcknowledged(qos.AtLeastOnce, 1, mqttwire.NotAuthorized)
 		p.expectOut(tokenauth.SignatureInvalid, writes)
 
 		// One that cannot be read may be a secret still.
 		for _, level := range levels {
 			p := b.joinToken(v, "q", "W|"+b.token(writes, time.Hour, "a"))
 			p.send(at(tokenauth.TopicUpdate, b.token(writes, time.Hour, "a"), level))
+			p.expectAcknowledged(level, 21, mqttwire.NotAuthorized)
 			p.expectOut(tokenauth.Forged, writes)
 		}
 

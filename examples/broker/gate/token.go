@@ -16,7 +16,21 @@ import (
 // tokenauth.Session; this says what a broker does about them.
 type tokenAccess struct {
 	session tokenauth.Session
+	deny    Deny
+	guest   *fileAccess // what it may do before it has shown a token, nil for nothing
 }
+
+// asGuest returns what counts for a client that is let in without a token and has
+// shown none, nil for another.
+func (t *tokenAccess) asGuest() *fileAccess {
+	if t.session.Waiting() {
+		return t.guest
+	}
+	return nil
+}
+
+// Waiting reports whether it is not known yet what may go to the client.
+func (t *tokenAccess) Waiting() bool { return t.session.Waiting() && t.guest == nil }
 
 // idsOf returns the names of the tokens of a CONNECT, which are no secret.
 func idsOf(p *codec.Connect) (ids []string) {
@@ -33,30 +47,66 @@ func idsOf(p *codec.Connect) (ids []string) {
 }
 
 func (t *tokenAccess) Publish(topic []byte) mqttwire.Reason {
+	if g := t.asGuest(); g != nil {
+		return g.Publish(topic)
+	}
 	return t.session.Publish(time.Now(), topic).Code.Reason()
 }
 
 func (t *tokenAccess) Subscribe(filter []byte) mqttwire.Reason {
+	if g := t.asGuest(); g != nil {
+		return g.Subscribe(filter)
+	}
+	return t.subscribe(filter).Code.Reason()
+}
+
+func (t *tokenAccess) subscribe(filter []byte) tokenauth.Verdict {
 	if _, inner, ok := topicmatch.SplitShared(filter); ok {
 		filter = inner // the broker shares in every version
 	}
-	return t.session.Subscribe(time.Now(), filter).Code.Reason()
+	return t.session.Subscribe(time.Now(), filter)
 }
 
-func (t *tokenAccess) Receive(topic []byte) bool { return t.session.Deliver(time.Now(), topic).OK() }
-
-// Refused turns the client out, where no acknowledgement can say what is wrong.
-func (t *tokenAccess) Refused(topic []byte) server.Order {
-	return turnedOut(t.session.Publish(time.Now(), topic))
+func (t *tokenAccess) Receive(topic []byte) bool {
+	if g := t.asGuest(); g != nil {
+		return g.Receive(topic)
+	}
+	return t.session.Deliver(time.Now(), topic).OK()
 }
 
-func (t *tokenAccess) Deadline() (time.Time, bool) { return t.session.Deadline() }
+// Refused tells the client which token is wrong, and turns it out or not.
+func (t *tokenAccess) Refused(what mqttwire.PacketType, topic []byte, said bool) (o server.Order) {
+	if g := t.asGuest(); g != nil {
+		return g.Refused(what, topic, said)
+	}
+	v := t.session.Publish(time.Now(), topic)
+	if what == mqttwire.SUBSCRIBE {
+		v = t.subscribe(topic)
+	}
+	if o = turnedOut(v); !t.deny.turnsOut(said) {
+		o.End, o.Text = 0, ""
+	}
+	return o
+}
+
+func (t *tokenAccess) Deadline() (at time.Time, ok bool) {
+	if t.asGuest() != nil {
+		return at, false
+	}
+	return t.session.Deadline()
+}
 
 func (t *tokenAccess) Poll(now time.Time) (o server.Order) {
+	if t.asGuest() != nil {
+		return o
+	}
 	for n := t.session.Poll(now); !n.IsZero(); n = t.session.Poll(now) {
 		tell(&o, n)
 		if n.Final() {
 			o.End, o.Text = n.Code.Reason(), n.Code.Error()
+			if t.Waiting() {
+				o.Text = "no token came in time"
+			}
 			break
 		}
 	}
@@ -78,7 +128,7 @@ func turnedOut(v tokenauth.Verdict) (o server.Order) {
 func tell(o *server.Order, n tokenauth.Notice) {
 	payload, err := n.Append(nil)
 	if err != nil {
-		return // a notice of this package's own can be written
+		return // of a client without tokens
 	}
 	o.Tell = append(o.Tell, server.Told{Topic: n.Topic(), Payload: payload})
 }
@@ -96,18 +146,33 @@ func (g *Gate) Handlers() map[string]server.Handler {
 	}
 }
 
-func update(_ *server.Peer, a server.Access, _ qos.Level, payload []byte) server.Order {
-	t, ok := a.(*tokenAccess)
-	if !ok {
-		return server.Order{Answer: mqttwire.NotAuthorized}
+// update takes an upload. One that is refused has its client turned out, as the
+// answer before 5.0 would have it think that it is in force. That is also said to
+// who is here without tokens, and to whom they are of no use.
+func update(who *server.Peer, a server.Access, _ qos.Level, payload []byte) server.Order {
+	var none tokenauth.Session
+	session, later := &none, false
+	if t, ok := a.(*tokenAccess); ok {
+		session, later = &t.session, t.session.Waiting()
 	}
-	return turnedOut(t.session.Update(time.Now(), payload))
+	verdict := session.Update(time.Now(), payload)
+	if later && verdict.OK() {
+		account, instance := session.Account()
+		who.UserName = "Token|" + account + "|" + instance
+		var u tokenauth.Update
+		if u.Decode(payload) == nil {
+			if id, err := hmactoken.ID(u.Token); err == nil {
+				who.Tokens = []string{id}
+			}
+		}
+	}
+	return turnedOut(verdict)
 }
 
-func notice(who *server.Peer, a server.Access, level qos.Level, _ []byte) server.Order {
-	t, ok := a.(*tokenAccess)
-	if !ok || level != qos.AtMostOnce && who.Version == mqttwire.V50 {
-		return server.Order{Answer: mqttwire.NotAuthorized}
+func notice(who *server.Peer, a server.Access, level qos.Level, _ []byte) (o server.Order) {
+	if strict, ok := a.(server.StrictAccess); ok {
+		o = strict.Refused(mqttwire.PUBLISH, []byte(tokenauth.TopicInvalidNotice), level != qos.AtMostOnce && who.Version == mqttwire.V50)
 	}
-	return t.Refused([]byte(tokenauth.TopicInvalidNotice))
+	o.Answer = mqttwire.NotAuthorized
+	return o
 }

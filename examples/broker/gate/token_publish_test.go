@@ -32,21 +32,39 @@ func (p *peer) expectUndisturbed() {
 	p.expect(m)
 }
 
-// expectRefusal receives what a PUBLISH is answered that is refused: a code in
-// 5.0, and where there is none a notice and the end, without an acknowledgement.
+// expectRefusal receives what a PUBLISH is answered that is refused: the
+// acknowledgement, at QoS 2 to the end of the handshake, so that nothing is left
+// to send again, then the notice, and where no code has said it the end.
 func (p *peer) expectRefusal(level qos.Level, id uint16, code tokenauth.Code, typ tokenauth.Type) (out bool) {
 	p.t.Helper()
-	switch {
-	case !p.is5(), level == qos.AtMostOnce:
+	if !p.is5() || level == qos.AtMostOnce {
+		p.expectAcknowledged(level, id, mqttwire.Success)
 		p.expectOut(code, typ)
 		return true
-	case level == qos.AtLeastOnce:
-		p.expect(&codec.Puback{ID: id, Code: mqttwire.NotAuthorized})
-	default:
-		p.expect(&codec.Pubrec{ID: id, Code: mqttwire.NotAuthorized})
 	}
+	p.expectAcknowledged(level, id, mqttwire.NotAuthorized)
+	p.expectNotice(tokenauth.Notice{Code: code, Type: typ})
 	p.expectNothing()
 	return false
+}
+
+// expectAcknowledged receives an acknowledgement, with a code in 5.0, and goes
+// through the rest of the handshake.
+func (p *peer) expectAcknowledged(level qos.Level, id uint16, code mqttwire.Reason) {
+	p.t.Helper()
+	if !p.is5() {
+		code = mqttwire.Success
+	}
+	switch level {
+	case qos.AtLeastOnce:
+		p.expect(&codec.Puback{ID: id, Code: code})
+	case qos.ExactlyOnce:
+		p.expect(&codec.Pubrec{ID: id, Code: code})
+		if !code.IsError() {
+			p.send(&codec.Pubrel{ID: id})
+			p.expect(&codec.Pubcomp{ID: id})
+		}
+	}
 }
 
 // at returns a publication with an identifier where its level has one.
@@ -70,7 +88,7 @@ func TestTokenPublishRefused(t *testing.T) {
 			{w, "b/x", tokenauth.ResourceMismatch, writes},
 			{w, "a", tokenauth.ResourceMismatch, writes},
 			{w, "a/x/y", tokenauth.ResourceMismatch, writes},
-			{r, "a/x", tokenauth.PermissionMismatch, writes},
+			{r, "a/x", tokenauth.PermissionMismatch, reads},
 			{"RW|" + b.token(readsWrite, time.Hour, "b") + "|" + r, "a/x", tokenauth.ResourceMismatch, readsWrite},
 		} {
 			for _, level := range levels {
@@ -89,50 +107,64 @@ func TestTokenPublishRefused(t *testing.T) {
 	})
 }
 
-// What a client sends after what it is turned out for counts no more.
+// What a client sends after what it is turned out for counts no more, and what
+// would have been taken is not acknowledged.
 func TestTokenPublishPipelined(t *testing.T) {
 	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {
 		spy := b.spy(v)
 		p := b.joinToken(v, "p", "W|"+b.token(writes, time.Hour, "a"))
-		p.send(publication("a", "before"), publication("b", "refused"), publication("a", "after"), publicationAt("a", "after", qos.AtLeastOnce, 1))
+		p.send(publication("a", "before"), publication("b", "refused"), publication("a", "after"), publicationAt("a", "after", qos.AtLeastOnce, 1),
+			publicationAt("b", "refused", qos.AtLeastOnce, 2))
+		if p.is5() {
+			p.expect(&codec.Puback{ID: 2, Code: mqttwire.NotAuthorized})
+		} else {
+			p.expect(&codec.Puback{ID: 2})
+		}
 		p.expectOut(tokenauth.ResourceMismatch, writes)
 		spy.expect(publication("a", "before"))
 		spy.expectUndisturbed()
 	})
 }
 
-// A message that was refused without an answer is sent again by a client that
-// has kept it, and taken once there is a token for it.
-func TestTokenPublishAgain(t *testing.T) {
+// A client that has everything acknowledged that it sends has nothing to send
+// again when it is back: the old way, it came back for ever.
+func TestTokenPublishEndsOnce(t *testing.T) {
 	for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311} {
 		for _, level := range levels[1:] {
 			t.Run(fmt.Sprint(v, " ", level), func(t *testing.T) {
-				simulate(t, content{tokens: true}, func(b *bench) { b.publishAgain(v, level) })
+				simulate(t, content{tokens: true}, func(b *bench) {
+					spy := b.spy(v)
+					unanswered := map[uint16]*codec.Publish{}
+					for id := range uint16(20) {
+						unanswered[id+1] = publicationAt("b", "1", level, id+1)
+					}
+					connections := 0
+					for len(unanswered) > 0 {
+						if connections++; connections > 1 {
+							b.t.Fatalf("%d are left to send again", len(unanswered))
+						}
+						p := b.join(kept(b.as(v, "p", tokenUser, "W|"+b.token(writes, time.Hour, "a"))))
+						for _, m := range unanswered {
+							p.send(m)
+						}
+						for end := false; !end; {
+							switch x, err := p.next(); x := x.(type) {
+							case *codec.Puback:
+								delete(unanswered, x.ID)
+							case *codec.Pubrec:
+								p.send(&codec.Pubrel{ID: x.ID})
+							case *codec.Pubcomp:
+								delete(unanswered, x.ID)
+							default:
+								end = err != nil
+							}
+						}
+					}
+					spy.expectUndisturbed()
+				})
 			})
 		}
 	}
-}
-
-func (b *bench) publishAgain(v mqttwire.Version, level qos.Level) {
-	spy := b.spy(v)
-	hello := func(filter string) *codec.Connect {
-		return kept(b.as(v, "p", tokenUser, "W|"+b.token(writes, time.Hour, filter)))
-	}
-	p := b.join(hello("a"))
-	m := at("b", "1", level)
-	p.send(m)
-	p.expectOut(tokenauth.ResourceMismatch, writes)
-	spy.expectUndisturbed()
-	p = b.join(hello("b"))
-	m.Dup = true
-	p.send(m)
-	var ack codec.Packet = &codec.Puback{ID: 21}
-	if level == qos.ExactlyOnce {
-		ack = &codec.Pubrec{ID: 21}
-	}
-	p.expect(ack)
-	spy.expect(publication("b", "1"))
-	spy.expectUndisturbed()
 }
 
 // Notices come from the server alone: those of clients are refused, and go to
@@ -160,16 +192,34 @@ func TestTokenNoticeOfClient(t *testing.T) {
 	})
 }
 
-// Clients without tokens have no business on their topics, and no harm comes
-// to them.
+// Notices are not for clients without tokens to publish, and no harm comes to
+// them. An upload of theirs does nothing: it is acknowledged, so that it is not
+// sent again, and as that alone would read as success, they are turned out.
 func TestTokenTopicsOfUsers(t *testing.T) {
 	simulateEach(t, content{users: people, acl: rules + "topic readwrite $SYS/#\n", tokens: true}, func(b *bench, v mqttwire.Version) {
+		b.gate.Anonymous = true
 		spy, root := b.spy(v), b.root(v)
-		for _, topic := range []string{tokenauth.TopicUpdate, tokenauth.TopicExpireNotice, tokenauth.TopicInvalidNotice} {
+		for _, topic := range []string{tokenauth.TopicExpireNotice, tokenauth.TopicInvalidNotice} {
 			root.expectNoAccess(topic)
 			spy.expectUndisturbed()
 			root.expect(publication("spy/checks", "still here"))
 		}
+		for _, level := range levels {
+			for _, p := range []*peer{b.bob(v), b.join(b.as(v, "nobody", "", ""))} {
+				p.send(at(tokenauth.TopicUpdate, upload(writes, b.token(writes, time.Hour, "#")), level))
+				p.expectAcknowledged(level, 21, mqttwire.NotAuthorized)
+				p.expectOut(tokenauth.PermissionMismatch, writes)
+				spy.expectUndisturbed()
+				root.expect(publication("spy/checks", "still here"))
+			}
+		}
+		p := b.join(b.as(v, "nobody", "", ""))
+		p.send(at(tokenauth.TopicUpdate, "nonsense", qos.AtLeastOnce))
+		p.expectAcknowledged(qos.AtLeastOnce, 21, mqttwire.NotAuthorized)
+		if p.is5() {
+			p.expect(&codec.Disconnect{Code: mqttwire.NotAuthorized, Properties: codec.AppendReasonString(codec.Properties{}, tokenauth.Forged.Error())})
+		}
+		p.expectClosed() // without a notice, which would have to name a type
 	})
 }
 

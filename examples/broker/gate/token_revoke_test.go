@@ -83,6 +83,7 @@ func TestTokenRevokedAfterUpdate(t *testing.T) {
 		b.reload()
 		p.publish("a", "1")
 		p.send(publicationAt(tokenauth.TopicUpdate, upload(writes, token), qos.AtLeastOnce, 1))
+		p.expectAcknowledged(qos.AtLeastOnce, 1, mqttwire.NotAuthorized)
 		p.expectOut(tokenauth.Revoked, writes)
 	})
 }

@@ -44,7 +44,7 @@ func TestTokenUpdate(t *testing.T) {
 		p.send(publication("new/x", "2"))
 		spy.expect(publication("new/x", "2"))
 		p.expect(publication("new/x", "2"))
-		p.expectRefused("old/#")
+		p.expectDenied(tokenauth.ResourceMismatch, readsWrite, "old/#")
 		spy.send(publication("old/x", "3")) // the subscription is there still
 		spy.expect(publication("old/x", "3"))
 		p.expectNothing()
@@ -109,8 +109,8 @@ func TestTokenUpdateWithOlder(t *testing.T) {
 	})
 }
 
-// The client is told what is wrong with an update, and turned out
-// without an acknowledgement. Nobody else hears of it, and no one is disturbed.
+// An update that is refused is acknowledged, so that nobody sends it again, then
+// the client is told what is wrong, and turned out. Nobody else hears of it.
 func TestTokenUpdateRefused(t *testing.T) {
 	simulateEach(t, content{tokens: true}, func(b *bench, v mqttwire.Version) {
 		spy := b.spy(v)
@@ -152,6 +152,7 @@ func TestTokenUpdateRefused(t *testing.T) {
 			m := at(tokenauth.TopicUpdate, x.payload, x.level)
 			m.Retain = x.level == qos.AtLeastOnce
 			p.send(m)
+			p.expectAcknowledged(x.level, 21, mqttwire.NotAuthorized)
 			notice := tokenauth.Notice{Code: x.code, Type: x.typ}
 			payload, err := notice.Append(nil)
 			if err != nil {
@@ -181,6 +182,7 @@ func TestTokenUpdateRefusedKeepsOld(t *testing.T) {
 		password := "W|" + b.token(writes, time.Hour, "a")
 		p := b.joinToken(v, "p", password)
 		p.send(publicationAt(tokenauth.TopicUpdate, "{}", qos.AtLeastOnce, 1))
+		p.expectAcknowledged(qos.AtLeastOnce, 1, mqttwire.NotAuthorized)
 		p.expectOut(tokenauth.Forged, writes)
 		b.joinToken(v, "p", password).publish("a", "1")
 	})

@@ -49,7 +49,12 @@ type strict struct {
 	order Order
 }
 
-func (s *strict) Refused([]byte) Order { return s.order }
+func (s *strict) Refused(_ mqttwire.PacketType, _ []byte, said bool) Order {
+	if said {
+		return Order{}
+	}
+	return s.order
+}
 
 type timed struct {
 	rights
@@ -151,11 +156,15 @@ func TestAccessPublish(t *testing.T) {
 }
 
 func TestAccessSubscribe(t *testing.T) {
-	codes := map[mqttwire.Version]mqttwire.Reason{mqttwire.V31: 0, mqttwire.V311: 0x80, mqttwire.V50: 0x87}
+	codes := map[mqttwire.Version]mqttwire.Reason{mqttwire.V311: 0x80, mqttwire.V50: 0x87}
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
 		simulate(t, Config{Authenticator: judge{rights{blind: "secret"}}}, func(t *testing.T, s *Server) {
 			p := connected(t, s, v, "c")
 			p.send(subscribeTo(t, "a", "secret/#", "$share/g/secret"))
+			if v == mqttwire.V31 { // it would read any SUBACK as granted
+				p.expectClosed()
+				return
+			}
 			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0, codes[v], codes[v])})
 			p.send(publication("secret/a", "1"), publication("secret", "2"), publication("a", "3"))
 			p.expect(publication("a", "3"))
@@ -215,7 +224,23 @@ func TestAccessWill(t *testing.T) {
 	})
 }
 
-// A StrictAccess is asked where no acknowledgement can say no.
+// expectAcknowledged expects a PUBLISH that is refused to be acknowledged, at
+// QoS 2 to the end of its handshake, so that nothing is left to send again.
+func (p *peer) expectAcknowledged(level qos.Level, id uint16, code mqttwire.Reason) {
+	p.t.Helper()
+	switch level {
+	case qos.AtLeastOnce:
+		p.expect(&codec.Puback{ID: id, Code: code})
+	case qos.ExactlyOnce:
+		p.expect(&codec.Pubrec{ID: id, Code: code})
+		if !code.IsError() {
+			p.send(&codec.Pubrel{ID: id})
+			p.expect(&codec.Pubcomp{ID: id})
+		}
+	}
+}
+
+// A StrictAccess has its say after the acknowledgement.
 func TestStrictAccess(t *testing.T) {
 	order := Order{Tell: []Told{{"why", []byte("no")}}, End: mqttwire.NotAuthorized, Text: "may not"}
 	for level := range qos.Level(3) {
@@ -225,17 +250,14 @@ func TestStrictAccess(t *testing.T) {
 					p := connected(t, s, v, "c")
 					id := uint16(min(level, 1)) * 5
 					p.send(publicationAt("secret", "1", level, id))
-					switch {
-					case v == mqttwire.V50 && level == qos.AtLeastOnce:
-						p.expect(&codec.Puback{ID: id, Code: mqttwire.NotAuthorized})
+					if v == mqttwire.V50 && level > 0 {
+						p.expectAcknowledged(level, id, mqttwire.NotAuthorized)
 						p.expectNothing()
-					case v == mqttwire.V50 && level == qos.ExactlyOnce:
-						p.expect(&codec.Pubrec{ID: id, Code: mqttwire.NotAuthorized})
-						p.expectNothing()
-					default: // no acknowledgement before it
-						p.expect(publication("why", "no"))
-						p.expectEnd(mqttwire.NotAuthorized)
+						return
 					}
+					p.expectAcknowledged(level, id, mqttwire.Success)
+					p.expect(publication("why", "no"))
+					p.expectEnd(mqttwire.NotAuthorized)
 				})
 			})
 		})
@@ -244,7 +266,74 @@ func TestStrictAccess(t *testing.T) {
 		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, Order{Tell: order.Tell}}}}, func(t *testing.T, s *Server) {
 			p := connected(t, s, mqttwire.V311, "c")
 			p.send(publicationAt("secret", "1", qos.AtLeastOnce, 5))
-			p.expect(publication("why", "no"), &codec.Puback{ID: 5})
+			p.expect(&codec.Puback{ID: 5}, publication("why", "no"))
+			p.expectNothing()
+		})
+	})
+	t.Run("subscribe", func(t *testing.T) {
+		eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+			simulate(t, Config{Authenticator: judge{&always{strict{rights{blind: "secret"}, order}}}}, func(t *testing.T, s *Server) {
+				p := connected(t, s, v, "c")
+				p.send(subscribeTo(t, "secret/1", "a", "secret/2"))
+				switch v {
+				case mqttwire.V311:
+					p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0x80, 0, 0x80)})
+				case mqttwire.V50:
+					p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0x87, 0, 0x87)})
+				}
+				p.expect(publication("why", "no")) // once
+				p.expectEnd(mqttwire.NotAuthorized)
+			})
+		})
+	})
+}
+
+// always is a StrictAccess that has its say whether the acknowledgement says it
+// or not.
+type always struct{ strict }
+
+func (a *always) Refused(mqttwire.PacketType, []byte, bool) Order { return a.order }
+
+// What comes with a PUBLISH that ends the connection: what is refused as well is
+// acknowledged, at QoS 2 to the end, so that a client with a hundred of them
+// comes back once. What would be taken waits for the next connection.
+func TestFarewell(t *testing.T) {
+	order := Order{Tell: []Told{{"why", []byte("no")}}, End: mqttwire.NotAuthorized, Text: "may not"}
+	for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311} {
+		t.Run(v.String(), func(t *testing.T) {
+			simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, order}}}, func(t *testing.T, s *Server) {
+				spy := connected(t, s, v, "spy")
+				spy.subscribe("#")
+				p := connected(t, s, v, "c")
+				p.send(publicationAt("secret", "1", qos.ExactlyOnce, 1), publicationAt("a", "2", qos.AtLeastOnce, 2),
+					publicationAt("secret", "3", qos.AtLeastOnce, 3), publicationAt("b", "4", qos.ExactlyOnce, 4),
+					publicationAt("$x", "5", qos.AtLeastOnce, 5), publicationAt("secret", "6", qos.ExactlyOnce, 6),
+					publication("a", "7"), subscribeTo(t, "a"), &codec.Pubrel{ID: 1})
+				p.expect(&codec.Pubrec{ID: 1}, &codec.Puback{ID: 3}, &codec.Puback{ID: 5}, &codec.Pubrec{ID: 6}, &codec.Pubcomp{ID: 1})
+				p.expectNothing() // it waits for the other
+				p.send(&codec.Pubrel{ID: 6})
+				p.expect(&codec.Pubcomp{ID: 6}, publication("why", "no"))
+				p.expectClosed()
+				spy.expectNothing()
+			})
+		})
+	}
+	t.Run("no PUBREL", func(t *testing.T) {
+		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, order}}}, func(t *testing.T, s *Server) {
+			p := connected(t, s, mqttwire.V311, "c")
+			p.send(publicationAt("secret", "1", qos.ExactlyOnce, 1))
+			p.expect(&codec.Pubrec{ID: 1}, publication("why", "no"))
+			p.expectClosed()
+		})
+	})
+	t.Run("gone", func(t *testing.T) {
+		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, order}}}, func(t *testing.T, s *Server) {
+			p := connected(t, s, mqttwire.V311, "c")
+			p.send(publicationAt("secret", "1", qos.ExactlyOnce, 1))
+			p.expect(&codec.Pubrec{ID: 1})
+			p.conn.Close()
+			synctest.Wait()
+			connected(t, s, mqttwire.V311, "c")
 		})
 	})
 }
@@ -335,7 +424,7 @@ func TestHandlers(t *testing.T) {
 			m := publicationAt("$own/x", "yes", qos.AtLeastOnce, 5)
 			m.Retain = true
 			p.send(m)
-			p.expect(publication("$own/reply", "yes"), &codec.Puback{ID: 5})
+			p.expect(&codec.Puback{ID: 5}, publication("$own/reply", "yes"))
 			p.send(publicationAt("$own/x", "no", qos.ExactlyOnce, 6))
 			p.expect(&codec.Pubrec{ID: 6, Code: code(mqttwire.PayloadFormatInvalid)})
 			p.send(publicationAt("$own/y", "", qos.AtLeastOnce, 7)) // nobody's
@@ -345,7 +434,7 @@ func TestHandlers(t *testing.T) {
 				t.Error("it is retained")
 			}
 			p.send(publicationAt("$own/x", "out", qos.AtLeastOnce, 8))
-			p.expect(publication("$own/reply", "out"))
+			p.expect(&codec.Puback{ID: 8, Code: code(mqttwire.NotAuthorized)}, publication("$own/reply", "out"))
 			p.expectEnd(mqttwire.NotAuthorized)
 			if all := strings.Join(got, ", "); all != "QoS 1 yes, QoS 2 no, QoS 1 out" {
 				t.Error(all)

@@ -32,6 +32,7 @@ func (c *conn) authenticate(w *worker, data []byte) {
 		if state == Granted {
 			code = mqttwire.Success
 			c.client.access = access
+			c.client.hold()
 		}
 		out, err := c.machine.Auth(c.buffer(), code, answer, codec.Properties{}, w.now)
 		c.out = out

@@ -28,6 +28,7 @@ type client struct {
 	resuming   bool   // there is more to send again, once there is room
 	volatile   bool   // the session ends with the connection: nothing is sent twice
 	access     Access
+	held       bool // nothing goes to it yet: its access waits
 	will       *message
 	willKeep   bool // Will Retain
 	timer      *time.Timer
@@ -60,11 +61,15 @@ func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, t
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	c := cl.conn
-	if cl.gone || w.generation != cl.generation || c != nil && cl.access != nil && !cl.access.Receive(pub.topic) {
+	if cl.gone || w.generation != cl.generation {
+		return dropped
+	}
+	held := c != nil && cl.held
+	if c != nil && !held && cl.access != nil && !cl.access.Receive(pub.topic) {
 		return dropped
 	}
 	if level == qos.AtMostOnce {
-		if c == nil {
+		if c == nil || held {
 			return dropped // QoS 0 is not kept (3.1.1 §4.1, 5.0 §4.1)
 		}
 		if len(c.out) >= cl.server.config.MaxQueue || c.sendFirst(w, pub, level, retain, to, 0) != nil {
@@ -74,7 +79,7 @@ func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, t
 		}
 		return taken
 	}
-	if c != nil && cl.waiting.n == 0 && len(cl.backlog) == 0 && len(c.out) < cl.server.ahead && (!cl.keeps(to) || !cl.overweight()) {
+	if c != nil && !held && cl.waiting.n == 0 && len(cl.backlog) == 0 && len(c.out) < cl.server.ahead && (!cl.keeps(to) || !cl.overweight()) {
 		switch err := c.sendFirst(w, pub, level, retain, to, key); err {
 		case nil:
 			return taken
@@ -85,6 +90,13 @@ func (cl *client) offer(w *worker, pub *posting, level qos.Level, retain bool, t
 		}
 	}
 	return cl.enqueue(delivery{m: pub.keep(), to: to.clone(), key: key, level: level, retain: retain}, pub.now)
+}
+
+// hold has messages wait, or go, as the access says.
+func (cl *client) hold() {
+	waiting, ok := cl.access.(WaitingAccess)
+	cl.held = ok && waiting.Waiting()
+	cl.online.Store(cl.conn != nil && !cl.held)
 }
 
 // enqueue has a delivery wait.
@@ -159,7 +171,7 @@ const maxAhead = 128 << 10
 // to send again, then the queue, then retained messages.
 func (cl *client) pump(now time.Duration) {
 	c := cl.conn
-	if c == nil || c.machine.Phase() != session.Connected {
+	if c == nil || cl.held || c.machine.Phase() != session.Connected {
 		return
 	}
 	cl.resuming = true

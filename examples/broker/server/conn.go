@@ -48,6 +48,7 @@ type conn struct {
 	left     chan struct{}          // closed when it has let its client go
 	draining bool                   // what had come before it was kicked is handled
 	ordered  bool                   // the client has sent a normal DISCONNECT
+	farewell *farewell              // the server ends it, once it has answered
 	deferred bool                   // what becomes of the session the server's next run decides
 	linger   bool                   // the server ends it, and may have said why
 
@@ -64,6 +65,7 @@ type conn struct {
 	owes     uint64 // what the journal must have kept before out is written
 	ending   string // why it ends, for the log
 	access   *time.Timer
+	last     *time.Timer // when a farewell waits no longer
 
 	answering bool // what a Handler has decided is not acknowledged yet
 }
@@ -122,13 +124,17 @@ func (c *conn) interrupted(err error) {
 	case c.lost.Load():
 		c.ending = "connection lost while writing"
 	case why != 0:
-		if why == mqttwire.SessionTakenOver {
+		text := ""
+		if t := c.why.Load(); t != nil {
+			text = *t
+		}
+		parted := c.parted(why, text)
+		if parted || why == mqttwire.SessionTakenOver {
 			c.hearOut()
 		}
 		if c.ending == "" {
-			text := ""
-			if t := c.why.Load(); t != nil {
-				text = *t
+			if parted {
+				c.tellLast()
 			}
 			c.disconnect(why, text)
 		}
@@ -274,6 +280,9 @@ func (c *conn) leave() {
 	cl.mu.Lock()
 	if c.access != nil {
 		c.access.Stop()
+	}
+	if c.last != nil {
+		c.last.Stop()
 	}
 	now := c.server.now()
 	c.machine.Close(now)

@@ -142,8 +142,8 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 		return
 	}
 	a := cl.settle(now)
-	cl.online.Store(true)
 	cl.access = access
+	cl.hold()
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		s.journal.ended(cl) // it will not outlast the server
 	}

@@ -54,12 +54,17 @@ type Access interface {
 	Receive(topic []byte) bool
 }
 
-// StrictAccess is an Access that has a client turned out, or told, for a
-// PUBLISH that is refused and cannot be answered so: of QoS 0, or before 5.0.
-// Without it such a message is dropped.
+// StrictAccess is an Access that has more to say about what it refuses than the
+// acknowledgement does. Without it a PUBLISH that is refused is acknowledged and
+// dropped, and the client stays.
 type StrictAccess interface {
 	Access
-	Refused(topic []byte) Order
+	// Refused says what else is to be done about a PUBLISH, or a SUBSCRIBE, whose
+	// topic or filter the Access has refused. said reports whether the
+	// acknowledgement will tell the client that it is refused: that of a PUBLISH
+	// can only in 5.0, that of a SUBSCRIBE in 3.1.1 and 5.0. It is not asked about
+	// a second filter of one SUBSCRIBE.
+	Refused(what mqttwire.PacketType, topic []byte, said bool) Order
 }
 
 // TimedAccess is an Access that changes by itself, such as one that expires.
@@ -72,6 +77,15 @@ type TimedAccess interface {
 	Poll(now time.Time) Order
 }
 
+// WaitingAccess is an Access that does not know yet what its client may receive,
+// such as that of a client which has not said who it is: messages of QoS 1 and 2
+// wait for it in its session. It is asked when the client has connected, and after
+// each Handler that it was given to.
+type WaitingAccess interface {
+	Access
+	Waiting() bool
+}
+
 // RevocableAccess is an Access that [Server.Recheck] asks whether it is still
 // good.
 type RevocableAccess interface {
@@ -79,7 +93,9 @@ type RevocableAccess interface {
 	Recheck() Order
 }
 
-// An Order is what is to be done with a client. The zero Order is nothing.
+// An Order is what is to be done with a client. The zero Order is nothing. Where
+// it is about a packet, that is acknowledged first: a QoS 2 PUBLISH through its
+// whole handshake, so that the client has nothing to send again.
 type Order struct {
 	// Answer is the reason of the acknowledgement, where there is one.
 	Answer mqttwire.Reason
@@ -87,7 +103,8 @@ type Order struct {
 	// QoS 0.
 	Tell []Told
 	// End, unless 0, is the reason to disconnect the client with, after what it
-	// is told, and Text the Reason String.
+	// is told, and Text the Reason String. What the client has sent after it
+	// counts no more.
 	End  mqttwire.Reason
 	Text string
 }
@@ -99,7 +116,8 @@ type Told struct {
 }
 
 // A Handler takes what a client publishes on a topic that it claims, instead of
-// other clients. It is called like a method of Access, and given the client's.
+// other clients. It is called like a method of Access, and given the client's. It
+// may change UserName and Tokens of who, which is logged.
 type Handler func(who *Peer, access Access, level qos.Level, payload []byte) Order
 
 // A Method is an Authentication Method of 5.0 (5.0 §4.12). It is called by many

@@ -62,15 +62,23 @@ func (c *conn) obey(w *worker, o Order) {
 	}
 	cl := c.client
 	cl.mu.Lock()
-	if cl.conn == c && c.machine.Phase() == session.Connected {
-		for _, t := range o.Tell {
-			p := codec.Publish{Topic: []byte(t.Topic), Payload: t.Payload}
-			c.out, _, _ = c.machine.Publish(c.buffer(), &p, 0, w.now)
-		}
+	if cl.conn == c {
+		c.tell(o.Tell, w.now)
 		w.touch(c)
 	}
 	cl.mu.Unlock()
 	if o.End != 0 {
 		c.kick(o.End, o.Text)
+	}
+}
+
+// tell sends messages of the server's own. The client's lock is held.
+func (c *conn) tell(all []Told, now time.Duration) {
+	if c.machine.Phase() != session.Connected {
+		return
+	}
+	for _, t := range all {
+		p := codec.Publish{Topic: []byte(t.Topic), Payload: t.Payload}
+		c.out, _, _ = c.machine.Publish(c.buffer(), &p, 0, now)
 	}
 }

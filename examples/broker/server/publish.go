@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 
 	"github.com/mqttwire/mqttwire"
@@ -13,15 +14,24 @@ import (
 // it.
 func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	w.messagesIn++
+	if c.farewell != nil {
+		c.deliverLate(w, p, t)
+		return
+	}
 	mark := c.server.journal.mark()
 	var reason mqttwire.Reason
 	var order Order
 	if p.Topic[0] == '$' {
 		defer c.watch() // what is due by time comes after the acknowledgement
+		name, held := c.who.UserName, c.client.held
 		order = c.publishToServer(p)
 		reason = order.Answer
+		w.acked = w.acked || held // what has waited may go on
+		if c.who.UserName != name {
+			c.log(slog.LevelInfo, "known by now", "client", c.who.ClientID, "user", c.who.UserName, "tokens", c.who.Tokens)
+		}
 	} else if reason = c.mayPublish(p.Topic); reason.IsError() {
-		order = c.violation(p)
+		order = c.refused(mqttwire.PUBLISH, p.Topic, p.QoS != qos.AtMostOnce && c.who.Version == v5)
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
 		if t.Level() == qos.ExactlyOnce && c.server.journal.keeps(c.client) {
@@ -31,27 +41,13 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	}
 	told := w.origin.told
 	w.origin = origin{}
-	c.obey(w, order)
-	if t == 0 {
-		return
+	c.part(order)
+	if t != 0 {
+		c.acknowledge(w, t, p.ID, reason, told, mark)
 	}
-	c.lock()
-	defer c.unlock()
-	if order.End != 0 { // it may come again, and be judged anew; 3.1.1 would take any word for success
-		r, _ := c.client.state.Abandon(t)
-		c.server.journal.decided(c.client, r, told)
-		return
+	if order.End == 0 { // else what it is told comes last
+		c.obey(w, order)
 	}
-	if !reason.AllowedIn(mqttwire.PUBACK) {
-		reason = mqttwire.UnspecifiedError
-	}
-	out, r, err := c.machine.Ack(c.buffer(), t, reason, codec.Properties{}, w.now)
-	if c.out = out; err != nil { // it has been taken all the same: the answer is for when it comes again
-		r, _ = c.client.state.Finish(t, reason)
-		c.ending = "acknowledgement: " + err.Error()
-	}
-	c.server.journal.decided(c.client, r, told)
-	c.owe(mark)
 }
 
 func (c *conn) mayPublish(topic []byte) mqttwire.Reason {
@@ -64,16 +60,16 @@ func (c *conn) mayPublish(topic []byte) mqttwire.Reason {
 	return cl.access.Publish(topic)
 }
 
-// violation says what is to be done about a PUBLISH that is refused and cannot
-// be answered so.
-func (c *conn) violation(p *codec.Publish) Order {
+// refused says what else is to be done about what the client's access has
+// refused.
+func (c *conn) refused(what mqttwire.PacketType, topic []byte, said bool) Order {
 	strict, ok := c.client.access.(StrictAccess)
-	if !ok || p.QoS != qos.AtMostOnce && c.who.Version == v5 {
+	if !ok {
 		return Order{}
 	}
 	c.lock()
 	defer c.unlock()
-	return strict.Refused(p.Topic)
+	return strict.Refused(what, topic, said)
 }
 
 // publishToServer takes a PUBLISH to a topic that starts with $: they are the
@@ -86,7 +82,9 @@ func (c *conn) publishToServer(p *codec.Publish) Order {
 	c.lock()
 	defer c.unlock()
 	c.answering = true
-	return handler(&c.who, c.client.access, p.QoS, p.Payload)
+	order := handler(&c.who, c.client.access, p.QoS, p.Payload)
+	c.client.hold()
+	return order
 }
 
 // publish takes a message to all who want it, retains it if it is to be, and

@@ -101,6 +101,7 @@ func (c *conn) received(w *worker, n int) {
 	}
 	w.touch(c)
 	c.unlock()
+	c.partNow()
 }
 
 // roomy reports whether the client reads what it asks for.
@@ -135,6 +136,9 @@ func (c *conn) handle(w *worker) bool {
 		c.acknowledged(ev)
 		w.acked = true
 	case session.Freed, session.Withdrawn: // the PUBCOMP lets the client use the identifier again
+		if c.farewell != nil {
+			delete(c.farewell.handshakes, ev.ID)
+		}
 		c.server.journal.exchanged(c.client, 0, ev.Record())
 		c.owe(mark)
 	}
@@ -148,6 +152,9 @@ func (c *conn) handle(w *worker) bool {
 		return true
 	case !ok:
 		return c.impatient()
+	}
+	if c.farewell != nil && (ev.Kind == session.Subscribe || ev.Kind == session.Unsubscribe || ev.Kind == session.Auth) {
+		return true // it counts no more
 	}
 	switch ev.Kind {
 	case session.Deliver:

@@ -16,6 +16,9 @@ type subscription struct {
 	generation uint16 // of the session that it belongs to
 }
 
+// refusedIn31 is why a connection of 3.1 ends whose SUBSCRIBE is refused.
+const refusedIn31 = "SUBSCRIBE refused, which 3.1 cannot say"
+
 // A match is a subscription that a message matches, and whose it is.
 type match = topicmatch.Subscription[*client, subscription]
 
@@ -26,6 +29,8 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 	ack := codec.Suback{}
 	id, _ := p.Properties.SubscriptionIdentifier()
 	var wants []*backlog
+	var order Order // about the first filter that the access refuses
+	ordered, unsayable := false, false
 
 	s.retained.mu.Lock()
 	cl.mu.Lock()
@@ -38,9 +43,15 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 		return
 	}
 	for x := range p.Subscriptions.All() {
-		code := c.grant(x)
+		code, denied := c.grant(x)
+		if strict, ok := cl.access.(StrictAccess); ok && denied && !ordered {
+			order, ordered = strict.Refused(mqttwire.SUBSCRIBE, x.Filter, c.who.Version != mqttwire.V31), true
+		}
 		if code.IsError() {
-			ack.Codes = ack.Codes.Append(c.sayable(code))
+			ack.Codes = ack.Codes.Append(sayable(code))
+			if unsayable = c.who.Version == mqttwire.V31; unsayable {
+				break
+			}
 			continue
 		}
 		sub := subscription{id: id, options: x.Options&^3 | codec.SubscriptionOptions(code)}
@@ -53,7 +64,10 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 		}
 		existed, err := cl.addSubscription(x.Filter, sub)
 		if err != nil { // before 5.0, a filter that is no Shared Subscription after all
-			ack.Codes = ack.Codes.Append(c.sayable(mqttwire.TopicFilterInvalid))
+			ack.Codes = ack.Codes.Append(sayable(mqttwire.TopicFilterInvalid))
+			if unsayable = c.who.Version == mqttwire.V31; unsayable {
+				break
+			}
 			continue
 		}
 		s.journal.subscribed(cl, x.Filter, sub)
@@ -67,6 +81,15 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 		}
 		ack.Codes = ack.Codes.Append(code)
 	}
+	if unsayable { // the SUBACK of 3.1 has no code for it (3.1 §3.9): it would read as granted
+		cl.mu.Unlock()
+		s.retained.mu.Unlock()
+		if order.End == 0 {
+			order.End, order.Text = mqttwire.NotAuthorized, refusedIn31
+		}
+		c.part(order)
+		return
+	}
 	out, err := c.machine.Suback(c.buffer(), r, &ack)
 	if c.out = out; err != nil {
 		cl.mu.Unlock()
@@ -78,24 +101,29 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 	cl.mu.Unlock()
 	s.retained.mu.Unlock()
 	c.trace("sent", &ack)
+	if c.part(order); order.End != 0 {
+		return
+	}
+	c.obey(w, order)
 
 	if len(wants) > 0 && s.retained.messages.Len() > 0 {
 		c.wantRetained(w, wants)
 	}
 }
 
-// grant judges a subscription: the QoS it gets, or why it gets none.
-func (c *conn) grant(x codec.Subscription) mqttwire.Reason {
+// grant judges a subscription: the QoS it gets, or why it gets none, and whether
+// it is for the access of the client.
+func (c *conn) grant(x codec.Subscription) (code mqttwire.Reason, denied bool) {
 	s, cl := c.server, c.client
-	code := s.config.Grant(x)
+	code = s.config.Grant(x)
 	switch {
 	case code.IsError():
-		return code
+		return code, false
 	case tooDeep(x.Filter, s.config.MaxLevels):
-		return mqttwire.TopicFilterInvalid
+		return mqttwire.TopicFilterInvalid, false
 	case int(cl.subscribed.Load()) >= s.config.MaxSubscriptions:
 		if _, replaces := s.subscriptions.Get(cl, x.Filter); !replaces {
-			return mqttwire.QuotaExceeded
+			return mqttwire.QuotaExceeded, false
 		}
 	}
 	inner := x.Filter
@@ -104,23 +132,20 @@ func (c *conn) grant(x codec.Subscription) mqttwire.Reason {
 	}
 	for _, filter := range s.config.RefusedFilters {
 		if string(inner) == filter {
-			return mqttwire.UnspecifiedError
+			return mqttwire.UnspecifiedError, false
 		}
 	}
 	if cl.access != nil {
 		if why := cl.access.Subscribe(x.Filter); why.IsError() {
-			return why
+			return why, true
 		}
 	}
-	return code
+	return code, false
 }
 
-// sayable returns how a filter is refused: in 3.1 nothing can be (3.1 §3.8).
-func (c *conn) sayable(code mqttwire.Reason) mqttwire.Reason {
-	switch {
-	case c.machine.Version() == mqttwire.V31:
-		return mqttwire.GrantedQoS0
-	case !code.AllowedIn(mqttwire.SUBACK):
+// sayable returns how a filter is refused.
+func sayable(code mqttwire.Reason) mqttwire.Reason {
+	if !code.AllowedIn(mqttwire.SUBACK) {
 		return mqttwire.UnspecifiedError
 	}
 	return code
