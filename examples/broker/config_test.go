@@ -114,6 +114,8 @@ func another(f *flag.Flag) string {
 		return "warn"
 	case "log-format":
 		return "json"
+	case "deny":
+		return "close"
 	}
 	switch f.Value.(type) {
 	case *list:
@@ -137,7 +139,8 @@ func another(f *flag.Flag) string {
 
 // Every flag can be set by a file, to the same, and each is read by something.
 func TestConfigOfAll(t *testing.T) {
-	needed := map[string][]string{"anonymous": {"-users", "u"}, "listen-tls": {"-tls-cert", "c", "-tls-key", "k"}, "tls-require-cert": {"-tls-client-ca", "c"}, "token-revoked": {"-token-keys", "k"}}
+	needed := map[string][]string{"anonymous": {"-users", "u"}, "listen-tls": {"-tls-cert", "c", "-tls-key", "k"}, "tls-require-cert": {"-tls-client-ca", "c"},
+		"token-revoked": {"-token-keys", "k"}, "token-late": {"-token-keys", "k"}, "token-instance": {"-token-keys", "k"}}
 	for _, f := range flags() {
 		if f.Name == "hash-password" {
 			continue

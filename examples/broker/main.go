@@ -70,6 +70,9 @@ func run(s *settings) error {
 		return err
 	}
 	log := s.server.Log
+	if s.files.TokenKeys != "" && s.instance == "" {
+		log.Warn("clients of all instances have the same topics: -token-instance says which one this broker is")
+	}
 	b := server.New(s.server)
 	if err := b.Restore(); err != nil {
 		return err
@@ -119,6 +122,7 @@ func (s *settings) gate() (*gate.Gate, error) {
 		return nil, err
 	}
 	g.Anonymous, g.CertificateNames, g.Ahead = s.anonymous, s.certificateCN, s.ahead
+	g.Late, g.Instance, g.Deny = s.late, s.instance, gate.Deny(s.deny)
 	if s.ahead == 0 {
 		g.Ahead = -1
 	}

@@ -339,6 +339,18 @@ func TestRunRevokedGone(t *testing.T) {
 	p.logged("all files can be read again")
 }
 
+// A broker that is no instance in particular says what that means.
+func TestRunInstance(t *testing.T) {
+	args := []string{"-listen", "127.0.0.1:0", "-token-keys", write(t, "keys", "# none\n")}
+	p := start(t, args...)
+	p.logged("level=WARN msg=\"clients of all instances have the same topics")
+	p.signal(syscall.SIGTERM)
+	p.expectEnd()
+	if line := <-start(t, append(args, "-token-instance", "post-1")...).log; strings.Contains(line, "instances") {
+		t.Error(line)
+	}
+}
+
 // Where there are users it takes one to get in, and who is removed is turned
 // out.
 func TestRunRecheck(t *testing.T) {

@@ -25,7 +25,9 @@ type settings struct {
 	requireCertificate, certificateCN bool
 	files                             gate.Files
 	anonymous                         bool
-	ahead                             time.Duration
+	ahead, late                       time.Duration
+	instance                          string
+	deny                              deny
 	reload                            time.Duration
 	refused                           list
 	maximumQoS                        int
@@ -53,6 +55,31 @@ func (l *list) Set(s string) error {
 	}
 	if s != "" {
 		l.values = append(l.values, s)
+	}
+	return nil
+}
+
+// deny is a flag for what becomes of who is denied something.
+type deny gate.Deny
+
+func (d *deny) String() string {
+	switch gate.Deny(*d) {
+	case gate.DenyAcknowledge:
+		return "acknowledge"
+	case gate.DenyClose:
+		return "close"
+	}
+	return ""
+}
+
+func (d *deny) Set(s string) error {
+	switch s {
+	case "acknowledge":
+		*d = deny(gate.DenyAcknowledge)
+	case "close":
+		*d = deny(gate.DenyClose)
+	default:
+		return errors.New("neither acknowledge nor close")
 	}
 	return nil
 }
@@ -105,6 +132,9 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.StringVar(&s.files.TokenKeys, "token-keys", "", "`file` of keys of tokens, as \"go run ./examples/token key\" makes it")
 	f.StringVar(&s.files.Revocations, "token-revoked", "", "`file` of revoked tokens, which must be there, if empty; \"go run ./examples/token revoke\" adds to it")
 	f.DurationVar(&s.ahead, "token-notice", tokenauth.DefaultAhead, "how long before its token expires a client is told; 0 for never")
+	f.DurationVar(&s.late, "token-late", 0, "let clients in that give no user name and then upload a token, for so long without one (with -anonymous, for as long as they like), and let clients upload tokens of a type that their CONNECT did not have; 0 for neither")
+	f.StringVar(&s.instance, "token-instance", "", "the `instance` that this broker is: clients of others are refused. Without it clients of all instances have the same topics")
+	f.Var(&s.deny, "deny", "`what` becomes of a client whose PUBLISH or SUBSCRIBE is refused, once that is acknowledged: \"acknowledge\" lets it stay, \"close\" ends its connection. By default those with tokens are closed where the acknowledgement cannot say that it refuses (PUBLISH before 5.0 or of QoS 0), others stay. In 3.1 a refused SUBSCRIBE always closes")
 	f.BoolVar(&s.anonymous, "anonymous", false, "let clients in that give no user name (default true without -users and -token-keys)")
 	f.DurationVar(&s.reload, "reload", time.Second, "how often the files of users, access and tokens are looked at for changes; 0 for never")
 	f.StringVar(&s.hashPassword, "hash-password", "", "make a line for -users: for this user `name`, with the password from standard input, and do nothing else")
@@ -265,7 +295,7 @@ func (s *settings) finish(given map[string]bool) error {
 		return errors.New("-listen-tls needs -tls-cert and -tls-key")
 	case s.requireCertificate && s.clientCA == "":
 		return errors.New("-tls-require-cert needs -tls-client-ca")
-	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || s.ahead < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
+	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || s.ahead < 0 || s.late < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
 		return errors.New("a duration is negative, or zero where that means nothing")
 	case c.SysInterval == 0:
 		return errors.New("-sys-interval: 0 means nothing; negative is never")
@@ -273,6 +303,16 @@ func (s *settings) finish(given map[string]bool) error {
 		return errors.New("-max-total-bytes: less than 1")
 	case s.files.Revocations != "" && s.files.TokenKeys == "":
 		return errors.New("-token-revoked needs -token-keys")
+	case s.late != 0 && s.files.TokenKeys == "":
+		return errors.New("-token-late needs -token-keys")
+	case s.instance != "" && s.files.TokenKeys == "":
+		return errors.New("-token-instance needs -token-keys")
+	}
+	if s.instance != "" {
+		c := tokenauth.Credentials{AccessKeyID: []byte("x"), InstanceID: []byte(s.instance)}
+		if _, err := c.AppendUserName(nil); err != nil {
+			return fmt.Errorf("-token-instance: %w", err)
+		}
 	}
 	level := slog.LevelDebug
 	if !s.verbose {

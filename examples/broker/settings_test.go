@@ -167,6 +167,12 @@ func TestContradictions(t *testing.T) {
 		{"-listen-tls needs -tls-cert and -tls-key", []string{"-listen-tls", ":8883", "-tls-key", "k"}},
 		{"-tls-require-cert needs -tls-client-ca", []string{"-tls-require-cert"}},
 		{"-token-revoked needs -token-keys", []string{"-token-revoked", "r"}},
+		{"-token-late needs -token-keys", []string{"-token-late", "10s"}},
+		{"-token-instance needs -token-keys", []string{"-token-instance", "post-1"}},
+		{"-token-instance: character", []string{"-token-keys", "k", "-token-instance", "post|1"}},
+		{"neither acknowledge nor close", []string{"-deny", "ignore"}},
+		{"neither acknowledge nor close", []string{"-deny", ""}},
+		{"duration", []string{"-token-keys", "k", "-token-late", "-1s"}},
 		{"-log-level", []string{"-log-level", "loud"}},
 		{"-log-format", []string{"-log-format", "xml"}},
 		{"-sys-interval", []string{"-sys-interval", "0"}},
@@ -228,6 +234,34 @@ func TestTokenNotice(t *testing.T) {
 		g, err := mustParse(t, args...).gate()
 		if err != nil || g.Ahead != want {
 			t.Errorf("%q: %v ahead, want %v; %v", arg, g.Ahead, want, err)
+		}
+	}
+}
+
+// What the gate is told: its own tests are about what it does.
+func TestGateSettings(t *testing.T) {
+	keys := write(t, "keys", "k AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")
+	type told struct {
+		late     time.Duration
+		instance string
+		deny     gate.Deny
+	}
+	for _, x := range []struct {
+		args []string
+		want told
+	}{
+		{nil, told{}},
+		{[]string{"-token-late", "10s"}, told{late: 10 * time.Second}},
+		{[]string{"-token-instance", "post-1"}, told{instance: "post-1"}},
+		{[]string{"-deny", "acknowledge"}, told{deny: gate.DenyAcknowledge}},
+		{[]string{"-deny", "close"}, told{deny: gate.DenyClose}},
+	} {
+		g, err := mustParse(t, append([]string{"-token-keys", keys}, x.args...)...).gate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (told{g.Late, g.Instance, g.Deny}); got != x.want {
+			t.Errorf("%q: %+v", x.args, got)
 		}
 	}
 }
