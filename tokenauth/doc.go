@@ -21,6 +21,11 @@
 //	$SYS/tokenExpireNotice   {"expireTime":1600000000000,"type":"R"}  some minutes ahead
 //	$SYS/tokenInvalidNotice  {"code":2,"type":"R"}  before it disconnects the client
 //
+// The second also tells a client that may not do what it asked for; the server
+// need not disconnect it then. Whatever is refused is acknowledged all the same,
+// so that it is not sent again. [Verdict] says which type a notice has, the README
+// what each code means.
+//
 // [Credentials], [Update] and [Notice] are these, strictly written and parsed:
 // names and tokens are printable ASCII without "|", sizes are limited, and JSON
 // has each of these members once. A receiver takes what it needs: the names of
@@ -38,7 +43,8 @@
 // What a Session needs from its server: that it asks Publish, Subscribe and
 // Deliver before it acts, hands messages to [TopicUpdate] to Update and to
 // nobody else, sends the notices that Poll, Update and Recheck return to that
-// client alone, and disconnects it after a final one.
+// client alone, and disconnects it after a final one: what it answers to an update
+// or another PUBLISH comes before.
 //
 // Secrets stay out of logs: a token is a [Secret], which shows itself to nobody
 // who does not ask for its bytes, and no error holds one.

@@ -13,8 +13,8 @@ const (
 )
 
 // Notice is what a server tells a client about one of its tokens: with a Code,
-// that it is no longer good, before the server disconnects; without, that it
-// expires soon.
+// that it is no longer good, before the server disconnects, or not good for what
+// the client asked for; without, that it expires soon.
 type Notice struct {
 	Type       Type
 	Code       Code  // Valid in a notice of expiry
@@ -24,7 +24,8 @@ type Notice struct {
 // IsZero reports whether n says nothing at all.
 func (n Notice) IsZero() bool { return n == Notice{} }
 
-// Final reports whether the server disconnects the client after the notice.
+// Final reports whether the notice says what is wrong: the server disconnects the
+// client after it, or may let it stay where it is about a request.
 func (n Notice) Final() bool { return n.Code != Valid }
 
 // Topic returns the topic that the notice is published to.

@@ -15,7 +15,7 @@ func TestReadmeNamesTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	there := map[string]bool{}
-	for _, dir := range []string{".", "hmactoken", "../examples/broker/gate", "../examples/client/mqttclient"} {
+	for _, dir := range []string{".", "hmactoken", "../examples/broker/gate", "../examples/broker/server", "../examples/client/mqttclient"} {
 		files, err := filepath.Glob(dir + "/*_test.go")
 		if err != nil || files == nil {
 			t.Fatalf("%s: no tests, %v", dir, err)

@@ -83,9 +83,12 @@ func next(f flavor, list []flavor) flavor {
 // options say how a client connects. What 5.0 has brought, only clients of 5.0
 // heed.
 type options struct {
-	id     string // "" where the server is to assign it
-	resume bool   // Clean Session or Clean Start is 0
-	expiry uint32 // Session Expiry Interval, an hour where it resumes and this is 0
+	id string // "" where the server is to assign it
+	// user and password are those of clients of Paho for 3.1 and 3.1.1, and of
+	// MQTT.js.
+	user, password string
+	resume         bool   // Clean Session or Clean Start is 0
+	expiry         uint32 // Session Expiry Interval, an hour where it resumes and this is 0
 	// subscribe is what is subscribed to at once. The mosquitto clients have
 	// one QoS for all of these.
 	subscribe      []subscription

@@ -46,6 +46,9 @@ func mqttjsOptions(c *client, address string, o options) map[string]any {
 	if c.flavor.version == v31 {
 		all["protocolId"] = "MQIsdp"
 	}
+	if o.user != "" {
+		all["username"], all["password"] = o.user, o.password
+	}
 	if o.reconnect {
 		all["reconnectPeriod"] = 10 // ms
 	}

@@ -19,7 +19,7 @@ type paho3 struct {
 
 func openPaho3(c *client, address string, o options) error {
 	options := mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID(o.id).
-		SetProtocolVersion(uint(c.flavor.version)).SetCleanSession(!o.resume).
+		SetProtocolVersion(uint(c.flavor.version)).SetUsername(o.user).SetPassword(o.password).SetCleanSession(!o.resume).
 		SetKeepAlive(time.Duration(o.keep()) * time.Second).SetConnectTimeout(patience).
 		SetAutoReconnect(o.reconnect).SetMaxReconnectInterval(10 * time.Millisecond).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {

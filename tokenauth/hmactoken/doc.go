@@ -15,7 +15,7 @@
 //	InstanceId   string
 //	filters      a count of 1 byte, 1 or more, then as many strings
 //
-// A token is bound to its account and instance, which the user name must name,
-// and to its type, which its slot must be. [ID] names it without giving it
+// A token is bound to its account and instance, which the user name must name
+// where there is one, and to its type, which its slot must be. [ID] names it without giving it
 // away, for a list of what is revoked, as [ParseRevocations] reads it.
 package hmactoken

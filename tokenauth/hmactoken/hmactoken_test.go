@@ -99,6 +99,7 @@ func TestVerifyCodes(t *testing.T) {
 	v := &hmactoken.Verifier{}
 	v.Load(keys, revocations(t, "token "+id+"\naccount closed\n"))
 
+	anybody := func(r *tokenauth.Request) { r.AccessKeyID, r.InstanceID = "", "" }
 	parts := strings.Split(string(good), ".")
 	wParts := strings.Split(string(w), ".")
 	join := func(parts ...string) []byte { return []byte(strings.Join(parts, ".")) }
@@ -132,6 +133,9 @@ func TestVerifyCodes(t *testing.T) {
 		{"by another account", good, func(r *tokenauth.Request) { r.AccessKeyID = "acme2" }, 0, tokenauth.AccountInvalid},
 		{"of a suspended account", suspended, func(r *tokenauth.Request) { r.AccessKeyID = "closed" }, 0, tokenauth.AccountInvalid},
 		{"replayed to another instance", good, func(r *tokenauth.Request) { r.InstanceID = "post-2" }, 0, tokenauth.ResourceMismatch},
+		{"of whatever account and instance", good, anybody, 0, tokenauth.Valid},
+		{"of whatever account, that is suspended", suspended, anybody, 0, tokenauth.AccountInvalid},
+		{"of whatever account, revoked", revoked, anybody, 0, tokenauth.Revoked},
 		{"revoked", revoked, nil, 0, tokenauth.Revoked},
 		{"a moment before its end", good, nil, time.Hour - time.Millisecond, tokenauth.Valid},
 		{"at its end", good, nil, time.Hour, tokenauth.Expired},
@@ -146,6 +150,9 @@ func TestVerifyCodes(t *testing.T) {
 		grant, code := v.Verify(epoch.Add(tt.after), r)
 		if code != tt.want || (grant != nil) != (code == tokenauth.Valid) {
 			t.Errorf("%s: %d (%v), want %d", tt.name, code, code, tt.want)
+		}
+		if grant != nil && (grant.AccessKeyID != "acme" || grant.InstanceID != "post-1") {
+			t.Errorf("%s: of %q, %q", tt.name, grant.AccessKeyID, grant.InstanceID)
 		}
 	}
 	if _, code := new(hmactoken.Verifier).Verify(epoch, request(good)); code != tokenauth.Forged {

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// unknown is a WaitingAccess.
+type unknown struct {
+	rights
+	waiting bool
+}
+
+func (u *unknown) Waiting() bool { return u.waiting }
+
+// What is for a client that is not known yet waits, live, queued and in flight,
+// with a Store too; and another member of its share is asked first.
+func TestWaitingAccess(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		eachVersion(t, func(t *testing.T, v mqttwire.Version) {
+			access := &unknown{}
+			config := Config{Authenticator: judge{access}, Handlers: map[string]Handler{
+				"$known": func(*Peer, Access, qos.Level, []byte) Order {
+					access.waiting = false
+					return Order{}
+				},
+			}}
+			if stored {
+				config.Store = &recorder{}
+			}
+			simulate(t, config, func(t *testing.T, s *Server) {
+				p := join(t, s, lasting(v, "c", 100))
+				p.subscribeAt("a", qos.AtLeastOnce)
+				p.subscribeAt("$share/g/b", qos.AtLeastOnce)
+				p.conn.Close()
+				synctest.Wait()
+				other := connected(t, s, v, "other")
+				other.subscribeAt("$share/g/b", qos.AtMostOnce)
+
+				access.waiting = true
+				p = rejoin(t, s, lasting(v, "c", 100), v != mqttwire.V31)
+				other.send(publication("a", "lost"), publicationAt("a", "1", qos.AtLeastOnce, 1))
+				other.expect(&codec.Puback{ID: 1})
+				for range 4 {
+					other.send(publication("b", "shared"))
+					other.expect(publication("b", "shared"))
+				}
+				p.expectNothing()
+
+				p.send(publicationAt("$known", "", qos.AtLeastOnce, 7))
+				p.expect(&codec.Puback{ID: 7}, publicationAt("a", "1", qos.AtLeastOnce, 1))
+				p.send(&codec.Puback{ID: 1})
+				other.send(publication("a", "2"))
+				p.expect(publication("a", "2"))
+			})
+		})
+	}
+}
