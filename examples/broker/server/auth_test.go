@@ -310,6 +310,7 @@ func TestFarewell(t *testing.T) {
 					publicationAt("$x", "5", qos.AtLeastOnce, 5), publicationAt("secret", "6", qos.ExactlyOnce, 6),
 					publication("a", "7"), subscribeTo(t, "a"), &codec.Pubrel{ID: 1})
 				p.expect(&codec.Pubrec{ID: 1}, &codec.Puback{ID: 3}, &codec.Puback{ID: 5}, &codec.Pubrec{ID: 6}, &codec.Pubcomp{ID: 1})
+				time.Sleep(s.config.Linger / 2)
 				p.expectNothing() // it waits for the other
 				p.send(&codec.Pubrel{ID: 6})
 				p.expect(&codec.Pubcomp{ID: 6}, publication("why", "no"))
@@ -318,6 +319,17 @@ func TestFarewell(t *testing.T) {
 			})
 		})
 	}
+	t.Run("heard out", func(t *testing.T) { // what comes by itself, but before the end
+		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, order}}}, func(t *testing.T, s *Server) {
+			p := connected(t, s, mqttwire.V311, "c")
+			for id := uint16(1); id < 10; id++ {
+				p.send(publicationAt("secret", "1", qos.AtLeastOnce, id))
+				p.expect(&codec.Puback{ID: id})
+			}
+			p.expect(publication("why", "no"))
+			p.expectClosed()
+		})
+	})
 	t.Run("no PUBREL", func(t *testing.T) {
 		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, order}}}, func(t *testing.T, s *Server) {
 			p := connected(t, s, mqttwire.V311, "c")
