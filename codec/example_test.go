@@ -161,6 +161,28 @@ func ExamplePublish_Append() {
 	// wildcard character in a topic name
 }
 
+// A broker sends a message on after 10 s in a queue: without the publisher's
+// Topic Alias, with the subscriber's Subscription Identifier.
+func ExampleEdit() {
+	received := codec.AppendTopicAlias(codec.Properties{}, 3)
+	received = codec.AppendMessageExpiryInterval(received, 60)
+	received = codec.AppendUserProperty(received, "region", "eu")
+
+	buf := make([]byte, 0, 64) // used again for the next message
+	edit := codec.Edit{
+		Without: []codec.PropertyID{codec.TopicAlias},
+		Set:     []codec.Property{{ID: codec.SubscriptionIdentifier, Number: 7}},
+		Waited:  10,
+	}
+	for x := range edit.Append(codec.PropertiesOf(buf), received).All() {
+		fmt.Printf("%v %d %q\n", x.ID, x.Number, x.Value)
+	}
+	// Output:
+	// Message Expiry Interval 50 ""
+	// User Property 0 "eu"
+	// Subscription Identifier 7 ""
+}
+
 // The head of a large message is appended alone; the payload is written from
 // where it is, for example with net.Buffers.
 func ExamplePublish_AppendHead() {

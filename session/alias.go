@@ -1,10 +1,32 @@
 package session
 
-import "github.com/mqttwire/mqttwire"
+import (
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+)
 
 // received are the Topic Aliases that the peer has given to topics on this
 // connection (5.0 §3.3.2.3.4): number n at n-1, nil where there is none.
-type received struct{ topics [][]byte }
+type received struct {
+	topics [][]byte
+	list   codec.Properties // memory for those of a PUBLISH without its alias
+}
+
+// maxList is how many bytes of memory for properties a connection keeps.
+const maxList = 1 << 10
+
+// without returns the properties of a PUBLISH without its alias, valid until the
+// next PUBLISH.
+func (r *received) without(p codec.Properties) codec.Properties {
+	if p.Size() == 3 {
+		return codec.Properties{} // the alias is all there is
+	}
+	list := codec.Edit{Without: []codec.PropertyID{codec.TopicAlias}}.Append(r.list.Reset(), p)
+	if list.Size() <= maxList {
+		r.list = list
+	}
+	return list
+}
 
 // resolve returns the topic of a PUBLISH with an alias, 1 up to maximum, and
 // keeps it where the PUBLISH names it. What it returns for an empty topic is

@@ -23,7 +23,7 @@ func TestNoAllocs(t *testing.T) {
 	long := codec.AppendReasonString(codec.Properties{}, "a reason that is too long to be sent to a client of so few bytes")
 	encode := func(p codec.Packet) []byte { return encode(t, mqttwire.V50, mqttwire.Client, p) }
 	aliased := publish(qos.AtLeastOnce, 1)
-	aliased.Properties = codec.AppendTopicAlias(aliased.Properties, 2)
+	aliased.Properties = codec.AppendUserProperty(codec.AppendTopicAlias(aliased.Properties, 2), "a", "b")
 	subs := codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("a/#")})
 	auth := &codec.Auth{Code: mqttwire.ReAuthenticate, Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")}
 	frames := struct{ qos1, qos2, pubrel, subscribe, ping, auth []byte }{

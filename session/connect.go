@@ -190,7 +190,8 @@ func (s *Server) negotiate(ack *codec.Connack) error {
 		return mqttwire.ErrAssignedClientID // [MQTT-3.2.2-16]
 	}
 	if _, ok := ack.Properties.ResponseInformation(); ok && !s.asked.information {
-		ack.Properties = without(ack.Properties, codec.ResponseInformation) // [MQTT-3.1.2-28]
+		edit := codec.Edit{Without: []codec.PropertyID{codec.ResponseInformation}} // [MQTT-3.1.2-28]
+		ack.Properties = edit.Append(codec.Properties{}, ack.Properties)
 	}
 	p := ack.Properties
 	said := uint64(0) // a bit for each PropertyID
@@ -212,16 +213,6 @@ func (s *Server) negotiate(ack *codec.Connack) error {
 	}
 	ack.Properties = p
 	return nil
-}
-
-// without returns a block without a property.
-func without(p codec.Properties, id codec.PropertyID) (q codec.Properties) {
-	for x := range p.All() {
-		if x.ID != id {
-			q = q.Append(x)
-		}
-	}
-	return q
 }
 
 // start begins the connection that ack has accepted, and returns Clear where

@@ -88,7 +88,7 @@ const (
 	Auth          // the peer wants an AUTH, or at a server another answer: 5.0 §4.12
 	Authenticated // Client: the re-authentication is over
 
-	Deliver   // a PUBLISH to act upon; Ack it if its Ticket is not 0
+	Deliver   // a PUBLISH to act upon, without its Topic Alias; Ack it if its Ticket is not 0
 	Duplicate // a PUBLISH that is known already; nothing to do
 	Freed     // the PUBREL of a message that was decided; its Packet Identifier is free
 	Withdrawn // the PUBREL of one that is not: the peer has given it up, and the Ticket of ID and QoS 2 is stale

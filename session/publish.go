@@ -28,8 +28,8 @@ import (
 //   - [mqttwire.ErrQoSNotSupported], [mqttwire.ErrRetainNotSupported]: the
 //     server announced that it lacks it [MQTT-3.2.2-11, MQTT-3.2.2-14].
 //   - [mqttwire.ErrTopicAliasRange]: p has an alias of its own that the peer
-//     does not take. Drop those of received messages before publishing them,
-//     and give none where [Limits] has this end do it.
+//     does not take. Give none where [Limits] has this end do it. A received
+//     message has none.
 //   - The others say what is wrong with p; see [codec.Publish.Append].
 func (e *end) Publish(dst []byte, p *codec.Publish, token uint64, now time.Duration) ([]byte, qos.Action, error) {
 	if err := e.mayPublish(p.QoS, p.Retain, 0); err != nil {

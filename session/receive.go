@@ -55,8 +55,9 @@ func (e *end) receivePublish(dst []byte, p *codec.Publish, now time.Duration) ([
 	return dst, told(a, p, mqttwire.PUBLISH), nil
 }
 
-// judgePublish holds a PUBLISH of 5.0 to what was announced, and fills in the
-// topic for which an alias stands.
+// judgePublish holds a PUBLISH of 5.0 to what was announced, fills in the topic
+// for which an alias stands, and takes the alias out: it is the connection's, not
+// the message's (5.0 §3.3.2.3.4).
 func (e *end) judgePublish(p *codec.Publish) error {
 	if e.role == mqttwire.Server {
 		if err := e.features.message(p.QoS, p.Retain); err != nil {
@@ -77,7 +78,7 @@ func (e *end) judgePublish(p *codec.Publish) error {
 	}
 	topic, err := e.aliases.resolve(alias, p.Topic)
 	if err == nil {
-		p.Topic = topic
+		p.Topic, p.Properties = topic, e.aliases.without(p.Properties)
 	}
 	return err
 }

@@ -24,11 +24,5 @@ func scratch(dst []byte, n int) (_, tail []byte) {
 // essential returns a block without Reason String and User Properties, in
 // memory that is given.
 func essential(p codec.Properties, tail []byte) codec.Properties {
-	q := codec.PropertiesOf(tail)
-	for x := range p.All() {
-		if x.ID != codec.ReasonString && x.ID != codec.UserProperty {
-			q = q.Append(x)
-		}
-	}
-	return q
+	return codec.Edit{Without: []codec.PropertyID{codec.ReasonString, codec.UserProperty}}.Append(codec.PropertiesOf(tail), p)
 }

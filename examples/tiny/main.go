@@ -415,16 +415,11 @@ func (c *client) settle() {
 // subscription (5.0 §3.3.4), and returns the code for PUBACK or PUBREC.
 func (b *broker) publish(p *codec.Publish, from string) mqttwire.Reason {
 	m, reason := message{Publish: p.Clone(), from: from}, mqttwire.Success
-	m.Properties = codec.Properties{} // those that are for subscribers
-	for x := range p.Properties.All() {
-		switch x.ID {
-		case codec.TopicAlias, codec.WillDelayInterval:
-		case codec.MessageExpiryInterval:
-			m.expires = b.now() + time.Duration(x.Number)*time.Second
-		default:
-			m.Properties = m.Properties.Append(x)
-		}
+	if seconds, ok := p.Properties.MessageExpiryInterval(); ok {
+		m.expires = b.now() + time.Duration(seconds)*time.Second
 	}
+	edit := codec.Edit{Without: []codec.PropertyID{codec.WillDelayInterval, codec.MessageExpiryInterval}} // packet says what is left
+	m.Properties = edit.Append(codec.Properties{}, p.Properties)
 	m.size = len(m.Topic) + len(m.Payload) + m.Properties.Size() + 256*(2+bytes.Count(m.Topic, []byte("/"))) // with what is around it
 	if m.Retain {
 		reason = b.retain(m)

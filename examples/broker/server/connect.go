@@ -74,11 +74,8 @@ type asked struct {
 // newWill returns the message that a CONNECT leaves with the server, a copy.
 func newWill(from string, p *codec.Will) *message {
 	m := &message{topic: bytes.Clone(p.Topic), payload: bytes.Clone(p.Payload), from: from, level: p.QoS}
-	for x := range p.Properties.All() {
-		if x.ID != codec.WillDelayInterval { // for the server, not for the PUBLISH
-			m.properties = m.properties.Append(x)
-		}
-	}
+	edit := codec.Edit{Without: []codec.PropertyID{codec.WillDelayInterval}} // for the server, not for the PUBLISH
+	m.properties = edit.Append(codec.Properties{}, p.Properties)
 	m.expiry, m.expires = m.properties.MessageExpiryInterval()
 	return m
 }

@@ -53,13 +53,7 @@ func propertiesAfter(p codec.Properties, waited uint32, ids []uint32, scratch co
 	if waited == 0 && len(ids) == 0 {
 		return p
 	}
-	q := scratch.Reset()
-	for x := range p.All() {
-		if x.ID == codec.MessageExpiryInterval {
-			x.Number -= min(waited, x.Number)
-		}
-		q = q.Append(x)
-	}
+	q := codec.Edit{Waited: waited}.Append(scratch.Reset(), p)
 	for _, id := range ids {
 		q = codec.AppendSubscriptionIdentifier(q, id)
 	}
@@ -123,12 +117,7 @@ func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
 	}
 	if _, ok := p.Properties.TopicAlias(); ok {
 		// An alias is the connection's, not the message's (5.0 §3.3.2.3.4).
-		pub.scratch = pub.scratch.Reset()
-		for x := range p.Properties.All() {
-			if x.ID != codec.TopicAlias {
-				pub.scratch = pub.scratch.Append(x)
-			}
-		}
+		pub.scratch = codec.Edit{Without: []codec.PropertyID{codec.TopicAlias}}.Append(pub.scratch.Reset(), p.Properties)
 		pub.properties = pub.scratch
 	}
 }

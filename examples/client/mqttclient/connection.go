@@ -98,15 +98,11 @@ func (c *Client) falls(accepted bool, err error) bool {
 func (c *Client) raiseReceiveMaximum() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var p codec.Properties
-	for x := range c.connect.Properties.All() {
-		if x.ID == codec.ReceiveMaximum {
-			x.Number = min(2*x.Number, 65535)
-			c.config.Options.InboundWindow = 0 // it is a limit over all connections
-		}
-		p = p.Append(x)
+	if n, ok := c.connect.Properties.ReceiveMaximum(); ok {
+		c.config.Options.InboundWindow = 0 // it is a limit over all connections
+		edit := codec.Edit{Set: []codec.Property{{ID: codec.ReceiveMaximum, Number: min(2*uint32(n), 65535)}}}
+		c.connect.Properties = edit.Append(codec.Properties{}, c.connect.Properties)
 	}
-	c.connect.Properties = p
 }
 
 // errAuth is that the server wants more than a CONNECT can say.
