@@ -144,7 +144,7 @@ const (
 	ErrConnectTimeout             // the handshake was not finished in time
 
 	// Sessions, calls.
-	ErrNotYet       // the packet has to wait until the CONNECT is answered
+	ErrNotYet       // the packet has to wait until the CONNECT is answered, or until a payload has all come or gone
 	ErrPhase        // the call does not fit the phase of the connection
 	ErrSessionInUse // the session has another connection, which is to be closed first
 )
@@ -317,7 +317,7 @@ var errorTable = [...]struct {
 	ErrKeepAliveTimeout:           {"nothing received for too long", KeepAliveTimeout, "§3.1", "MQTT-3.1.2-24", "MQTT-3.1.2-22"},
 	ErrConnectTimeout:             {"connection not established in time", UnspecifiedError, "§3.1", "§3.1.4", "§3.1.4"},
 
-	ErrNotYet:       {"packet has to wait until CONNECT is answered", ImplementationSpecificError, "§3.1", "§3.1.4", "MQTT-3.1.4-6"},
+	ErrNotYet:       {"has to wait until CONNECT is answered, or a payload complete", ImplementationSpecificError, "§3.1", "§3.1.4", "MQTT-3.1.4-6"},
 	ErrPhase:        {"not possible in this phase of the connection", ImplementationSpecificError, "§3", "§3", "§3"},
 	ErrSessionInUse: {"session has another connection", SessionTakenOver, "§3.1", "MQTT-3.1.4-2", "MQTT-3.1.4-3"},
 }

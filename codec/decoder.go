@@ -41,6 +41,14 @@ func (d *Decoder) Decode(r Rules, h fixedheader.Header, body []byte) (Packet, er
 	return p, p.Decode(r, h, body)
 }
 
+// DecodeHead decodes all of a PUBLISH except its payload into the decoder's own
+// Publish, as [Publish.DecodeHead], and returns that too. It is valid as what
+// Decode returns.
+func (d *Decoder) DecodeHead(r Rules, h fixedheader.Header, b []byte) (p *Publish, n int, err error) {
+	n, err = d.publish.DecodeHead(r, h, b)
+	return &d.publish, n, err
+}
+
 // String returns "Decoder": its fields may hold a password. It has a value
 // receiver, so that printing a Decoder by value is as safe.
 func (Decoder) String() string { return "Decoder" }

@@ -130,6 +130,13 @@ func (in *Inbound) Publish(id uint16, level Level, dup bool) (Action, error) {
 	return Action{Token: uint64(e.ticket()), ID: id, ToTell: ToTell{Event: Deliver}}, nil
 }
 
+// Knows reports whether [Inbound.Publish] would say Duplicate, of a PUBLISH that
+// has not all come yet.
+func (in *Inbound) Knows(id uint16, level Level, dup bool) bool {
+	p := in.index.find(id)
+	return p != 0 && in.index.entries[p].state&twice == uint8(level)>>1 && (level == ExactlyOnce || dup)
+}
+
 func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error) {
 	e := &in.index.entries[p]
 	switch {

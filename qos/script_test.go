@@ -245,7 +245,11 @@ func (s *inScript) step(op, arg byte) error {
 	switch op %= 12; op {
 	case 0, 1, 2, 3:
 		level, dup := qos.Level(1+op%2), op/2 == 1
+		known := s.real.Knows(id, level, dup)
 		a, err = s.real.Publish(id, level, dup)
+		if err == nil && known != (a.Event == qos.Duplicate) {
+			return fmt.Errorf("Knows says %v, the event is %v", known, a.Event)
+		}
 		want = s.twin.publish(id, level, dup)
 		if a.Event == qos.Deliver {
 			s.tickets = append(s.tickets, numbered{a.Ticket(), s.twin.deliveries})

@@ -75,6 +75,7 @@ var noMoves = map[string]string{
 	"I.All":      "changes nothing; asked in every state",
 	"I.Find":     "changes nothing; asked in every state",
 	"I.InFlight": "changes nothing; asked in every state",
+	"I.Knows":    "changes nothing; asked before every Publish",
 }
 
 // moves appends what can happen.

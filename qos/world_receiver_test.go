@@ -31,9 +31,13 @@ func (b *bounds) receive(w *world, d int) violation {
 // published: a PUBLISH came to end d.
 func (b *bounds) published(w *world, d int, p parcel) violation {
 	e := &w.ends[d]
+	known := e.in.Knows(uint16(p.id), p.level, p.dup)
 	a, err := e.in.Publish(uint16(p.id), p.level, p.dup)
 	if err != nil {
 		return violation(fmt.Sprintf("PUBLISH %d of an honest peer: %v", p.id, err))
+	}
+	if known != (a.Event == Duplicate) {
+		return violation(fmt.Sprintf("PUBLISH %d: Knows says %v, the event is %v", p.id, known, a.Event))
 	}
 	waits := false
 	for _, u := range e.unacked[:e.nUnacked] {

@@ -21,7 +21,8 @@ import (
 // wait for others.
 //
 // [mqttwire.ErrStaleTicket] is that of [qos.Inbound.Finish], also on a
-// connection that is over: then use [Session.Finish].
+// connection that is over: then use [Session.Finish]. [mqttwire.ErrNotYet] says
+// that the message has not all come, see Payload.
 // [mqttwire.ErrPubackCode] and [mqttwire.ErrPubrecCode] say that the reason
 // may not stand there; before 5.0 it is not sent, and any will do. Other errors
 // are those of the properties. The delivery is not finished then.
@@ -31,6 +32,9 @@ func (e *end) Ack(dst []byte, t qos.Ticket, reason mqttwire.Reason, properties c
 	}
 	if e.phase != Connected {
 		return dst, qos.Record{}, mqttwire.ErrStaleTicket
+	}
+	if t == e.session.coming {
+		return dst, qos.Record{}, mqttwire.ErrNotYet // see Payload
 	}
 	if e.version == mqttwire.V50 {
 		kind, err := mqttwire.PUBACK, mqttwire.ErrPubackCode

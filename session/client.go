@@ -111,11 +111,15 @@ func (c *Client) Close(now time.Duration) {
 // Subscribed, Unsubscribed, Disconnect, and what became of messages sent.
 //
 // With an error the connection is over: what it appended says why, if the
-// server is to be told; write it and close. Only [mqttwire.ErrPhase] changes
-// nothing: the connection was over before.
+// server is to be told; write it and close. Two change nothing:
+// [mqttwire.ErrPhase], the connection was over before, and [mqttwire.ErrNotYet],
+// there is a payload to take first.
 func (c *Client) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, body []byte, now time.Duration) ([]byte, Event, error) {
 	if c.phase != Connecting && c.phase != Connected {
 		return dst, Event{}, mqttwire.ErrPhase
+	}
+	if c.incoming != 0 {
+		return dst, Event{}, mqttwire.ErrNotYet // see Payload
 	}
 	p, err := c.decode(d, h, body)
 	if err != nil {
@@ -200,12 +204,19 @@ func explains(p codec.Packet) bool {
 // to learn whether the connection survived a sleep, say. Poll appends those
 // that the Keep Alive wants.
 func (c *Client) Ping(dst []byte, now time.Duration) ([]byte, error) {
-	if c.phase != Connected {
+	switch {
+	case c.phase != Connected:
 		return dst, mqttwire.ErrNotConnected
+	case c.outgoing != 0:
+		return dst, mqttwire.ErrNotYet // its PINGRESP would be late
 	}
 	c.alive.Ping(now)
 	return append(dst, byte(mqttwire.PINGREQ)<<4, 0), nil
 }
+
+// uploads reports whether a payload is being written and no PINGRESP is awaited:
+// a PINGREQ would wait behind the payload, and its PINGRESP seem late.
+func (c *Client) uploads() bool { return c.outgoing != 0 && c.alive.State() == keepalive.Alive }
 
 // Poll does what is due by time, such as appending a PINGREQ: call it at
 // Deadline, once what has come before is received, until it returns neither an
@@ -221,6 +232,9 @@ func (c *Client) Poll(dst []byte, now time.Duration) ([]byte, Event, error) {
 		}
 	case Connected:
 		c.alive.Sent(c.wroteAt)
+		if c.uploads() {
+			return dst, Event{}, nil
+		}
 		switch c.alive.Poll(now) {
 		case keepalive.Close:
 			c.phase = Closing // nobody listens
@@ -242,6 +256,9 @@ func (c *Client) Deadline() (at time.Duration, ok bool) {
 		return c.opened + c.options.ConnectTimeout, c.options.ConnectTimeout > 0
 	case Connected:
 		c.alive.Sent(c.wroteAt)
+		if c.uploads() {
+			return 0, false
+		}
 		at, ok = c.alive.Deadline()
 		return c.sooner(at, ok)
 	}

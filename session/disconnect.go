@@ -21,12 +21,15 @@ import (
 // [mqttwire.ErrSessionExpiry] says that CONNECT had 0 (5.0 §3.14.2.2.2),
 // [mqttwire.ErrPacketTooLarge] that the server takes no packet with it. With an
 // error nothing has happened: the others are those of
-// [codec.Disconnect.Append], and [mqttwire.ErrPhase] where there is no
+// [codec.Disconnect.Append], [mqttwire.ErrNotYet] while a payload is being
+// written (see PublishHead), and [mqttwire.ErrPhase] where there is no
 // connection, or it is over.
 func (e *end) Disconnect(dst []byte, code mqttwire.Reason, properties codec.Properties) ([]byte, error) {
 	switch {
 	case e.phase == Idle || e.phase == Closing:
 		return dst, mqttwire.ErrPhase
+	case e.outgoing != 0:
+		return dst, mqttwire.ErrNotYet // see PublishHead
 	case e.role == mqttwire.Server && (e.phase != Connected || e.version != mqttwire.V50):
 	case e.version != mqttwire.V50 && code != mqttwire.NormalDisconnection:
 	default:

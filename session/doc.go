@@ -35,6 +35,14 @@
 // the same connection or with the same Decoder, and until the Framer's Buffer.
 // Calls keep nothing of what they are given.
 //
+// # Large payloads
+//
+// A payload need not be held, in either direction. [Limits].StreamAbove has Next
+// tell of a large PUBLISH by its head, and Payload takes the rest as it comes.
+// PublishHead and ResendHead append a head, and the caller writes the payload
+// after it, from wherever it is. Nothing is acknowledged before its last byte has
+// come: what is cut off is void, and sent again.
+//
 // # Time
 //
 // There is no clock: now is a reading of a monotonic clock, as the time since a

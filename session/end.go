@@ -34,6 +34,7 @@ type end struct {
 	phase   Phase
 
 	features
+	stream
 	hasMethod bool // CONNECT has an Authentication Method
 	authStep  bool // Server: an AUTH of 0x18 is awaited; Client: one is owed
 	reauth    bool // a re-authentication is going on
@@ -117,6 +118,8 @@ func (e *end) Fail(dst []byte, t mqttwire.PacketType, err error) []byte {
 	switch {
 	case !ok:
 		return dst
+	case e.outgoing != 0:
+		return dst // it would be taken for the payload
 	case phase == Opened:
 		a := x.Answer(e.version, t)
 		if a.Packet != mqttwire.CONNACK {

@@ -37,7 +37,7 @@ type Event struct {
 	// another of its type, and no longer than the bytes it was decoded from.
 	Packet codec.Packet
 	// Token is the caller's handle of a message or request that this end sent.
-	// Of Deliver it is the Ticket, of Subscribe and Unsubscribe the Request.
+	// Of Deliver and Head it is the Ticket, of Subscribe and Unsubscribe the Request.
 	Token uint64
 	// ID is the Packet Identifier, 0 where there is none.
 	ID uint16
@@ -70,7 +70,7 @@ func (e Event) Record() qos.Record {
 // Subscribe or Unsubscribe event.
 func (e Event) Request() Request { return Request(e.Token) }
 
-// Ticket returns what [Server.Ack] and [Client.Ack] take, of a Deliver event.
+// Ticket returns what [Server.Ack] and [Client.Ack] take, of a Deliver or Head event.
 // It is 0 for a message of QoS 0, which nobody acknowledges.
 func (e Event) Ticket() qos.Ticket { return qos.Ticket(e.Token) }
 
@@ -89,10 +89,11 @@ const (
 	Authenticated // Client: the re-authentication is over
 
 	Deliver   // a PUBLISH to act upon, without its Topic Alias; Ack it if its Ticket is not 0
+	Head      // the head of one that is larger than Limits.StreamAbove: take its payload, then Ack it
 	Duplicate // a PUBLISH that is known already; nothing to do
 	Freed     // the PUBREL of a message that was decided; its Packet Identifier is free
 	Withdrawn // the PUBREL of one that is not: the peer has given it up, and the Ticket of ID and QoS 2 is stale
-	Streaming // Next: a payload is being streamed; take it with the Framer's Payload first
+	Streaming // Next: of a payload that is being streamed there is more; take it with Payload
 
 	Released    // the receiver has the QoS 2 message: its payload may be freed
 	Completed   // the message is delivered
@@ -113,7 +114,7 @@ const (
 )
 
 var kindNames = [...]string{"none", "connect", "accepted", "refused", "auth", "authenticated",
-	"deliver", "duplicate", "freed", "withdrawn", "streaming",
+	"deliver", "head", "duplicate", "freed", "withdrawn", "streaming",
 	"released", "completed", "rejected", "given up", "unsolicited",
 	"subscribe", "unsubscribe", "subscribed", "unsubscribed", "disconnect", "resend", "will", "ended"}
 

@@ -31,6 +31,12 @@ type machine interface {
 	NextResend(dst []byte, now time.Duration) ([]byte, session.Event, bool)
 	Resend(dst []byte, ev session.Event, p *codec.Publish, now time.Duration) ([]byte, session.Event, error)
 	GiveUp(dst []byte, id uint16, now time.Duration) ([]byte, session.Event, error)
+	Payload(f *codec.Framer, now time.Duration) (chunk []byte, rest int)
+	Incoming() int
+	PublishHead(dst []byte, p *codec.Publish, size int, token uint64, now time.Duration) ([]byte, qos.Action, error)
+	ResendHead(dst []byte, ev session.Event, p *codec.Publish, size int, now time.Duration) ([]byte, session.Event, error)
+	PayloadSent(n int, now time.Duration)
+	Outgoing() int
 	Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) ([]byte, session.Event, bool, error)
 	Ack(dst []byte, t qos.Ticket, reason mqttwire.Reason, properties codec.Properties, now time.Duration) ([]byte, qos.Record, error)
 	Auth(dst []byte, code mqttwire.Reason, data []byte, properties codec.Properties, now time.Duration) ([]byte, error)

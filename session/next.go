@@ -26,52 +26,83 @@ import (
 // With an error the connection is over, as from Receive. Nothing is consumed
 // where ok is false.
 //
-// While a payload is being streamed the event is Streaming, and nothing is
-// consumed: take what [codec.Framer.Payload] has first.
+// Of a PUBLISH larger than [Limits].StreamAbove the event is Head: see Payload.
+// Until all of its payload is taken the event is Streaming, and nothing is
+// consumed; ok is false where none of it is there. The same holds for a payload
+// that the caller streams by itself, except that Streaming is said always: take
+// what [codec.Framer.Payload] has first.
 func (s *Server) Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
-	h, body, ok, err := s.frame(f)
+	dst, x, ok, err := s.frame(dst, f, d, now)
 	switch {
 	case err != nil:
-		return s.Fail(dst, h.Type, err), Event{Type: h.Type}, false, err
+		return s.Fail(dst, x.header.Type, err), Event{Type: x.header.Type}, false, err
 	case !ok:
 		return dst, Event{}, false, nil
-	case f.Streaming():
+	case x.streaming:
 		return dst, Event{Kind: Streaming, Type: mqttwire.PUBLISH}, true, nil
+	case x.head != nil:
+		s.alive.Received(now)
+		dst, ev, err = s.receiveHead(dst, x.head)
+	default:
+		dst, ev, err = s.Receive(dst, d, x.header, x.body, now)
 	}
-	dst, ev, err = s.Receive(dst, d, h, body, now)
 	return dst, ev, err == nil, err
 }
 
 // Next is [Server.Next] of a client.
 func (c *Client) Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
-	h, body, ok, err := c.frame(f)
+	dst, x, ok, err := c.frame(dst, f, d, now)
 	switch {
 	case err != nil:
-		return c.Fail(dst, h.Type, err), Event{Type: h.Type}, false, err
+		return c.Fail(dst, x.header.Type, err), Event{Type: x.header.Type}, false, err
 	case !ok:
 		return dst, Event{}, false, nil
-	case f.Streaming():
+	case x.streaming:
 		return dst, Event{Kind: Streaming, Type: mqttwire.PUBLISH}, true, nil
+	case x.head != nil:
+		c.alive.Received(now)
+		dst, ev, err = c.receiveHead(dst, x.head)
+	default:
+		dst, ev, err = c.Receive(dst, d, x.header, x.body, now)
 	}
-	dst, ev, err = c.Receive(dst, d, h, body, now)
 	return dst, ev, err == nil, err
 }
 
-// frame cuts the next packet out of f, if it is one for Receive. While a payload
-// streams it only says that it does: ok is true.
-func (e *end) frame(f *codec.Framer) (h fixedheader.Header, body []byte, ok bool, err error) {
+// framed is what Next finds in a Framer: a packet, header and body, or the head
+// of one whose payload streams from here on, or that one streams already.
+type framed struct {
+	header    fixedheader.Header
+	body      []byte
+	head      *codec.Publish
+	streaming bool
+}
+
+// frame cuts the next packet out of f, if it is one for Receive.
+func (e *end) frame(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, x framed, ok bool, err error) {
 	switch {
 	case e.phase == Idle || e.phase == Closing:
-		return h, nil, false, nil
+		return dst, x, false, nil
 	case f.Streaming():
-		return h, nil, true, nil
-	}
-	f.Rules, f.MaxSize = e.Rules(), e.MaxSize()
-	if e.phase == Connecting && e.role == mqttwire.Server {
-		h, _, ok, err = f.Peek()
-		if !ok || h.Type != mqttwire.AUTH {
-			return h, nil, false, err // [MQTT-3.1.4-6]
+		x.streaming = true
+		return dst, x, e.incoming == 0 || f.Buffered() > 0, nil
+	case e.streams:
+		if dst, err = e.arrived(dst, now); err != nil {
+			x.header.Type = mqttwire.PUBLISH
+			return dst, x, false, err
 		}
 	}
-	return f.Next()
+	f.Rules, f.MaxSize = e.Rules(), e.MaxSize()
+	switch {
+	case e.phase == Connecting && e.role == mqttwire.Server:
+		x.header, _, ok, err = f.Peek()
+		if !ok || x.header.Type != mqttwire.AUTH {
+			return dst, x, false, err // [MQTT-3.1.4-6]
+		}
+	case e.phase == Connected && e.limits.StreamAbove != 0:
+		if ok, err = e.frameHead(&x, f, d); !ok || x.head != nil {
+			return dst, x, ok, err
+		}
+	}
+	x.header, x.body, ok, err = f.Next()
+	return dst, x, ok, err
 }

@@ -22,6 +22,13 @@ type Limits struct {
 	// publishes to, first come, first served; the peer's Topic Alias Maximum
 	// may make it less. 0: it gives none. Each costs a copy of its topic.
 	TopicAliases uint16
+	// StreamAbove is the most bytes that a received PUBLISH may take to be told
+	// whole, fixed header included; 0: all are. Of a larger one Next tells the
+	// event Head, and Payload takes its payload as it comes, so that a buffer of
+	// fixed size will do. Topic and properties are held: a PUBLISH with more than
+	// 128 KiB of them, or StreamAbove if that is more, is
+	// [mqttwire.ErrPacketTooLarge] then.
+	StreamAbove uint32
 	// Retry is after how long a message is sent again on the same connection,
 	// before 5.0 only; 0 is never. See [qos.Outbound.Poll].
 	Retry time.Duration

@@ -22,12 +22,12 @@ func (e *end) NextResend(dst []byte, now time.Duration) (_ []byte, ev Event, ok 
 	if !ok {
 		return dst, Event{}, false
 	}
-	dst, ev = e.again(dst, a, now)
+	dst, ev = e.repeat(dst, a, now)
 	return dst, ev, true
 }
 
-// again appends a PUBREL, and asks for the message of a PUBLISH.
-func (e *end) again(dst []byte, a qos.Action, now time.Duration) ([]byte, Event) {
+// repeat appends a PUBREL, and asks for the message of a PUBLISH.
+func (e *end) repeat(dst []byte, a qos.Action, now time.Duration) ([]byte, Event) {
 	if a.Packet == mqttwire.PUBREL {
 		e.session.out.Resend(a.ID, now)
 		return e.appendAck(dst, a, now), Event{}
@@ -37,22 +37,23 @@ func (e *end) again(dst []byte, a qos.Action, now time.Duration) ([]byte, Event)
 
 // retry hands out one message that is due again on this connection.
 func (e *end) retry(dst []byte, now time.Duration) ([]byte, Event) {
-	for {
+	for e.outgoing == 0 {
 		a, ok := e.session.out.Poll(now)
 		if !ok {
 			return dst, Event{}
 		}
 		var ev Event
-		if dst, ev = e.again(dst, a, now); ev.Kind != None {
+		if dst, ev = e.repeat(dst, a, now); ev.Kind != None {
 			return dst, ev
 		}
 	}
+	return dst, Event{}
 }
 
 // sooner returns the earlier of a deadline and that of the messages.
 func (e *end) sooner(at time.Duration, ok bool) (time.Duration, bool) {
 	retry, again := e.session.out.Deadline()
-	if again && (!ok || retry < at) {
+	if again && e.outgoing == 0 && (!ok || retry < at) {
 		return retry, true
 	}
 	return at, ok
@@ -71,12 +72,31 @@ func (e *end) sooner(at time.Duration, ok bool) (time.Duration, bool) {
 // An error says that nothing has happened, and that the event comes again:
 // [mqttwire.ErrStaleTicket] that it is not its turn, or of another connection,
 // [mqttwire.ErrAwaitingAck] that this connection has carried the message before
-// (Limits.Retry), and so it cannot be given up, [mqttwire.ErrTopicAliasRange],
+// (Limits.Retry), and so it cannot be given up, [mqttwire.ErrNotYet] while a
+// payload is being written (see PublishHead), [mqttwire.ErrTopicAliasRange],
 // which any Topic Alias earns, and those of [codec.Publish.Append], that p is
 // not fit to be sent.
 func (e *end) Resend(dst []byte, ev Event, p *codec.Publish, now time.Duration) ([]byte, Event, error) {
+	return e.resend(dst, ev, p, withPayload, now)
+}
+
+// ResendHead is Resend without the payload, of which only the size is taken, in
+// bytes: see PublishHead. What is written is that of Outgoing, nothing where
+// the message was given up. It panics where size is negative.
+func (e *end) ResendHead(dst []byte, ev Event, p *codec.Publish, size int, now time.Duration) ([]byte, Event, error) {
+	if size < 0 {
+		panic("session: ResendHead of a payload of negative size")
+	}
+	return e.resend(dst, ev, p, size, now)
+}
+
+// resend is Resend, or ResendHead with a payload of so many bytes.
+func (e *end) resend(dst []byte, ev Event, p *codec.Publish, size int, now time.Duration) ([]byte, Event, error) {
 	if e.phase != Connected {
 		return dst, Event{}, mqttwire.ErrStaleTicket
+	}
+	if e.outgoing != 0 {
+		return dst, Event{}, mqttwire.ErrNotYet // see PublishHead
 	}
 	x := e.session.out.Find(ev.ID)
 	if x.Token != ev.Token || x.Await != qos.AwaitPuback && x.Await != qos.AwaitPubrec {
@@ -84,6 +104,10 @@ func (e *end) Resend(dst []byte, ev Event, p *codec.Publish, now time.Duration) 
 	}
 	if p == nil {
 		return e.giveUp(dst, ev.ID, mqttwire.UnspecifiedError, now)
+	}
+	whole := size == withPayload
+	if whole {
+		size = len(p.Payload)
 	}
 	q := *p
 	q.ID, q.Dup, q.QoS = ev.ID, true, qos.Level(x.Await) // AwaitPuback is 1, AwaitPubrec 2
@@ -94,9 +118,9 @@ func (e *end) Resend(dst []byte, ev Event, p *codec.Publish, now time.Duration) 
 	if _, ok := q.Properties.TopicAlias(); ok {
 		return dst, Event{}, mqttwire.ErrTopicAliasRange
 	}
-	out, err := q.Append(dst, e.own())
+	out, err := q.AppendHead(dst, e.own(), size)
 	if err == nil {
-		err = e.mayResend(q.QoS, q.Retain, len(out)-len(dst))
+		err = e.mayResend(q.QoS, q.Retain, len(out)-len(dst)+size)
 	}
 	switch err {
 	case nil:
@@ -113,6 +137,10 @@ func (e *end) Resend(dst []byte, ev Event, p *codec.Publish, now time.Duration) 
 		return dst, Event{}, err
 	}
 	e.wrote(now)
+	if whole {
+		return append(out, p.Payload...), Event{}, nil
+	}
+	e.outgoing = size
 	return out, Event{}, nil
 }
 

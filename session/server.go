@@ -60,7 +60,8 @@ func (s *Server) Close(now time.Duration) {
 // With an error the connection is over: what it appended says why, if the
 // client is to be told; write it and close. The two exceptions change nothing:
 // [mqttwire.ErrNotYet] for a packet that has to wait until the CONNECT is
-// answered, feed it again then (Takes tells beforehand); and
+// answered, feed it again then (Takes tells beforehand), or until a payload is
+// taken; and
 // [mqttwire.ErrPhase] after the connection is over, when nothing is to be read
 // any more.
 func (s *Server) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, body []byte, now time.Duration) ([]byte, Event, error) {
@@ -72,7 +73,10 @@ func (s *Server) Receive(dst []byte, d *codec.Decoder, h fixedheader.Header, bod
 			return dst, Event{}, mqttwire.ErrNotYet // [MQTT-3.1.4-6]
 		}
 	case Connected:
-		if h.Type == mqttwire.CONNECT {
+		switch {
+		case s.incoming != 0:
+			return dst, Event{}, mqttwire.ErrNotYet // see Payload
+		case h.Type == mqttwire.CONNECT:
 			return s.failed(dst, h.Type, mqttwire.ErrSecondConnect) // [MQTT-3.1.0-2]
 		}
 	default:

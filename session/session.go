@@ -25,6 +25,7 @@ type Session struct {
 	in  qos.Inbound
 
 	lostAt time.Duration // when the connection was lost
+	coming qos.Ticket    // of a delivery that has not all come, else 0
 
 	expiry    uint32 // Session Expiry Interval in force, seconds
 	willDelay uint32 // seconds
@@ -73,9 +74,14 @@ func (s *Session) NextDropped() (d qos.Dropped, ok bool) { return s.out.NextDrop
 
 // Finish decides a delivery, as [qos.Inbound.Finish] says. With a connection
 // use Ack, which also writes what is due then. Ticket 0 does nothing.
+// [mqttwire.ErrNotYet] says that the message has not all come, see
+// [Server.Payload].
 func (s *Session) Finish(t qos.Ticket, reason mqttwire.Reason) (qos.Record, error) {
-	if t == 0 {
+	switch t {
+	case 0:
 		return qos.Record{}, nil
+	case s.coming:
+		return qos.Record{}, mqttwire.ErrNotYet
 	}
 	return s.in.Finish(t, reason)
 }
@@ -209,6 +215,10 @@ func (s *Session) arm(delay uint32) { s.will, s.willDelay = armed, delay }
 func (s *Session) lost(now time.Duration) {
 	if s.life != online {
 		return
+	}
+	if s.coming != 0 {
+		s.in.Abandon(s.coming) // the bytes that came are of no use: it is sent again as a whole
+		s.coming = 0
 	}
 	s.out.Disconnect()
 	s.in.Disconnect()

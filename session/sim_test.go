@@ -45,7 +45,7 @@ type figures struct {
 	connections, takeovers, timeouts, clean int
 	resent, steps                           int
 	bytes                                   int
-	aliased                                 int
+	aliased, streamed                       int
 	hash                                    uint64
 }
 
@@ -68,6 +68,8 @@ type link struct {
 	framer [2]codec.Framer
 	open   [2]bool
 	clock  [2]time.Duration // when the last bytes to that side arrive
+	head   [2]session.Event // of a message that streams to that side,
+	stream [2]codec.Publish // and what has come of it
 	hole   bool             // swallows all that is written
 }
 
@@ -182,6 +184,9 @@ func simulate(t testing.TB, v mqttwire.Version, seed uint64, messages int) figur
 	w.server = node{name: "server", total: messages - half, seen: make([]uint8, half+1)}
 	window := func() uint16 { return uint16(1 + w.rng.IntN(20)) }
 	w.clientOptions.OutboundWindow, w.serverOptions.OutboundWindow = window(), 0
+	if seed%3 != 0 {
+		w.clientOptions.StreamAbove, w.serverOptions.StreamAbove = 25, 35
+	}
 	w.clientOptions.TopicAliases, w.serverOptions.TopicAliases = 3, 5
 	w.serverOptions.ReceiveMaximum, w.serverOptions.TopicAliasMaximum = window(), 4
 	w.serverOptions.MaximumPacketSize = 200
@@ -403,18 +408,15 @@ func (w *world) arrive(l *link, side int, b []byte) {
 	node := w.node(side)
 	var out []byte
 	for l.open[side] {
-		f.Rules, f.MaxSize = m.Rules(), m.MaxSize()
-		h, body, ok, err := f.Next()
+		var ev session.Event
+		var ok bool
+		var err error
+		out, ev, ok, err = m.Next(out, f, &node.d, w.now)
 		if err != nil {
-			w.t.Fatalf("%v: the %s cannot frame: %v", w.version, node.name, err)
+			w.t.Fatalf("%v at %v: the %s got a %v: %v", w.version, w.now, node.name, ev.Type, err)
 		}
 		if !ok {
 			break
-		}
-		var ev session.Event
-		out, ev, err = m.Receive(out, &node.d, h, body, w.now)
-		if err != nil {
-			w.t.Fatalf("%v at %v: the %s got a %v: %v", w.version, w.now, node.name, h.Type, err)
 		}
 		w.log(2, uint64(side), uint64(ev.Kind), uint64(ev.ID), ev.Token)
 		switch ev.Kind {
@@ -422,13 +424,26 @@ func (w *world) arrive(l *link, side int, b []byte) {
 			out = w.accept(l, m.(*session.Server), out)
 		case session.Deliver:
 			w.deliver(l, side, ev)
+		case session.Head, session.Duplicate:
+			if p, ok := ev.Packet.(*codec.Publish); ok {
+				l.head[side], l.stream[side] = ev, p.Clone()
+			}
+		case session.Streaming:
+			p := &l.stream[side]
+			chunk, rest := m.Payload(f, w.now)
+			p.Payload = append(p.Payload, chunk...)
+			if ev := l.head[side]; rest == 0 && ev.Kind == session.Head {
+				w.figures.streamed++
+				ev.Packet = p
+				w.deliver(l, side, ev)
+			}
 		case session.Disconnect:
 			w.send(l, side, out)
 			w.shut(l, side)
 			return
 		case session.Unsolicited:
-			if w.clientOptions.Retry == 0 && h.Type == mqttwire.PUBACK {
-				w.t.Fatalf("%v: the %s got an unsolicited %v", w.version, node.name, h.Type)
+			if w.clientOptions.Retry == 0 && ev.Type == mqttwire.PUBACK {
+				w.t.Fatalf("%v: the %s got an unsolicited %v", w.version, node.name, ev.Type)
 			}
 		}
 		switch ev.Kind {
@@ -579,8 +594,8 @@ func TestSimulation(t *testing.T) {
 		t.Run(v.String(), func(t *testing.T) {
 			start := time.Now()
 			f := simulate(t, v, *simSeed, *simMessages)
-			t.Logf("%d messages, seed %d, %d connections (%d takeovers, %d timeouts, %d clean), %d sent again, %d QoS 1 duplicates, %d QoS 0 lost, %d aliased, %d bytes, hash %x, %.1fs",
-				f.messages, *simSeed, f.connections, f.takeovers, f.timeouts, f.clean, f.resent, f.duplicates, f.skipped, f.aliased, f.bytes, f.hash, time.Since(start).Seconds())
+			t.Logf("%d messages, seed %d, %d connections (%d takeovers, %d timeouts, %d clean), %d sent again, %d QoS 1 duplicates, %d QoS 0 lost, %d aliased, %d streamed, %d bytes, hash %x, %.1fs",
+				f.messages, *simSeed, f.connections, f.takeovers, f.timeouts, f.clean, f.resent, f.duplicates, f.skipped, f.aliased, f.streamed, f.bytes, f.hash, time.Since(start).Seconds())
 		})
 	}
 }

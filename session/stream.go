@@ -1,0 +1,145 @@
+package session
+
+import (
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// maxHead is how many bytes of topic and properties are held of a PUBLISH whose
+// payload streams, where StreamAbove is not more: the longest topic and half as
+// much for properties.
+const maxHead = 128 << 10
+
+// stream is what an end knows of the payloads that are on their way.
+type stream struct {
+	incoming int // bytes still to be taken
+	outgoing int // bytes still to be written
+	// streams says that a head was told by Next and what follows from its last
+	// byte is not done.
+	streams bool
+	again   struct { // the Duplicate that streams: its id, else 0
+		id    uint16
+		level qos.Level
+		dup   bool
+	}
+}
+
+// Payload takes what has come of the payload of a Head event, and says how many
+// bytes are still to come after it. Call it where Next says Streaming. The bytes
+// are valid until the Framer's Buffer. They count for the Keep Alive.
+//
+// Before the last byte the delivery cannot be decided: Ack and [Session.Finish]
+// say [mqttwire.ErrNotYet]. Everything else goes on, except that nothing else
+// comes from the peer. If the connection is lost the delivery is void, at any
+// QoS, and its Ticket stale: the peer sends the message again, and it is
+// delivered anew, from its first byte. So do not keep Ticket.Record before the
+// last byte is there.
+//
+// The payload of a Duplicate streams too, if it is large: take it, and forget it.
+// It is acknowledged, if that is due, by the next call of Next after its last
+// byte.
+func (s *Server) Payload(f *codec.Framer, now time.Duration) (chunk []byte, rest int) {
+	chunk, rest = f.Payload()
+	if len(chunk) > 0 {
+		s.alive.Received(now)
+	}
+	s.took(rest)
+	return chunk, rest
+}
+
+// Payload is [Server.Payload] of a client.
+func (c *Client) Payload(f *codec.Framer, now time.Duration) (chunk []byte, rest int) {
+	chunk, rest = f.Payload()
+	if len(chunk) > 0 {
+		c.alive.Received(now)
+	}
+	c.took(rest)
+	return chunk, rest
+}
+
+// Incoming returns how many bytes of a payload are still to be taken with
+// Payload: after a Head event that is all of its payload; 0 where none streams.
+func (e *end) Incoming() int { return e.incoming }
+
+// frameHead looks at the next packet. Where it is a PUBLISH to stream, and there
+// is something to stream, it has the Framer do so, and x.head is the head. ok is
+// false where more bytes are needed.
+func (e *end) frameHead(x *framed, f *codec.Framer, d *codec.Decoder) (ok bool, err error) {
+	h, part, ok, err := f.Peek()
+	x.header = h
+	if !ok || h.Type != mqttwire.PUBLISH || uint64(h.Size())+uint64(h.Length) <= uint64(e.limits.StreamAbove) {
+		return ok, err
+	}
+	p, n, err := d.DecodeHead(e.Rules(), h, part)
+	most := max(maxHead, int(min(e.limits.StreamAbove, codec.MaxPacketSize)))
+	switch {
+	case err != nil:
+		return false, err
+	case n > most || n == 0 && len(part) >= most:
+		return false, mqttwire.ErrPacketTooLarge // a limit of this end's: 5.0 §3.14.2.1
+	case n == 0:
+		return false, nil
+	case n == int(h.Length): // there is no payload
+		return true, nil
+	}
+	f.Stream(n)
+	e.incoming, e.streams = int(h.Length)-n, true
+	x.head = p
+	return true, nil
+}
+
+// receiveHead takes the head of a PUBLISH whose payload streams.
+func (e *end) receiveHead(dst []byte, p *codec.Publish) ([]byte, Event, error) {
+	if e.version == mqttwire.V50 {
+		if err := e.judgePublish(p); err != nil {
+			return e.failed(dst, mqttwire.PUBLISH, err)
+		}
+	}
+	ev := Event{Kind: Head, Type: mqttwire.PUBLISH, Packet: p}
+	switch {
+	case p.QoS == qos.AtMostOnce:
+	case e.session.in.Knows(p.ID, p.QoS, p.Dup):
+		// The machine hears of it with the last byte: it would acknowledge it.
+		e.again.id, e.again.level, e.again.dup = p.ID, p.QoS, p.Dup
+		ev.Kind, ev.ID = Duplicate, p.ID
+	default:
+		a, err := e.session.in.Publish(p.ID, p.QoS, p.Dup)
+		if err != nil {
+			return e.failed(dst, mqttwire.PUBLISH, err)
+		}
+		if ev = told(a, p, mqttwire.PUBLISH); ev.Kind == Deliver {
+			ev.Kind = Head
+			e.session.coming = ev.Ticket()
+		}
+	}
+	return dst, ev, nil
+}
+
+// took notes that so many bytes of a payload are still to come.
+func (e *end) took(rest int) {
+	if !e.streams {
+		return // the caller's own
+	}
+	e.incoming = rest
+	if rest == 0 && e.session != nil {
+		e.session.coming = 0
+	}
+}
+
+// arrived does what follows from the last byte of a payload.
+func (e *end) arrived(dst []byte, now time.Duration) ([]byte, error) {
+	again := e.again
+	e.took(0)
+	e.streams, e.again.id = false, 0
+	// What has been acknowledged or freed since the head is not acknowledged twice.
+	if again.id == 0 || !e.session.in.Knows(again.id, again.level, again.dup) {
+		return dst, nil
+	}
+	if _, err := e.session.in.Publish(again.id, again.level, again.dup); err != nil {
+		return dst, err
+	}
+	return e.appendAcks(dst, now), nil
+}
