@@ -385,6 +385,9 @@ func hostile(t testing.TB, data []byte) {
 	if s.under(4) == 0 {
 		limits.Retry = 3 * second
 	}
+	if s.yes() {
+		limits.StreamAbove = 12
+	}
 	so := session.ServerOptions{Limits: limits, TopicAliasMaximum: 2, MaximumPacketSize: 100, ConnectTimeout: 50 * second,
 		ReceiveMaximum: uint16(s.under(3)), NoRetain: s.yes(), NoShared: s.yes(), NoQoS2: s.under(4) == 0, MaximumKeepAlive: 20}
 	co := session.ClientOptions{Limits: limits, ConnectTimeout: 50 * second}
@@ -444,6 +447,22 @@ func hostile(t testing.TB, data []byte) {
 						t.Fatalf("nothing is taken, and % x, %d bytes left of %d", out, f.Buffered(), len(b))
 					}
 					continue
+				}
+				if n := v.m.Incoming(); n > 0 && err == nil {
+					if len(out) != 0 || n < f.Buffered() {
+						t.Fatalf("%v at a head: % x, %d bytes to come, %d there", ev.Kind, out, n, f.Buffered())
+					}
+					if ev.Kind == session.Head {
+						if _, _, err := v.m.Ack(nil, ev.Ticket(), 0, codec.Properties{}, v.now); ev.Ticket() != 0 && err != mqttwire.ErrNotYet {
+							t.Fatalf("Ack before the last byte: %v", err)
+						}
+						ev.Kind = session.Deliver
+					}
+					for v.m.Incoming() > 0 {
+						v.m.Payload(&f, v.now)
+						f.Filled(min(v.m.Incoming(), len(f.Buffer())))
+					}
+					out, _, _, err = v.m.Next(nil, &f, &v.d, v.now)
 				}
 			} else {
 				h, body, n, frameErr := codec.Split(v.m.Rules(), b, v.m.MaxSize())
