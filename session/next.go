@@ -28,81 +28,71 @@ import (
 //
 // Of a PUBLISH larger than [Limits].StreamAbove the event is Head: see Payload.
 // Until all of its payload is taken the event is Streaming, and nothing is
-// consumed; ok is false where none of it is there. The same holds for a payload
-// that the caller streams by itself, except that Streaming is said always: take
-// what [codec.Framer.Payload] has first.
+// consumed; ok is false where none of it is there. Of a payload that the caller
+// streams by itself Streaming is said always: take what [codec.Framer.Payload]
+// has first.
 func (s *Server) Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
-	dst, x, ok, err := s.frame(dst, f, d, now)
+	if s.streamAbove != 0 {
+		var what found
+		if dst, ev, what, err = s.nextHead(dst, f, d, now); what != other {
+			if what == event {
+				s.alive.Received(now)
+			}
+			return dst, ev, what == event, err
+		}
+	}
+	h, body, ok, err := s.frame(f)
 	switch {
 	case err != nil:
-		return s.Fail(dst, x.header.Type, err), Event{Type: x.header.Type}, false, err
+		return s.Fail(dst, h.Type, err), Event{Type: h.Type}, false, err
 	case !ok:
 		return dst, Event{}, false, nil
-	case x.streaming:
+	case f.Streaming():
 		return dst, Event{Kind: Streaming, Type: mqttwire.PUBLISH}, true, nil
-	case x.head != nil:
-		s.alive.Received(now)
-		dst, ev, err = s.receiveHead(dst, x.head)
-	default:
-		dst, ev, err = s.Receive(dst, d, x.header, x.body, now)
 	}
+	dst, ev, err = s.Receive(dst, d, h, body, now)
 	return dst, ev, err == nil, err
 }
 
 // Next is [Server.Next] of a client.
 func (c *Client) Next(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, ev Event, ok bool, err error) {
-	dst, x, ok, err := c.frame(dst, f, d, now)
+	if c.streamAbove != 0 {
+		var what found
+		if dst, ev, what, err = c.nextHead(dst, f, d, now); what != other {
+			if what == event {
+				c.alive.Received(now)
+			}
+			return dst, ev, what == event, err
+		}
+	}
+	h, body, ok, err := c.frame(f)
 	switch {
 	case err != nil:
-		return c.Fail(dst, x.header.Type, err), Event{Type: x.header.Type}, false, err
+		return c.Fail(dst, h.Type, err), Event{Type: h.Type}, false, err
 	case !ok:
 		return dst, Event{}, false, nil
-	case x.streaming:
+	case f.Streaming():
 		return dst, Event{Kind: Streaming, Type: mqttwire.PUBLISH}, true, nil
-	case x.head != nil:
-		c.alive.Received(now)
-		dst, ev, err = c.receiveHead(dst, x.head)
-	default:
-		dst, ev, err = c.Receive(dst, d, x.header, x.body, now)
 	}
+	dst, ev, err = c.Receive(dst, d, h, body, now)
 	return dst, ev, err == nil, err
 }
 
-// framed is what Next finds in a Framer: a packet, header and body, or the head
-// of one whose payload streams from here on, or that one streams already.
-type framed struct {
-	header    fixedheader.Header
-	body      []byte
-	head      *codec.Publish
-	streaming bool
-}
-
-// frame cuts the next packet out of f, if it is one for Receive.
-func (e *end) frame(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, x framed, ok bool, err error) {
+// frame cuts the next packet out of f, if it is one for Receive. While a payload
+// streams it only says that it does: ok is true.
+func (e *end) frame(f *codec.Framer) (h fixedheader.Header, body []byte, ok bool, err error) {
 	switch {
 	case e.phase == Idle || e.phase == Closing:
-		return dst, x, false, nil
+		return h, nil, false, nil
 	case f.Streaming():
-		x.streaming = true
-		return dst, x, e.incoming == 0 || f.Buffered() > 0, nil
-	case e.streams:
-		if dst, err = e.arrived(dst, now); err != nil {
-			x.header.Type = mqttwire.PUBLISH
-			return dst, x, false, err
-		}
+		return h, nil, true, nil
 	}
 	f.Rules, f.MaxSize = e.Rules(), e.MaxSize()
-	switch {
-	case e.phase == Connecting && e.role == mqttwire.Server:
-		x.header, _, ok, err = f.Peek()
-		if !ok || x.header.Type != mqttwire.AUTH {
-			return dst, x, false, err // [MQTT-3.1.4-6]
-		}
-	case e.phase == Connected && e.limits.StreamAbove != 0:
-		if ok, err = e.frameHead(&x, f, d); !ok || x.head != nil {
-			return dst, x, ok, err
+	if e.phase == Connecting && e.role == mqttwire.Server {
+		h, _, ok, err = f.Peek()
+		if !ok || h.Type != mqttwire.AUTH {
+			return h, nil, false, err // [MQTT-3.1.4-6]
 		}
 	}
-	x.header, x.body, ok, err = f.Next()
-	return dst, x, ok, err
+	return f.Next()
 }

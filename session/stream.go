@@ -15,8 +15,9 @@ const maxHead = 128 << 10
 
 // stream is what an end knows of the payloads that are on their way.
 type stream struct {
-	incoming int // bytes still to be taken
-	outgoing int // bytes still to be written
+	incoming    int    // bytes still to be taken
+	outgoing    int    // bytes still to be written
+	streamAbove uint32 // that of Limits
 	// streams says that a head was told by Next and what follows from its last
 	// byte is not done.
 	streams bool
@@ -64,31 +65,58 @@ func (c *Client) Payload(f *codec.Framer, now time.Duration) (chunk []byte, rest
 // Payload: after a Head event that is all of its payload; 0 where none streams.
 func (e *end) Incoming() int { return e.incoming }
 
-// frameHead looks at the next packet. Where it is a PUBLISH to stream, and there
-// is something to stream, it has the Framer do so, and x.head is the head. ok is
-// false where more bytes are needed.
-func (e *end) frameHead(x *framed, f *codec.Framer, d *codec.Decoder) (ok bool, err error) {
-	h, part, ok, err := f.Peek()
-	x.header = h
-	if !ok || h.Type != mqttwire.PUBLISH || uint64(h.Size())+uint64(h.Length) <= uint64(e.limits.StreamAbove) {
-		return ok, err
+// found is what nextHead finds.
+type found uint8
+
+const (
+	other   found = iota // what streaming has nothing to do with
+	nothing              // less than there has to be
+	event
+	failure
+)
+
+// nextHead is Next as far as payloads stream: it does what follows from the last
+// byte of one, and takes the head of the next PUBLISH where that is to stream.
+func (e *end) nextHead(dst []byte, f *codec.Framer, d *codec.Decoder, now time.Duration) (_ []byte, ev Event, what found, err error) {
+	switch {
+	case e.phase != Connected:
+		return dst, ev, other, nil
+	case f.Streaming():
+		if e.incoming != 0 && f.Buffered() == 0 {
+			return dst, ev, nothing, nil
+		}
+		return dst, ev, other, nil
+	case e.streams:
+		if dst, err = e.arrived(dst, now); err != nil {
+			dst, ev, err = e.failed(dst, mqttwire.PUBLISH, err)
+			return dst, ev, failure, err
+		}
 	}
-	p, n, err := d.DecodeHead(e.Rules(), h, part)
-	most := max(maxHead, int(min(e.limits.StreamAbove, codec.MaxPacketSize)))
+	f.Rules, f.MaxSize = e.Rules(), e.MaxSize()
+	h, part, ok, err := f.Peek()
+	if !ok || h.Type != mqttwire.PUBLISH || uint64(h.Size())+uint64(h.Length) <= uint64(e.streamAbove) {
+		return dst, ev, other, nil // an error too: it comes again
+	}
+	p, n, err := d.DecodeHead(f.Rules, h, part)
+	most := max(maxHead, int(min(e.streamAbove, codec.MaxPacketSize)))
+	if err == nil && (n > most || n == 0 && len(part) >= most) {
+		err = mqttwire.ErrPacketTooLarge // a limit of this end's: 5.0 §3.14.2.1
+	}
 	switch {
 	case err != nil:
-		return false, err
-	case n > most || n == 0 && len(part) >= most:
-		return false, mqttwire.ErrPacketTooLarge // a limit of this end's: 5.0 §3.14.2.1
+		dst, ev, err = e.failed(dst, h.Type, err)
+		return dst, ev, failure, err
 	case n == 0:
-		return false, nil
+		return dst, ev, nothing, nil
 	case n == int(h.Length): // there is no payload
-		return true, nil
+		return dst, ev, other, nil
 	}
 	f.Stream(n)
 	e.incoming, e.streams = int(h.Length)-n, true
-	x.head = p
-	return true, nil
+	if dst, ev, err = e.receiveHead(dst, p); err != nil {
+		return dst, ev, failure, err
+	}
+	return dst, ev, event, nil
 }
 
 // receiveHead takes the head of a PUBLISH whose payload streams.

@@ -39,8 +39,12 @@ func TestStreamAbove(t *testing.T) {
 		}
 	}
 	// A client streams too.
-	c := accepted(t, connect(mqttwire.V50), &codec.Connack{})
+	c := &client{t: t}
 	c.options.StreamAbove = above
+	c.dial(connect(mqttwire.V50))
+	if _, err := c.send(&codec.Connack{}); err != nil {
+		t.Fatal(err)
+	}
 	r := clientReader(c)
 	if err := r.read(encode(t, mqttwire.V50, mqttwire.Server, large(2, 9, false)), 10); err != nil || r.kind() != session.Head || len(r.got) != 1 || !bytes.Equal(r.out, []byte{0x50, 2, 0, 9}) {
 		t.Errorf("%v, %v, % x", r.kind(), err, r.out)
