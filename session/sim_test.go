@@ -496,9 +496,26 @@ func (w *world) resend(l *link, side int, out []byte, ev session.Event) []byte {
 	w.figures.resent++
 	w.log(3, uint64(side), ev.Token)
 	p := w.message(side, int(ev.Token))
-	out, _, err := l.ends[side].Resend(out, ev, &p, 0)
+	m := l.ends[side]
+	var err error
+	if ev.Token%2 == 0 {
+		out, _, err = m.Resend(out, ev, &p, 0)
+	} else {
+		out, _, err = m.ResendHead(out, ev, &p, len(p.Payload), 0)
+		out = w.upload(m, out, &p)
+	}
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	return out
+}
+
+// upload writes the payload of which a head was written, if it was.
+func (w *world) upload(m machine, out []byte, p *codec.Publish) []byte {
+	if n := m.Outgoing(); n > 0 {
+		out = append(out, p.Payload...)
+		m.PayloadSent(n/2, w.now)
+		m.PayloadSent(n-n/2, w.now)
 	}
 	return out
 }
@@ -515,7 +532,15 @@ func (w *world) produce(l *link, side int) {
 			break
 		}
 		p := w.message(side, n.next+1)
-		b, a, err := m.Publish(out, &p, uint64(n.next+1), w.now)
+		var b []byte
+		var a qos.Action
+		var err error
+		if n.next%3 == 0 {
+			b, a, err = m.PublishHead(out, &p, len(p.Payload), uint64(n.next+1), w.now)
+			b = w.upload(m, b, &p)
+		} else {
+			b, a, err = m.Publish(out, &p, uint64(n.next+1), w.now)
+		}
 		if err == mqttwire.ErrSendQuota || err == mqttwire.ErrResuming {
 			break
 		}

@@ -288,8 +288,12 @@ func TestUploadKeepsAlive(t *testing.T) {
 // for after it, and an end is one without a word.
 func TestUploadWaits(t *testing.T) {
 	for _, v := range versions {
-		c := accepted(t, kept(v), &codec.Connack{})
+		c := &client{t: t}
 		c.options.Retry = second
+		c.dial(kept(v))
+		if _, err := c.send(&codec.Connack{}); err != nil {
+			t.Fatal(err)
+		}
 		out, a, err := c.PublishHead(nil, publish(1, 0), 100, 7, 0)
 		if err != nil || c.Outgoing() != 100 {
 			t.Fatal(err, c.Outgoing())
@@ -314,6 +318,9 @@ func TestUploadWaits(t *testing.T) {
 		}
 		if b, ev, err := c.Poll(nil, 5*second); err != nil || ev.Kind != session.None || len(b) != 0 {
 			t.Errorf("%v: Poll: % x, %v, %v", v, b, ev.Kind, err)
+		}
+		if at, ok := c.Deadline(); ok {
+			t.Errorf("%v: Deadline %v", v, at)
 		}
 		mustPanic(t, "more than the payload", func() { c.PayloadSent(101, 0) })
 		mustPanic(t, "less than nothing", func() { c.PayloadSent(-1, 0) })
