@@ -18,7 +18,7 @@ import (
 // [AppendUserProperty]. These and Decode judge each property as it goes by, so
 // that appending a packet does not scan its strings again: do not change the
 // bytes of a list in place. A list from [PropertiesOf] is judged where it is
-// used.
+// used. To have a list with some properties left out, or set, use [Edit].
 type Properties struct {
 	b     []byte
 	known knowledge

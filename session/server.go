@@ -119,9 +119,9 @@ func (s *Server) request(k Kind, t mqttwire.PacketType, p codec.Packet, id uint1
 }
 
 // Takes reports whether Receive takes a packet of type t now: while a CONNECT is
-// not answered only AUTH, and with the connection over none (5.0 §3.1.4). A
-// server that answers later looks at the next packet with [codec.Framer.Peek],
-// and leaves it there.
+// not answered only AUTH (5.0 §3.1.4), and with the connection over, or a payload
+// to be taken first, none. A server that answers later looks at the next packet
+// with [codec.Framer.Peek], and leaves it there.
 func (s *Server) Takes(t mqttwire.PacketType) bool {
 	switch s.phase {
 	case Connecting:
@@ -129,7 +129,7 @@ func (s *Server) Takes(t mqttwire.PacketType) bool {
 	case Idle, Closing:
 		return false
 	}
-	return true
+	return s.incoming == 0
 }
 
 // receiveDisconnect takes a DISCONNECT. The will goes with a normal one only

@@ -166,6 +166,9 @@ func TestStreamAcksBefore(t *testing.T) {
 		t.Errorf("% x, %v, %v", out, record, err)
 	}
 	// So does a packet that the caller has framed by itself.
+	if s.Takes(mqttwire.PINGREQ) {
+		t.Error("takes a PINGREQ")
+	}
 	if out, ev, err := s.Receive(nil, &s.d, fixedHeaderOf(0xc0), nil, 0); err != mqttwire.ErrNotYet || len(out) != 0 || ev != (session.Event{}) {
 		t.Errorf("% x, %v, %v", out, ev, err)
 	}
