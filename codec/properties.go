@@ -189,8 +189,8 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 // may repeat, and has a value the standard allows (5.0 §2.2.2.2 and the
 // sections of each property). What depends on the rest of the packet is left
 // to the packet. It returns nil or an error, one of [mqttwire.ErrTruncated],
-// [mqttwire.ErrUTF8], [mqttwire.ErrNUL], [mqttwire.ErrTopicEmpty],
-// [mqttwire.ErrFieldTooLong], [mqttwire.ErrVarintTooLong],
+// [mqttwire.ErrUTF8], [mqttwire.ErrNUL], [mqttwire.ErrFieldTooLong],
+// [mqttwire.ErrVarintTooLong],
 // [mqttwire.ErrVarintNotMin] and those that speak of properties and their
 // values.
 func (p Properties) Check(in mqttwire.PacketType) error {
@@ -343,16 +343,13 @@ func checkField[T ~string | ~[]byte](row *propertyRow, v T) mqttwire.Error {
 	switch {
 	case row.wire == BinaryData:
 		return 0
-	case row.rule == isTopicName:
+	case row.rule == responseTopic:
 		return checkResponseTopic(v)
 	}
 	return text.CheckString(v) // 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2]
 }
 
 func checkResponseTopic[T ~string | ~[]byte](b T) mqttwire.Error {
-	if len(b) == 0 {
-		return mqttwire.ErrTopicEmpty // 5.0 [MQTT-4.7.3-1]
-	}
 	e := text.CheckName(b)
 	if e == mqttwire.ErrTopicWildcard {
 		return mqttwire.ErrResponseTopic // 5.0 [MQTT-3.3.2-14]

@@ -65,7 +65,7 @@ type WireType uint8
 // The wire types.
 const (
 	NoType              WireType = iota // of an identifier that is not defined
-	Byte                                // one byte; every such property is 0 or 1
+	Byte                                // one byte; all except the Payload Format Indicator are 0 or 1
 	TwoByteInteger                      // 5.0 §1.5.2
 	FourByteInteger                     // 5.0 §1.5.3
 	VariableByteInteger                 // 5.0 §1.5.5
@@ -108,10 +108,10 @@ const (
 type propertyRule uint8
 
 const (
-	anyValue    propertyRule = iota
-	boolean                  // Byte: 0 or 1
-	notZero                  // integers: not 0
-	isTopicName              // UTF8String: a Topic Name
+	anyValue      propertyRule = iota
+	boolean                    // Byte: 0 or 1
+	notZero                    // integers: not 0
+	responseTopic              // UTF8String: a Topic Name, or empty
 )
 
 // A propertyRow is what the standard says of a property (5.0 Table 2-4). The
@@ -125,10 +125,10 @@ type propertyRow struct {
 }
 
 var propertyTable = [47]propertyRow{
-	PayloadFormatIndicator:          {inMessage, Byte, boolean, mqttwire.ErrPropertyBoolean, "Payload Format Indicator"},
+	PayloadFormatIndicator:          {inMessage, Byte, anyValue, 0, "Payload Format Indicator"},
 	MessageExpiryInterval:           {inMessage, FourByteInteger, anyValue, 0, "Message Expiry Interval"},
 	ContentType:                     {inMessage, UTF8String, anyValue, 0, "Content Type"},
-	ResponseTopic:                   {inMessage, UTF8String, isTopicName, mqttwire.ErrResponseTopic, "Response Topic"},
+	ResponseTopic:                   {inMessage, UTF8String, responseTopic, mqttwire.ErrResponseTopic, "Response Topic"},
 	CorrelationData:                 {inMessage, BinaryData, anyValue, 0, "Correlation Data"},
 	SubscriptionIdentifier:          {inPublish | inSubscribe, VariableByteInteger, notZero, mqttwire.ErrSubscriptionIDZero, "Subscription Identifier"},
 	SessionExpiryInterval:           {inHandshake | inDisconnect, FourByteInteger, anyValue, 0, "Session Expiry Interval"},

@@ -17,7 +17,7 @@ import (
 // does not overrule either.
 
 // AppendPayloadFormatIndicator appends a Payload Format Indicator, 0
-// unspecified bytes, 1 UTF-8 (5.0 §3.3.2.3.2, §3.1.3.2.3).
+// unspecified bytes, 1 UTF-8, others without a meaning (5.0 §3.3.2.3.2, §3.1.3.2.3).
 func AppendPayloadFormatIndicator(dst Properties, v uint8) Properties {
 	return dst.appendNumber(PayloadFormatIndicator, uint32(v))
 }
@@ -33,8 +33,8 @@ func AppendContentType[T ~string | ~[]byte](dst Properties, v T) Properties {
 	return appendFieldProperty(dst, ContentType, v)
 }
 
-// AppendResponseTopic appends a Response Topic, a Topic Name (5.0 §3.3.2.3.5,
-// §3.1.3.2.6).
+// AppendResponseTopic appends a Response Topic, a Topic Name; no clause calls an
+// empty one an error (5.0 §3.3.2.3.5, §3.1.3.2.6).
 func AppendResponseTopic[T ~string | ~[]byte](dst Properties, v T) Properties {
 	return appendFieldProperty(dst, ResponseTopic, v)
 }

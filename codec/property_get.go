@@ -25,7 +25,8 @@ func (p *Properties) find(id PropertyID) (Property, bool) {
 // false where the list has none.
 
 // PayloadFormatIndicator returns the Payload Format Indicator, 0 unspecified
-// bytes, 1 UTF-8; absent means 0 (5.0 §3.3.2.3.2, §3.1.3.2.3).
+// bytes, 1 UTF-8, any other without a meaning; absent means 0 (5.0 §3.3.2.3.2,
+// §3.1.3.2.3).
 func (p Properties) PayloadFormatIndicator() (uint8, bool) {
 	x, ok := p.find(PayloadFormatIndicator)
 	return uint8(x.Number), ok

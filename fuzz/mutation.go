@@ -247,6 +247,9 @@ var mutations = []Mutation{
 			return None
 		}
 		p.value = nil
+		if !t.isField(p) {
+			return Valid // a Response Topic: no clause calls it an error
+		}
 		if t.kind() == mqttwire.PUBLISH && p == &t.parts[0] && r.Version == mqttwire.V50 {
 			for _, b := range t.all(block) {
 				if slices.ContainsFunc(b.props, func(x prop) bool { return x.is(codec.TopicAlias) }) {

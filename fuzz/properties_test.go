@@ -75,7 +75,7 @@ func valueOK(row *testdata.PropertyRow, b []byte) (n int, ok bool) {
 		return n + m, whole && twin.String(key) && twin.String(value)
 	default:
 		s, n, whole := field(b)
-		return n, whole && (row.Type == "Binary Data" || row.Topic && twin.TopicName(s) || !row.Topic && twin.String(s))
+		return n, whole && (row.Type == "Binary Data" || row.Topic && (s == "" || twin.TopicName(s)) || !row.Topic && twin.String(s))
 	}
 	if len(b) < n {
 		return 0, false

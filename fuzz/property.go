@@ -76,7 +76,9 @@ func property(src *Source, b codec.Properties, id codec.PropertyID) codec.Proper
 	x := codec.Property{ID: id}
 	switch id.Type() {
 	case codec.Byte:
-		x.Number = uint32(src.Intn(2))
+		if x.Number = uint32(src.Intn(2)); rows[id].Max == 0 && src.OneIn(4) { // any value
+			x.Number = uint32(src.Byte())
+		}
 	case codec.TwoByteInteger:
 		x.Number = uint32(src.Uint16())
 	case codec.FourByteInteger:
@@ -94,6 +96,9 @@ func property(src *Source, b codec.Properties, id codec.PropertyID) codec.Proper
 	x.Number = max(x.Number, row.Min)
 	if row.Topic {
 		x.Value = TopicName(src)
+		if src.OneIn(16) {
+			x.Value = nil
+		}
 	}
 	return b.Append(x)
 }

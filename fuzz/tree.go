@@ -281,6 +281,17 @@ func (t *tree) any(src *Source, kinds ...kind) *part {
 	return pick(src, found...)
 }
 
+// isField reports whether a part is a field of the packet, not the value of a
+// property.
+func (t *tree) isField(p *part) bool {
+	for i := range t.parts {
+		if p == &t.parts[i] {
+			return true
+		}
+	}
+	return false
+}
+
 // set replaces the property of an identifier, or adds it.
 func (p *part) set(id codec.PropertyID, x prop) {
 	for i := range p.props {

@@ -45,7 +45,7 @@ type PropertyRow struct {
 	// is the greatest that the type can hold.
 	Min uint32 `json:"min,omitempty"`
 	Max uint32 `json:"max,omitempty"`
-	// Topic says that the value is a Topic Name.
+	// Topic says that the value is a Topic Name, or empty.
 	Topic bool `json:"topic,omitempty"`
 }
 
