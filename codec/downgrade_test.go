@@ -124,6 +124,19 @@ func TestDowngradeConnect(t *testing.T) {
 
 func TestDowngradeDropsDetail(t *testing.T) {
 	var codes codec.ReasonCodes
+	// What a server of 3.1 has said can be said on, to one of 3.1 too.
+	p, _, err := decode(v31, []byte{0x90, 5, 0, 1, 1, 0x80, 0x81})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []codec.Rules{v31, v311} {
+		if err := p.Downgrade(v.Version); err != nil {
+			t.Errorf("a failure of 3.1 for %v: %v", v.Version, err)
+		}
+		if b := encode(t, p, v); !bytes.Equal(b, []byte{0x90, 5, 0, 1, 1, 0x80, 1}) {
+			t.Errorf("a failure of 3.1 for %v: %x", v.Version, b)
+		}
+	}
 	suback := codec.Suback{ID: 1, Codes: codes.Append(0, 2, 0x87, 0x8f)}
 	if err := suback.Downgrade(mqttwire.V311); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ type codeForm uint8
 
 const (
 	asTheyStand codeForm = iota
-	qosOnly              // as 3.1: bits 1-0 are the granted QoS, the others are unused (3.1 §3.9)
+	qosOnly              // as 3.1: 0x80, or bits 1-0 are the granted QoS and the others unused (3.1 §3.9)
 	oneFailure           // as 3.1.1: every failure is 0x80 (3.1.1 §3.9.3)
 )
 
@@ -84,7 +84,7 @@ func (l ReasonCodes) Next() (c mqttwire.Reason, rest ReasonCodes, ok bool) {
 
 func (f codeForm) read(b byte) mqttwire.Reason {
 	switch {
-	case f == qosOnly:
+	case f == qosOnly && b != byte(mqttwire.UnspecifiedError):
 		b &= optionsQoS
 	case f == oneFailure && b >= 0x80:
 		b = byte(mqttwire.UnspecifiedError)

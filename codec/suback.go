@@ -12,7 +12,7 @@ type Suback struct {
 	// Properties of 5.0 (5.0 §3.9.2.1).
 	Properties Properties
 	// Codes are the payload, at least one: in 5.0 Subscribe Reason Codes, in
-	// 3.1.1 the granted QoS or 0x80, in 3.1 the granted QoS.
+	// 3.1.1 and 3.1 the granted QoS or 0x80, a failure.
 	Codes ReasonCodes
 }
 
@@ -26,8 +26,11 @@ func (p *Suback) PropertyList() *Properties { return &p.Properties }
 //
 //	Packet Identifier  Two Byte Integer, not 0
 //	Properties         5.0: Property Length, then the properties
-//	Reason Codes       once or more: Byte; in 3.1.1 Return Code, in 3.1 bits 1-0
-//	                   Granted QoS, the others unused
+//	Reason Codes       once or more: Byte; in 3.1.1 Return Code, in 3.1 0x80, or
+//	                   bits 1-0 Granted QoS, the others unused
+//
+// 3.1 has no failure (3.1 §3.9). Servers that serve 3.1 beside 3.1.1 send 0x80
+// there too, and it would be the worst to read that as QoS 0 granted.
 func (p *Suback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	*p = Suback{}
 	if err := r.checkHeader(mqttwire.SUBACK, h, body); err != nil {
@@ -59,7 +62,7 @@ func (l ReasonCodes) checkSuback(v mqttwire.Version) mqttwire.Error {
 		}
 		ok := false
 		switch v {
-		case mqttwire.V311:
+		case mqttwire.V31, mqttwire.V311:
 			ok = c == mqttwire.UnspecifiedError
 		case mqttwire.V50:
 			ok = c.AllowedIn(mqttwire.SUBACK)
@@ -103,7 +106,7 @@ func (p *Suback) Clone() Suback {
 // Downgrade removes what version v cannot say, in place: before 5.0 the
 // properties and the kind of each failure, which becomes 0x80. 3.1 cannot say
 // that a subscription failed: for a failure it returns
-// [mqttwire.ErrNotInVersion] and leaves p alone.
+// [mqttwire.ErrNotInVersion] and leaves p alone, unless p was decoded as 3.1.
 func (p *Suback) Downgrade(v mqttwire.Version) error {
 	if !v.Valid() {
 		return mqttwire.ErrVersion
@@ -113,7 +116,7 @@ func (p *Suback) Downgrade(v mqttwire.Version) error {
 		return nil
 	case mqttwire.V31:
 		for i := range p.Codes.Len() {
-			if p.Codes.At(i).IsError() {
+			if p.Codes.form != qosOnly && p.Codes.At(i).IsError() {
 				return mqttwire.ErrNotInVersion // 3.1 §3.9
 			}
 		}

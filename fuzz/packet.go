@@ -252,13 +252,10 @@ func suback(src *Source, r codec.Rules) *codec.Suback {
 	p := &codec.Suback{ID: packetID(src), Properties: propertiesIn(src, r, mqttwire.SUBACK)}
 	for range many(src) {
 		var c mqttwire.Reason
-		switch r.Version {
-		case mqttwire.V50:
+		if r.Version == mqttwire.V50 {
 			c = code(src, r, mqttwire.SUBACK)
-		case mqttwire.V311:
+		} else {
 			c = pick(src, mqttwire.GrantedQoS0, mqttwire.GrantedQoS1, mqttwire.GrantedQoS2, mqttwire.UnspecifiedError)
-		default:
-			c = mqttwire.Reason(src.Intn(3))
 		}
 		p.Codes = p.Codes.Append(c)
 	}
