@@ -24,7 +24,7 @@ func (p *Auth) PropertyList() *Properties { return &p.Properties }
 //
 // The short forms that leave out the properties (5.0 §3.15.2.1) contradict the
 // rule that an Authentication Method be there (5.0 §3.15.2.2.2): the rule
-// wins, with [mqttwire.ErrAuthMethodMissing].
+// wins, with [mqttwire.ErrAuthMethodMissing], unless r.Lenient has EmptyAuth.
 //
 //	Reason Code  Byte
 //	Properties   Property Length, then the properties, an Authentication Method among them
@@ -33,13 +33,18 @@ func (p *Auth) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	if err := r.checkHeader(mqttwire.AUTH, h, body); err != nil {
 		return err
 	}
-	if len(body) == 0 {
+	if len(body) == 0 && !r.Lenient.Has(EmptyAuth) {
 		return mqttwire.ErrAuthMethodMissing // 5.0 §3.15.2.2.2
 	}
-	p.Code = mqttwire.Reason(body[0])
+	if len(body) != 0 {
+		p.Code, body = mqttwire.Reason(body[0]), body[1:]
+	}
 	var e mqttwire.Error
-	if p.Properties, e = restProperties(body[1:], mqttwire.AUTH); e == 0 {
+	if p.Properties, e = restProperties(body, mqttwire.AUTH); e == 0 {
 		e = p.checkContent(r)
+	}
+	if e == mqttwire.ErrAuthMethodMissing && r.Lenient.Has(EmptyAuth) && p.Code == mqttwire.Success && p.Properties.Size() == 0 {
+		e = 0
 	}
 	if e != 0 {
 		*p = Auth{}

@@ -57,7 +57,11 @@ func (p *Connack) decodeBody(r Rules, b []byte) (e mqttwire.Error) {
 	}
 	b = b[2:]
 	if r.Version == mqttwire.V50 {
-		if p.Properties, b, e = cutProperties(b, mqttwire.CONNACK); e != 0 {
+		p.Properties, b, e = cutProperties(b, mqttwire.CONNACK)
+		if e == mqttwire.ErrMaximumQoSValue && r.Lenient.Has(MaximumQoS2) {
+			e = p.Properties.excuseMaximumQoS()
+		}
+		if e != 0 {
 			return e
 		}
 	}

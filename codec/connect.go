@@ -123,7 +123,7 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 	}
 	// What could not be judged before the version was known.
 	r.Version = p.Version
-	if err := h.CheckFirst(r.Version, r.From); err != nil {
+	if err := r.checkFirst(h); err != nil {
 		return err
 	}
 	if e := r.checkLength(h, int(h.Length)); e != 0 {
@@ -133,7 +133,7 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 		return mqttwire.ErrTruncated
 	}
 	flags := b[0]
-	if e := p.decodeFlags(flags); e != 0 {
+	if e := p.decodeFlags(flags, r.Lenient); e != 0 {
 		return e
 	}
 	p.KeepAlive = uint16(b[1])<<8 | uint16(b[2])
@@ -150,7 +150,7 @@ func (p *Connect) decode(r Rules, h fixedheader.Header, b []byte) error {
 	if p.ClientID, b, ok = cutField(b); !ok {
 		return mqttwire.ErrTruncated // [MQTT-3.1.3-3]
 	}
-	if e := p.checkClientID(); e != 0 {
+	if e := p.checkClientID(); e != 0 && !(e == mqttwire.ErrClientIDTooLong && r.Lenient.Has(LongClientID)) {
 		return e
 	}
 	if p.WillFlag {
@@ -212,7 +212,7 @@ func (p *Connect) decodeProtocol(r Rules, b []byte) (rest []byte, e mqttwire.Err
 	return b[1:], 0
 }
 
-func (p *Connect) decodeFlags(flags byte) mqttwire.Error {
+func (p *Connect) decodeFlags(flags byte, lenient Leniencies) mqttwire.Error {
 	if flags&flagReserved != 0 && p.Version != mqttwire.V31 {
 		return mqttwire.ErrConnectReserved // [MQTT-3.1.2-3]
 	}
@@ -233,7 +233,10 @@ func (p *Connect) decodeFlags(flags byte) mqttwire.Error {
 	case flags&flagWillRetain != 0:
 		return mqttwire.ErrWillRetainWithoutWill // 3.1.1 [MQTT-3.1.2-15], 5.0 [MQTT-3.1.2-13]
 	}
-	return p.checkFlags()
+	if e := p.checkFlags(); e != 0 && !lenient.Has(PasswordWithoutUserName) {
+		return e
+	}
+	return 0
 }
 
 func (p *Connect) checkFlags() mqttwire.Error {

@@ -11,6 +11,9 @@
 // slice in it aliases the body and is valid until the caller reuses that.
 // Clone detaches a packet. After an error the packet is zero.
 //
+// What the standard forbids is refused. A deviation that exists in the field and
+// harms nobody is taken where [Rules].Lenient names it: see [Leniencies].
+//
 // # Looking on
 //
 // Decode stops at the first thing that is wrong, as an end of a connection must.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/internal/text"
 )
 
 // Filters is the list of an UNSUBSCRIBE: a view of Topic Filters in wire format
@@ -83,7 +82,7 @@ func (l Filters) Next() (filter []byte, rest Filters, ok bool) {
 }
 
 // check validates the list by the rules of version v.
-func (l Filters) check(v mqttwire.Version) mqttwire.Error {
+func (l Filters) check(v mqttwire.Version, lenient Leniencies) mqttwire.Error {
 	b := l.b
 	if len(b) == 0 {
 		return mqttwire.ErrUnsubscribeEmpty // [MQTT-3.10.3-2]
@@ -93,11 +92,7 @@ func (l Filters) check(v mqttwire.Version) mqttwire.Error {
 		if !ok {
 			return mqttwire.ErrTruncated
 		}
-		check := text.CheckFilter[[]byte]
-		if v == mqttwire.V50 { // with which Shared Subscriptions came
-			check = text.CheckSubscription[[]byte]
-		}
-		if e := check(filter); e != 0 {
+		if e := checkFilter(v, filter); e != 0 && !lenient.excusesFilter(e) {
 			return e // [MQTT-3.10.3-1]
 		}
 		b = rest

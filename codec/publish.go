@@ -24,7 +24,7 @@ type Publish struct {
 	// QoS is the level of delivery.
 	QoS qos.Level
 	// Dup says that this may be a re-delivery. It is false for QoS 0; 3.1 alone
-	// does not forbid it there.
+	// does not forbid it there, and DupQoS0 takes it.
 	Dup bool
 	// Retain says, from a client, that the server is to keep the message;
 	// from a server, that it has been kept (3.1.1 §3.3.1.3, 5.0 §3.3.1.3).
@@ -88,7 +88,7 @@ func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e 
 		return 0, mqttwire.ErrVersion
 	case level > qos.ExactlyOnce:
 		return 0, mqttwire.ErrQoS // [MQTT-3.3.1-4]
-	case level == 0 && h.Dup() && r.Version != mqttwire.V31:
+	case level == 0 && h.Dup() && r.Version != mqttwire.V31 && !r.Lenient.Has(DupQoS0):
 		return 0, mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
 	case h.Width > 1 && r.Version == mqttwire.V50 && int(h.Width) != varint.Size(h.Length):
 		return 0, mqttwire.ErrVarintNotMin // 5.0 [MQTT-1.5.5-1]

@@ -21,6 +21,9 @@ type Rules struct {
 	// conformance and for fuzzers. What cannot be encoded at all is still an
 	// error. Decode ignores it.
 	Unchecked bool
+	// Lenient are the deviations that Split and Decode take, none by default.
+	// Append ignores it.
+	Lenient Leniencies
 }
 
 // A Packet is a control packet: a pointer to one of the packet types of this
@@ -69,7 +72,7 @@ func (r Rules) checkHeader(t mqttwire.PacketType, h fixedheader.Header, body []b
 		return mqttwire.ErrVersion
 	}
 	if !r.expects(firstByte(h)) {
-		if err := h.CheckFirst(r.Version, r.From); err != nil {
+		if err := r.checkFirst(h); err != nil {
 			return err
 		}
 	}

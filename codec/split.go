@@ -92,7 +92,7 @@ func SplitHeader(r Rules, b []byte, maxSize int) (h fixedheader.Header, n int, e
 		return h, 0, nil
 	}
 	first := fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f}
-	if err := first.CheckFirst(r.Version, r.From); err != nil {
+	if err := r.checkFirst(first); err != nil {
 		return first, 0, err
 	}
 	if h, n, err = fixedheader.Consume(b); n == 0 {

@@ -42,7 +42,7 @@ func (p *Subscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 		if r.Version == mqttwire.V31 {
 			p.Subscriptions.unused = optionsReservedBefore5 // 3.1 §3.8
 		}
-		e = p.Subscriptions.check(r.Version)
+		e = p.Subscriptions.check(r.Version, r.Lenient)
 	}
 	if e != 0 {
 		*p = Subscribe{}
@@ -93,7 +93,7 @@ func (p *Subscribe) Append(dst []byte, r Rules) ([]byte, error) {
 	case p.Subscriptions.bad != 0:
 		e = p.Subscriptions.bad
 	case !r.Unchecked:
-		e = p.Subscriptions.check(r.Version)
+		e = p.Subscriptions.check(r.Version, 0)
 	}
 	if e != 0 {
 		return dst, e

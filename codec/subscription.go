@@ -142,7 +142,7 @@ func (l Subscriptions) Next() (s Subscription, rest Subscriptions, ok bool) {
 }
 
 // check validates the list by the rules of version v.
-func (l Subscriptions) check(v mqttwire.Version) mqttwire.Error {
+func (l Subscriptions) check(v mqttwire.Version, lenient Leniencies) mqttwire.Error {
 	b := l.b
 	if len(b) == 0 {
 		return mqttwire.ErrSubscribeEmpty // 3.1.1 [MQTT-3.8.3-3], 5.0 [MQTT-3.8.3-2]
@@ -165,7 +165,7 @@ func (l Subscriptions) check(v mqttwire.Version) mqttwire.Error {
 		} else {
 			e = text.CheckFilter(filter)
 		}
-		if e != 0 {
+		if e != 0 && !lenient.excusesFilter(e) {
 			return e // [MQTT-3.8.3-1]
 		}
 		if o >= optionsQoS {

@@ -35,7 +35,7 @@ func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 	var e mqttwire.Error
 	if p.ID, p.Properties, body, e = cutRequest(mqttwire.UNSUBSCRIBE, r, body); e == 0 {
 		p.Filters.b = body[:len(body):len(body)]
-		e = p.Filters.check(r.Version)
+		e = p.Filters.check(r.Version, r.Lenient)
 	}
 	if e != 0 {
 		*p = Unsubscribe{}
@@ -52,7 +52,7 @@ func (p *Unsubscribe) Append(dst []byte, r Rules) ([]byte, error) {
 	case p.Filters.bad != 0:
 		e = p.Filters.bad
 	case !r.Unchecked:
-		e = p.Filters.check(r.Version)
+		e = p.Filters.check(r.Version, 0)
 	}
 	if e != 0 {
 		return dst, e

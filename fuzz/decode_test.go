@@ -20,6 +20,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, version, from byte) {
 		r := rules(version, from)
 		original := slices.Clone(b)
+		checkLenient(t, r, b)
 		h, body, n, err := codec.Split(r, b, 0)
 		if err != nil {
 			mustBeTyped(t, err, r.Version)
@@ -50,6 +51,68 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("appending to a field of %v changed the bytes it was decoded from", p)
 		}
 	})
+}
+
+// excuses are the errors that each leniency overlooks.
+var excuses = map[codec.Leniencies][]mqttwire.Error{
+	codec.LongClientID:            {mqttwire.ErrClientIDTooLong},
+	codec.PasswordWithoutUserName: {mqttwire.ErrPasswordWithoutUserName},
+	codec.ReservedFlags: {mqttwire.ErrFlags, mqttwire.ErrPubrelFlags, mqttwire.ErrSubscribeFlags, mqttwire.ErrUnsubscribeFlags,
+		mqttwire.ErrDisconnectFlags, mqttwire.ErrAuthFlags},
+	codec.DupQoS0:          {mqttwire.ErrDupQoS0},
+	codec.RepeatWithoutDup: nil,
+	codec.MaximumQoS2:      {mqttwire.ErrMaximumQoSValue},
+	codec.EmptyAuth:        {mqttwire.ErrAuthMethodMissing},
+	codec.BadFilter: {mqttwire.ErrTopicEmpty, mqttwire.ErrMultiLevelWildcard, mqttwire.ErrSingleWildcard, mqttwire.ErrShareName,
+		mqttwire.ErrShareWildcard, mqttwire.ErrShareFilter},
+}
+
+// checkLenient holds that leniencies change nothing about what is right, that
+// each takes what is wrong in its way alone, and that Append does not write that.
+func checkLenient(t *testing.T, r codec.Rules, b []byte) {
+	p, strict := decode(r, b)
+	lenient := r
+	lenient.Lenient = codec.AllLeniencies
+	q, err := decode(lenient, b)
+	switch {
+	case strict == nil && err != nil:
+		t.Fatalf("refused by leniency: %v\n% x", err, b)
+	case strict == nil:
+		mustEqual(t, "leniently", q, p)
+		return
+	case err != nil:
+		if err != errIncomplete && err != errMore && err != mqttwire.ErrVersion {
+			mustBeTyped(t, err, r.Version)
+		}
+		return
+	}
+	excused := codec.Leniencies(0)
+	for l, errors := range excuses {
+		for _, e := range errors {
+			if e == strict {
+				excused = l
+			}
+		}
+	}
+	lenient.Lenient &^= excused
+	if _, err := decode(lenient, b); err == nil || excused == 0 {
+		t.Fatalf("%v, which %v excuses, is taken without it\n% x", strict, excused, b)
+	}
+	if c, ok := q.(*codec.Connect); ok {
+		r.Version = c.Version
+	}
+	if b, err := q.Append(nil, r); err == nil {
+		if _, err := decode(r, b); err != nil {
+			t.Fatalf("%v: Append wrote % x: %v", q, b, err)
+		}
+	} else {
+		mustBeTyped(t, err, r.Version)
+	}
+	r.Unchecked = true
+	if b, err := q.Append(nil, r); err != nil || len(b) != q.Size(r.Version) {
+		t.Fatalf("%v: unchecked Append wrote % x, %v; Size %d", q, b, err, q.Size(r.Version))
+	}
+	_ = q.String()
 }
 
 // checkLength holds that a body of another length than the header says is

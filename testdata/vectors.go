@@ -34,7 +34,8 @@ type Vector struct {
 	// has more than four bytes, the packet ends with it.
 	Hex Hex `json:"hex"`
 
-	// Packet is what a valid vector says, nil in an invalid one.
+	// Packet is what a valid vector says, and one with a Leniency to who grants
+	// it; nil in any other invalid one.
 	Packet *Packet `json:"packet"`
 	// Canonical is what an encoder writes for Packet where it is not Hex:
 	// nothing that could be shorter, no bit that has no meaning. It is empty
@@ -44,9 +45,14 @@ type Vector struct {
 	// does not let From send it, but who does so harms nobody. An encoder that
 	// writes for From refuses it.
 	Lenient bool `json:"lenient"`
+	// Leniency names a deviation that exists in the field and that a decoder may
+	// be told to take, such as "dup-qos-0" (README.md has them all). The vector
+	// is invalid, with an Error, to any other decoder; to that one it is Packet.
+	Leniency string `json:"leniency"`
 
 	// Error is the text of the mqttwire.Error of an invalid vector, empty in a
-	// valid one.
+	// valid one. In one with a Leniency an encoder that writes something else
+	// than Canonical has it too.
 	Error string `json:"error"`
 	// Reason is the 5.0 Reason Code that the error stands for, in every
 	// version; 0 in a valid vector.
@@ -63,17 +69,19 @@ type Vector struct {
 	Note string `json:"note"`
 }
 
-// Valid reports whether the packet must be accepted.
-func (v *Vector) Valid() bool { return v.Packet != nil }
+// Valid reports whether the packet must be accepted: by a decoder that grants
+// nothing, so not one with a Leniency.
+func (v *Vector) Valid() bool { return v.Packet != nil && v.Leniency == "" }
 
 // Bytes returns the packet, in a new slice.
 func (v *Vector) Bytes() []byte { return v.Hex.Bytes() }
 
-// CanonicalBytes returns what an encoder writes for Packet, in a new slice. It
-// is nil for an invalid vector.
+// CanonicalBytes returns what an encoder writes for Packet, in a new slice; one
+// that writes what it should not, if the vector has a Leniency. It is nil where
+// there is no Packet.
 func (v *Vector) CanonicalBytes() []byte {
 	switch {
-	case !v.Valid():
+	case v.Packet == nil:
 		return nil
 	case v.Canonical != "":
 		return v.Canonical.Bytes()
@@ -214,6 +222,7 @@ var (
 	errReason    = errors.New("error without a reason")
 	errCanonical = errors.New("canonical is the hex itself")
 	errLenient   = errors.New("lenient in an invalid vector, or in one from either")
+	errLeniency  = errors.New("leniency in a vector without a packet")
 	errAnswer    = errors.New("answer is neither CONNACK nor DISCONNECT")
 )
 
@@ -286,11 +295,13 @@ func (v *Vector) check(stem string) error {
 		return errNoBytes
 	case v.Valid() == (v.Error != ""):
 		return errKind
-	case v.Valid() && strings.ToLower(v.Packet.Type) != stem:
+	case v.Leniency != "" && v.Packet == nil:
+		return errLeniency
+	case v.Packet != nil && strings.ToLower(v.Packet.Type) != stem:
 		return errType
 	case v.Valid() && (v.Reason != 0 || v.Answer != nil):
 		return errValid
-	case !v.Valid() && v.Canonical != "":
+	case v.Packet == nil && v.Canonical != "":
 		return errInvalid
 	case !v.Valid() && v.Reason == 0:
 		return errReason
