@@ -38,6 +38,8 @@ var smallBounds = []bounds{
 	{name: "3.1.1, given up", version: v311, levels: levels([]Level{q2, q2}, nil), window: 1, maxima: []uint16{0}, giveUp: true, stale: true, small: 2},
 	{name: "3.1.1, sent again", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 1, compact: true, inOrder: true, small: 2},
 	{name: "3.1.1, sent again, pulled", version: v311, levels: levels([]Level{q1, q2}, nil), window: 2, maxima: []uint16{0}, retry: 1, pull: true, inOrder: true, small: 2},
+	{name: "3.1.1, sent again without DUP", version: v311, levels: levels([]Level{q1, q2, q1}, nil), window: 2, maxima: []uint16{0}, retry: 1, dupless: true, inOrder: true, small: 2},
+	{name: "resumed without DUP", version: v50, levels: levels([]Level{q1, q2}, nil), maxima: []uint16{1, 2}, refuse: true, stale: true, dupless: true, small: 2},
 }
 
 // largeBounds are those of -modelcheck.full.

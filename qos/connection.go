@@ -31,6 +31,13 @@ type Connection struct {
 	// Only for an Outbound before 5.0 (3.1 §4.2; 3.1.1 §4.4 leaves it open); 5.0
 	// forbids it [MQTT-4.4.0-1], and there it is ignored.
 	Retry time.Duration
+	// RepeatWithoutDup has a PUBLISH of QoS 1, with an id that is not
+	// acknowledged yet, taken for the same message sent again though DUP is not
+	// set. The standard wants DUP there [MQTT-3.3.1-1], and no id in use for
+	// another message ([MQTT-2.2.1-3, MQTT-2.2.1-4]; 3.1.1 [MQTT-2.3.1-2,
+	// MQTT-2.3.1-4]); some servers send again without it. A sender that means another message
+	// loses that. Only for an Inbound.
+	RepeatWithoutDup bool
 }
 
 // Record returns what a caller keeps when it puts the machines of a session on

@@ -64,6 +64,41 @@ func TestDuplicateQoS1WhileUndecidedIsNotDelivered(t *testing.T) {
 	}
 }
 
+// Some servers send again on the same connection without DUP. It is one message
+// and has one PUBACK, as far as the connection says so.
+func TestRepeatWithoutDup(t *testing.T) {
+	for _, v := range []qos.Connection{v311, v50} {
+		v.RepeatWithoutDup, v.ReceiveMaximum = true, 1
+		in := newReceiver(t, v)
+		ticket := in.deliver(5, q1)
+		for range 2 {
+			if !in.Knows(5, q1, false) {
+				t.Errorf("%v: not known", v.Version)
+			}
+			if a := in.publish(5, q1, false); a.Event != qos.Duplicate || a.Token != 0 || a.Packet != 0 {
+				t.Errorf("%v: %+v", v.Version, a)
+			}
+		}
+		in.finish(ticket, success)
+		if a := in.publish(5, q1, false); a.Event != qos.Duplicate {
+			t.Errorf("%v: decided: %v", v.Version, a.Event)
+		}
+		same(t, in.acks(), packet{Type: mqttwire.PUBACK, ID: 5})
+		ticket = in.deliver(5, q1) // after the PUBACK it is another message
+		_, err := in.Publish(5, q2, false)
+		wantError(t, err, mqttwire.ErrPacketIDInUse)
+		in.finish(ticket, success)
+		same(t, in.acks(), packet{Type: mqttwire.PUBACK, ID: 5})
+		v.RepeatWithoutDup, v.Resumed = false, true
+		if err := in.Connect(v); err != nil {
+			t.Fatal(err)
+		}
+		in.deliver(5, q1)
+		_, err = in.Publish(5, q1, false)
+		wantError(t, err, mqttwire.ErrPacketIDInUse)
+	}
+}
+
 func TestPublishOfAnIDHeldByTheOtherQoSIsAnError(t *testing.T) {
 	in := newReceiver(t, v50)
 	in.deliver(1, q1)

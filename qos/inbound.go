@@ -23,6 +23,7 @@ type Inbound struct {
 	limit   uint16 // the most entries
 	version mqttwire.Version
 	up      bool
+	repeats bool // Connection.RepeatWithoutDup
 }
 
 // Connect puts the machine on a network connection: at a client when a CONNACK
@@ -43,7 +44,7 @@ func (in *Inbound) Connect(c Connection) error {
 	if c.Version == mqttwire.V50 {
 		in.maximum = orMax(c.ReceiveMaximum)
 	}
-	in.version, in.up = c.Version, true
+	in.version, in.up, in.repeats = c.Version, true, c.RepeatWithoutDup
 	return nil
 }
 
@@ -88,7 +89,8 @@ func (in *Inbound) End() Record {
 //   - Deliver for a new message, with its Ticket;
 //   - Duplicate for one that is known: at QoS 2 by its id, whatever DUP says
 //     [MQTT-4.3.3-10], until the PUBREL or a PUBREC of 0x80 or greater; at QoS 1
-//     by its id and DUP, until the PUBACK. There is one acknowledgement for
+//     by its id and DUP, until the PUBACK, or by its id alone with
+//     Connection.RepeatWithoutDup. There is one acknowledgement for
 //     both, except for a QoS 2 message whose PUBREC has been handed out: that
 //     leaves again.
 //
@@ -97,7 +99,8 @@ func (in *Inbound) End() Record {
 // The other errors are the peer's doing: answer them as [mqttwire.Error.Answer]
 // says and close. The machine has not changed. They are
 // [mqttwire.ErrPacketIDInUse] for an id that is held at the other QoS, or by an
-// unfinished QoS 1 message without DUP set; [mqttwire.ErrReceiveMaximum] for
+// unfinished QoS 1 message without DUP set, unless
+// Connection.RepeatWithoutDup; [mqttwire.ErrReceiveMaximum] for
 // more unfinished PUBLISHes on this connection than announced, where one that
 // comes twice counts once (5.0 §3.3.4); [mqttwire.ErrInFlightLimit] for more on all
 // connections than Connection.Window.
@@ -134,7 +137,7 @@ func (in *Inbound) Publish(id uint16, level Level, dup bool) (Action, error) {
 // has not all come yet.
 func (in *Inbound) Knows(id uint16, level Level, dup bool) bool {
 	p := in.index.find(id)
-	return p != 0 && in.index.entries[p].state&twice == uint8(level)>>1 && (level == ExactlyOnce || dup)
+	return p != 0 && in.index.entries[p].state&twice == uint8(level)>>1 && (level == ExactlyOnce || dup || in.repeats)
 }
 
 func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error) {
@@ -142,7 +145,7 @@ func (in *Inbound) publishAgain(p uint16, level Level, dup bool) (Action, error)
 	switch {
 	case e.state&twice != uint8(level)>>1:
 		return Action{}, mqttwire.ErrPacketIDInUse
-	case level == AtLeastOnce && !dup:
+	case level == AtLeastOnce && !dup && !in.repeats:
 		return Action{}, mqttwire.ErrPacketIDInUse
 	}
 	if e.state&counted == 0 {

@@ -22,6 +22,8 @@ var scriptConnections = []qos.Connection{
 	{Version: mqttwire.V311, Resumed: true},
 	{Version: mqttwire.V311, Resumed: true, Window: 2},
 	{Version: mqttwire.V31},
+	{Version: mqttwire.V311, Resumed: true, RepeatWithoutDup: true},
+	{Version: mqttwire.V50, Resumed: true, ReceiveMaximum: 2, RepeatWithoutDup: true},
 }
 
 var scriptReasons = []mqttwire.Reason{0, 0, 0, mqttwire.NoMatchingSubscribers, mqttwire.QuotaExceeded}

@@ -242,6 +242,7 @@ type received struct {
 
 type twinIn struct {
 	up, five   bool
+	repeats    bool
 	ids        map[uint16]*received
 	order      []uint16
 	maximum    int
@@ -273,7 +274,7 @@ func (in *twinIn) connect(c qos.Connection) {
 	if !c.Resumed {
 		in.ids = map[uint16]*received{}
 	}
-	in.up, in.five = true, c.Version == mqttwire.V50
+	in.up, in.five, in.repeats = true, c.Version == mqttwire.V50, c.RepeatWithoutDup
 	if in.maximum = 65535; in.five && c.ReceiveMaximum != 0 {
 		in.maximum = int(c.ReceiveMaximum)
 	}
@@ -284,7 +285,7 @@ func (in *twinIn) publish(id uint16, level qos.Level, dup bool) answer {
 		return failed(mqttwire.ErrNotConnected)
 	}
 	r, known := in.ids[id]
-	if known && (r.level != level || level == q1 && !dup) {
+	if known && (r.level != level || level == q1 && !dup && !in.repeats) {
 		return failed(mqttwire.ErrPacketIDInUse)
 	}
 	if (!known || !r.counted) && in.counted() >= in.maximum {

@@ -59,7 +59,7 @@ func (b *bounds) connect(w *world, resumed bool, max0, max1 uint16) violation {
 	w.maximum = [2]uint16{max0, max1}
 	for d := range w.ends {
 		e := &w.ends[d]
-		c := Connection{Version: b.version, Resumed: resumed, ReceiveMaximum: w.maximum[1-d], Window: b.window}
+		c := Connection{Version: b.version, Resumed: resumed, ReceiveMaximum: w.maximum[1-d], Window: b.window, RepeatWithoutDup: b.dupless}
 		if b.retry != 0 {
 			c.Retry = 1
 		}

@@ -31,8 +31,9 @@ func (b *bounds) receive(w *world, d int) violation {
 // published: a PUBLISH came to end d.
 func (b *bounds) published(w *world, d int, p parcel) violation {
 	e := &w.ends[d]
-	known := e.in.Knows(uint16(p.id), p.level, p.dup)
-	a, err := e.in.Publish(uint16(p.id), p.level, p.dup)
+	dup := p.dup && !b.dupless
+	known := e.in.Knows(uint16(p.id), p.level, dup)
+	a, err := e.in.Publish(uint16(p.id), p.level, dup)
 	if err != nil {
 		return violation(fmt.Sprintf("PUBLISH %d of an honest peer: %v", p.id, err))
 	}

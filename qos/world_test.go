@@ -31,6 +31,7 @@ type bounds struct {
 	crash      bool       // an end may fall back to its last snapshot and any of the Records since that it had to make durable
 	checkpoint bool       // with crash: an end may take a snapshot at any time
 	retry      uint8      // timed re-sending, at most so often a message and connection
+	dupless    bool       // senders set no DUP, and receivers know it
 	pull       bool       // what can be pulled is not pulled at once
 	stale      bool       // applications finish deliveries too that are void by now
 	requests   bool       // the client subscribes or unsubscribes, once a connection

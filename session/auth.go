@@ -85,8 +85,8 @@ func (e *end) authInTurn(code mqttwire.Reason) bool {
 
 // receiveAuth takes an AUTH.
 func (e *end) receiveAuth(dst []byte, p *codec.Auth) ([]byte, Event, error) {
-	method, _ := p.Properties.AuthenticationMethod()
-	if !e.hasMethod || string(method) != e.method {
+	method, ok := p.Properties.AuthenticationMethod()
+	if !e.hasMethod || string(method) != e.method && (ok || !e.lenient.Has(codec.EmptyAuth)) {
 		return e.failed(dst, mqttwire.AUTH, mqttwire.ErrAuthMethod) // 5.0 §3.15, [MQTT-4.12.0-5, MQTT-4.12.1-1]
 	}
 	kind := Auth

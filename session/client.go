@@ -77,7 +77,7 @@ func (c *Client) Connect(dst []byte, session *Session, p *codec.Connect, o *Clie
 	}}
 	c.role, c.version, c.phase = mqttwire.Client, p.Version, Connecting
 	c.wrote(now)
-	c.limits, c.streamAbove = &o.Limits, o.StreamAbove
+	c.limits, c.streamAbove, c.lenient = &o.Limits, o.StreamAbove, o.Lenient
 	if p.Version != mqttwire.V50 {
 		if !p.CleanStart {
 			c.sent.expiry = Never

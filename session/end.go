@@ -26,6 +26,7 @@ type end struct {
 	maxReceive   uint32 // that of this end
 	aliasPeer    uint16 // Topic Alias Maximum of the peer
 	aliasReceive uint16 // Topic Alias Maximum of this end
+	lenient      codec.Leniencies
 
 	wroteAt time.Duration // when a step appended something last
 
@@ -56,7 +57,7 @@ func (e *end) Session() *Session { return e.session }
 // Rules returns by which rules to frame what the peer sends: give them to
 // [codec.Framer] or [codec.Split], again after the Connect event.
 func (e *end) Rules() codec.Rules {
-	return codec.Rules{Version: e.version, From: e.peer()}
+	return codec.Rules{Version: e.version, From: e.peer(), Lenient: e.lenient}
 }
 
 // wrote notes that something is to be written. Every step that appends bytes

@@ -30,7 +30,7 @@ func (o *ServerOptions) features() features {
 // featuresOf reads the properties of a CONNACK (5.0 §3.2.2.3).
 func featuresOf(p codec.Properties) (f features) {
 	if v, ok := p.MaximumQoS(); ok {
-		f.noLevels = qos.ExactlyOnce - qos.Level(v)
+		f.noLevels = qos.ExactlyOnce - qos.Level(v) // none for the 2 of codec.MaximumQoS2
 	}
 	no := func(v uint8, ok bool) bool { return ok && v == 0 }
 	f.noRetain = no(p.RetainAvailable())

@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -32,13 +33,20 @@ type Limits struct {
 	// Retry is after how long a message is sent again on the same connection,
 	// before 5.0 only; 0 is never. See [qos.Outbound.Poll].
 	Retry time.Duration
+	// Lenient are the deviations of the peer that this end takes, none by
+	// default: see [codec.Leniencies]. After codec.BadFilter a Subscribe or
+	// Unsubscribe event may have strings that are no Topic Filters: answer those
+	// that [codec.CheckFilter] refuses with mqttwire.TopicFilterInvalid.
+	Lenient codec.Leniencies
 }
 
 func (l *Limits) outbound() qos.Connection {
 	return qos.Connection{Window: l.OutboundWindow, Retry: l.Retry}
 }
 
-func (l *Limits) inbound() qos.Connection { return qos.Connection{Window: l.InboundWindow} }
+func (l *Limits) inbound() qos.Connection {
+	return qos.Connection{Window: l.InboundWindow, RepeatWithoutDup: l.Lenient.Has(codec.RepeatWithoutDup)}
+}
 
 // DefaultMaximumConnectSize is how many bytes a CONNECT may take where
 // [ServerOptions] says nothing. A will of 32 KiB and tokens fit.

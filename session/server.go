@@ -35,7 +35,7 @@ type Server struct {
 func (s *Server) Open(o *ServerOptions, now time.Duration) {
 	*s = Server{options: o, opened: now}
 	s.role, s.phase = mqttwire.Server, Opened
-	s.limits, s.streamAbove = &o.Limits, o.StreamAbove
+	s.limits, s.streamAbove, s.lenient = &o.Limits, o.StreamAbove, o.Lenient
 	s.maxReceive = o.MaximumConnectSize
 	if s.maxReceive == 0 {
 		s.maxReceive = DefaultMaximumConnectSize
