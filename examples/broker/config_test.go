@@ -116,6 +116,8 @@ func another(f *flag.Flag) string {
 		return "json"
 	case "deny":
 		return "close"
+	case "lenient":
+		return "dup-qos-0"
 	}
 	switch f.Value.(type) {
 	case *list:

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/tokenauth"
@@ -29,7 +30,7 @@ type settings struct {
 	instance                          string
 	deny                              deny
 	reload                            time.Duration
-	refused                           list
+	refused, lenient                  list
 	maximumQoS                        int
 	retain, wildcard, shared, ids     bool
 	server                            server.Config
@@ -172,6 +173,7 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.DurationVar(&c.Bans.For, "ban-for", 10*time.Minute, "how long a ban lasts")
 	s.refused.values = []string{"test/nosubscribe"}
 	f.Var(&s.refused, "refuse-filter", "topic `filter` that nobody may subscribe to; give it again for another, empty for none. The default is what interoperability suites expect")
+	f.Var(&s.lenient, "lenient", "`names` of deviations from the standard that are taken from clients, with commas between: "+codec.AllLeniencies.String())
 	f.StringVar(&c.ResponseInformation, "response-information", "", "`text` for clients that ask for response information; %c is the client id")
 
 	f.DurationVar(&c.ConnectTimeout, "connect-timeout", o.ConnectTimeout, "how long a connection may take to send its CONNECT")
@@ -274,12 +276,29 @@ func valuesOf(raw json.RawMessage) (values []string, err error) {
 	return nil, errors.New("neither a string, a number, true, false, nor a list of strings")
 }
 
+// grantLeniencies reads the names of -lenient.
+func (s *settings) grantLeniencies() error {
+	for _, names := range s.lenient.values {
+		for name := range strings.SplitSeq(names, ",") {
+			l, ok := codec.LeniencyNamed(strings.TrimSpace(name))
+			if !ok {
+				return fmt.Errorf("-lenient: there is no %q; there are %v", name, codec.AllLeniencies)
+			}
+			s.server.Lenient |= l
+		}
+	}
+	return nil
+}
+
 // finish checks what settings say together.
 func (s *settings) finish(given map[string]bool) error {
 	c := &s.server
 	c.NoQoS1, c.NoQoS2 = s.maximumQoS < 1, s.maximumQoS < 2
 	c.NoRetain, c.NoWildcard, c.NoShared, c.NoSubscriptionID = !s.retain, !s.wildcard, !s.shared, !s.ids
 	c.RefusedFilters = s.refused.values
+	if err := s.grantLeniencies(); err != nil {
+		return err
+	}
 	if !given["anonymous"] {
 		s.anonymous = s.files.Users == "" && s.files.TokenKeys == ""
 	}

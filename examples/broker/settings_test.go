@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
@@ -203,6 +204,25 @@ func TestListenTLS(t *testing.T) {
 	if !slices.Equal(s.listen.values, []string{":1883"}) || len(s.listenTLS.values) != 2 {
 		t.Errorf("%v, %v", &s.listen, &s.listenTLS)
 	}
+}
+
+// Leniencies are named, and are those of the server.
+func TestLenient(t *testing.T) {
+	if l := mustParse(t).server.Lenient; l != 0 {
+		t.Errorf("by default: %v", l)
+	}
+	for _, args := range [][]string{
+		{"-lenient", "dup-qos-0,bad-filter"}, {"-lenient", "bad-filter, dup-qos-0"}, {"-lenient", "bad-filter", "-lenient", "dup-qos-0"},
+		{"-config", write(t, "config.json", `{"lenient": ["bad-filter", "dup-qos-0"]}`)},
+	} {
+		if l := mustParse(t, args...).server.Lenient; l != codec.DupQoS0|codec.BadFilter {
+			t.Errorf("%q: %v", args, l)
+		}
+	}
+	for _, name := range []string{"all", "dup", "dup-qos-0,", "DUP-QOS-0"} {
+		expectError(t, "-lenient: there is no", "-lenient", name)
+	}
+	expectError(t, "reserved-flags", "-lenient", "flags") // which it might have meant
 }
 
 // Without users and tokens everybody is let in; with them it takes a word.

@@ -119,7 +119,7 @@ func (c *conn) grant(x codec.Subscription) (code mqttwire.Reason, denied bool) {
 	switch {
 	case code.IsError():
 		return code, false
-	case tooDeep(x.Filter, s.config.MaxLevels):
+	case !c.isFilter(x.Filter), tooDeep(x.Filter, s.config.MaxLevels):
 		return mqttwire.TopicFilterInvalid, false
 	case int(cl.subscribed.Load()) >= s.config.MaxSubscriptions:
 		if _, replaces := s.subscriptions.Get(cl, x.Filter); !replaces {
@@ -143,6 +143,12 @@ func (c *conn) grant(x codec.Subscription) (code mqttwire.Reason, denied bool) {
 	return code, false
 }
 
+// isFilter reports whether a string of a SUBSCRIBE or UNSUBSCRIBE is a Topic
+// Filter: with codec.BadFilter they may be any.
+func (c *conn) isFilter(filter []byte) bool {
+	return !c.server.config.Lenient.Has(codec.BadFilter) || codec.CheckFilter(c.machine.Version(), filter) == nil
+}
+
 // sayable returns how a filter is refused.
 func sayable(code mqttwire.Reason) mqttwire.Reason {
 	if !code.AllowedIn(mqttwire.SUBACK) {
@@ -158,7 +164,10 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe, r session.Request) {
 	mark := s.journal.mark()
 	for filter := range p.Filters.All() {
 		code := mqttwire.NoSubscriptionExisted
-		if cl.removeSubscription(filter) {
+		switch {
+		case !c.isFilter(filter):
+			code = mqttwire.TopicFilterInvalid
+		case cl.removeSubscription(filter):
 			code = mqttwire.Success
 			cl.dropBacklog(filter)
 			s.journal.unsubscribed(cl, filter)
