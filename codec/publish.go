@@ -49,7 +49,14 @@ func (p *Publish) Decode(r Rules, h fixedheader.Header, body []byte) error {
 		*p = Publish{}
 		return r.checkLength(h, len(body))
 	}
-	n, e := p.decodeHead(r, h, body)
+	// What nearly all have passes without a call.
+	if h.Type != mqttwire.PUBLISH || h.Width > 1 || !r.expects(firstByte(h)) {
+		if e := r.checkPublish(h); e != 0 {
+			*p = Publish{}
+			return e
+		}
+	}
+	n, e := p.decodeHead(r.Version, r.From, h.Flags, len(body), body)
 	if e != 0 {
 		*p = Publish{}
 		return e
@@ -66,7 +73,10 @@ func (p *Publish) Decode(r Rules, h fixedheader.Header, body []byte) error {
 // n == 0 and err == nil: more bytes are needed; what is there is right so far.
 // b may be longer than the body.
 func (p *Publish) DecodeHead(r Rules, h fixedheader.Header, b []byte) (n int, err error) {
-	n, e := p.decodeHead(r, h, b[:min(len(b), int(h.Length))])
+	e := r.checkPublish(h)
+	if e == 0 {
+		n, e = p.decodeHead(r.Version, r.From, h.Flags, int(h.Length), b[:min(len(b), int(h.Length))])
+	}
 	p.Payload = nil
 	if n == 0 {
 		*p = Publish{}
@@ -77,23 +87,28 @@ func (p *Publish) DecodeHead(r Rules, h fixedheader.Header, b []byte) (n int, er
 	return n, nil
 }
 
-// decodeHead decodes all except the payload from b, which holds h.Length bytes or
-// the first of them. n == 0 and e == 0: b ends before the payload begins.
-func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e mqttwire.Error) {
-	level := qos.Level(h.QoS())
+// checkPublish validates the fixed header of a PUBLISH.
+func (r Rules) checkPublish(h fixedheader.Header) mqttwire.Error {
 	switch {
 	case h.Type != mqttwire.PUBLISH:
-		return 0, mqttwire.ErrWrongPacket
+		return mqttwire.ErrWrongPacket
 	case !r.Version.Valid():
-		return 0, mqttwire.ErrVersion
-	case level > qos.ExactlyOnce:
-		return 0, mqttwire.ErrQoS // [MQTT-3.3.1-4]
-	case level == 0 && h.Dup() && r.Version != mqttwire.V31 && !r.Lenient.Has(DupQoS0):
-		return 0, mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
+		return mqttwire.ErrVersion
+	case qos.Level(h.QoS()) > qos.ExactlyOnce:
+		return mqttwire.ErrQoS // [MQTT-3.3.1-4]
+	case h.QoS() == 0 && h.Dup() && r.Version != mqttwire.V31 && !r.Lenient.Has(DupQoS0):
+		return mqttwire.ErrDupQoS0 // [MQTT-3.3.1-2]
 	case h.Width > 1 && r.Version == mqttwire.V50 && int(h.Width) != varint.Size(h.Length):
-		return 0, mqttwire.ErrVarintNotMin // 5.0 [MQTT-1.5.5-1]
+		return mqttwire.ErrVarintNotMin // 5.0 [MQTT-1.5.5-1]
 	}
-	total := int(h.Length)
+	return 0
+}
+
+// decodeHead decodes all except the payload from b, which holds total bytes or
+// the first of them. n == 0 and e == 0: b ends before the payload begins. What it
+// takes fits into registers.
+func (p *Publish) decodeHead(v mqttwire.Version, from mqttwire.Role, flags uint8, total int, b []byte) (n int, e mqttwire.Error) {
+	level := qos.Level(flags & fixedheader.FlagQoS >> 1)
 	if len(b) < 2 {
 		return 0, cut(total < 2)
 	}
@@ -107,7 +122,7 @@ func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e 
 	}
 	p.Topic = b[2:n:n]
 	if n == 2 {
-		if r.Version != mqttwire.V50 {
+		if v != mqttwire.V50 {
 			return 0, mqttwire.ErrTopicEmpty // [MQTT-4.7.3-1]
 		}
 	} else if e := text.CheckName(p.Topic); e != 0 {
@@ -120,16 +135,16 @@ func (p *Publish) decodeHead(r Rules, h fixedheader.Header, b []byte) (n int, e 
 			return 0, mqttwire.ErrPacketID // 3.1.1 [MQTT-2.3.1-1], 5.0 [MQTT-2.2.1-3]
 		}
 	}
-	p.QoS, p.Dup, p.Retain = level, h.Dup(), h.Retain()
+	p.QoS, p.Dup, p.Retain = level, flags&fixedheader.FlagDup != 0, flags&fixedheader.FlagRetain != 0
 	p.Properties = Properties{}
-	if r.Version != mqttwire.V50 {
+	if v != mqttwire.V50 {
 		return end, 0
 	}
-	return p.decodeProperties(r, total, b, end)
+	return p.decodeProperties(from, total, b, end)
 }
 
 // decodeProperties decodes the properties that start at b[n].
-func (p *Publish) decodeProperties(r Rules, total int, b []byte, n int) (int, mqttwire.Error) {
+func (p *Publish) decodeProperties(from mqttwire.Role, total int, b []byte, n int) (int, mqttwire.Error) {
 	length, width, e := consumeVarint(b[n:])
 	switch {
 	case e == mqttwire.ErrTruncated:
@@ -150,7 +165,7 @@ func (p *Publish) decodeProperties(r Rules, total int, b []byte, n int) (int, mq
 			return 0, e
 		}
 	}
-	if e := checkPublishProperties(p.Properties.known.seen(), len(p.Topic), r.From); e != 0 {
+	if e := checkPublishProperties(p.Properties.known.seen(), len(p.Topic), from); e != 0 {
 		return 0, e
 	}
 	return end, 0

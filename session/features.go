@@ -87,7 +87,7 @@ func (f *features) filter(filter []byte) error {
 // options decide: the QoS asked for, cut down to what there is
 // [MQTT-3.2.2-10], or the code of what is lacking. In 5.0 a SUBSCRIBE that asks
 // for what CONNACK denied does not come so far; earlier versions could not know
-// (3.1.1 [MQTT-3.8.3-2]).
+// (3.1.1 [MQTT-3.8.3-2]). With codec.BadFilter ask [codec.CheckFilter] first.
 func (o *ServerOptions) Grant(s codec.Subscription) mqttwire.Reason {
 	f := o.features()
 	if err, ok := f.filter(s.Filter).(mqttwire.Error); ok {
