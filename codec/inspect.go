@@ -48,8 +48,8 @@ type Inspection struct {
 // version by the version that it asks for. Where it cannot know what the rest
 // is, the rest is a field with the name [Unread].
 //
-// A packet that Decode takes under r has no fault, and any other has at least
-// the one that Decode returns; but a zero Version means here that the version
+// A packet that Decode takes under r, its Lenient included, has no fault, and any
+// other has at least the one that Decode returns; but a zero Version means here that the version
 // is not known, not that CONNECT has not come, so [mqttwire.ErrConnectFirst] is
 // no fault. Then Inspect tries 5.0, 3.1.1 and 3.1, and takes the first with the
 // fewest faults. r.Unchecked counts for nothing.

@@ -81,13 +81,15 @@ func (w *walk) fixedHeader() {
 // judgeFirst judges the first byte by the rules of version v, except for known,
 // which is a fault already. It returns the fault of the flags.
 func (w *walk) judgeFirst(v mqttwire.Version, known mqttwire.Error, kind, flags string) mqttwire.Error {
-	e, _ := w.h.CheckFirst(v, w.r.From).(mqttwire.Error)
+	r := Rules{Version: v, From: w.r.From, Lenient: w.r.Lenient}
+	e, _ := r.checkFirst(w.h).(mqttwire.Error)
 	switch e {
 	case mqttwire.ErrPacketType, mqttwire.ErrDirection: // 3.1.1 §2.2.1, 5.0 §2.1.2
 		if v == w.r.Version {
 			w.fault(e, 0, kind)
 		}
-		e, _ = w.h.CheckFirst(v, mqttwire.Either).(mqttwire.Error)
+		r.From = mqttwire.Either
+		e, _ = r.checkFirst(w.h).(mqttwire.Error)
 	}
 	if e == mqttwire.ErrDupQoS0 {
 		flags = "DUP"
@@ -126,7 +128,9 @@ func (w *walk) connect() {
 	w.part = Payload
 	if id, at, ok := w.string("Client Identifier"); ok {
 		p := Connect{Version: v, CleanStart: flags&flagCleanStart != 0, ClientID: id}
-		w.fault(p.checkClientID(), at, "Client Identifier") // 3.1 §3.1, 3.1.1 [MQTT-3.1.3-7]
+		if e := p.checkClientID(); e != mqttwire.ErrClientIDTooLong || !w.r.Lenient.Has(LongClientID) {
+			w.fault(e, at, "Client Identifier") // 3.1 §3.1, 3.1.1 [MQTT-3.1.3-7]
+		}
 	}
 	if flags&flagWill != 0 {
 		if v == mqttwire.V50 {
@@ -207,7 +211,9 @@ func (w *walk) connectFlags(flags uint8, at int) {
 		}
 	}
 	p := Connect{Version: w.r.Version, UserNameFlag: has(flagUserName), PasswordFlag: has(flagPassword)}
-	w.fault(p.checkFlags(), at, "Password Flag") // 3.1.1 [MQTT-3.1.2-22]
+	if !w.r.Lenient.Has(PasswordWithoutUserName) {
+		w.fault(p.checkFlags(), at, "Password Flag") // 3.1.1 [MQTT-3.1.2-22]
+	}
 }
 
 // connack reads a CONNACK, the fields that Connack.Decode lists.
@@ -430,12 +436,17 @@ func (w *walk) auth() {
 		w.unread()
 		return
 	}
-	if !w.ended() {
-		if c, at, ok := w.reason(name, mqttwire.AUTH); ok && !c.SentBy(w.r.From, mqttwire.AUTH) {
-			w.fault(mqttwire.ErrAuthCode, at, name) // 5.0 [MQTT-3.15.2-1]
-		}
+	code, at, ok, lenient := mqttwire.Success, w.at, w.ended(), w.r.Lenient.Has(EmptyAuth)
+	left := ok // out, with all that follows
+	if !left {
+		code, at, ok = w.reason(name, mqttwire.AUTH)
 	}
-	if seen, sure := w.restProperties(mqttwire.AUTH); sure && !seen.has(AuthenticationMethod) {
+	if ok && (!left || lenient) && !code.SentBy(w.r.From, mqttwire.AUTH) {
+		w.fault(mqttwire.ErrAuthCode, at, name) // 5.0 [MQTT-3.15.2-1]
+	}
+	seen, sure := w.restProperties(mqttwire.AUTH)
+	lenient = lenient && code == mqttwire.Success && seen == 0
+	if sure && !lenient && !seen.has(AuthenticationMethod) {
 		w.fault(mqttwire.ErrAuthMethodMissing, w.at, AuthenticationMethod.String()) // 5.0 §3.15.2.2.2
 	}
 }

@@ -247,11 +247,9 @@ func firstWildcard(v []byte) int {
 func (w *walk) topicFilter() (v []byte, ok bool) {
 	v, at, ok := w.string("Topic Filter")
 	if ok {
-		check := text.CheckFilter[[]byte]
-		if w.r.Version == mqttwire.V50 { // with which Shared Subscriptions came
-			check = text.CheckSubscription[[]byte]
+		if e := checkFilter(w.r.Version, v); !w.r.Lenient.excusesFilter(e) {
+			w.fault(e, at, "Topic Filter") // [MQTT-3.8.3-1], [MQTT-3.10.3-1]
 		}
-		w.fault(check(v), at, "Topic Filter") // [MQTT-3.8.3-1], [MQTT-3.10.3-1]
 	}
 	return v, ok
 }
@@ -403,6 +401,9 @@ func (w *walk) judgeProperty(row *propertyRow, f Field, b []byte, at int) {
 		}
 	default:
 		_, e := checkProperty(row, b)
+		if e == mqttwire.ErrMaximumQoSValue && f.Number == 2 && w.r.Lenient.Has(MaximumQoS2) {
+			return
+		}
 		w.fault(e, at, f.Name)
 	}
 }

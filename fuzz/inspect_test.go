@@ -29,6 +29,9 @@ func FuzzInspect(f *testing.F) {
 		checkFields(t, b, in)
 		checkFaults(t, r, b, in)
 		checkTwin(t, r, b, in)
+		r.Lenient = codec.AllLeniencies
+		checkTwin(t, r, b, codec.Inspect(r, b))
+		r.Lenient = 0
 		checkVersions(t, r, b, in)
 		for _, n := range [...]int{len(b) / 2, len(b) - 1} {
 			checkBeginning(t, codec.Rules{Version: in.Version, From: r.From}, b, max(n, 0))
@@ -60,6 +63,9 @@ func TestInspectSeeds(t *testing.T) {
 			}
 		}
 		checkTwin(t, s.Rules, s.Packet, in)
+		lenient := s.Rules
+		lenient.Lenient = codec.AllLeniencies
+		checkTwin(t, lenient, s.Packet, codec.Inspect(lenient, s.Packet))
 		for n := range min(len(s.Packet), 200) {
 			checkBeginning(t, s.Rules, s.Packet, n)
 		}
