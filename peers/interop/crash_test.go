@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,13 +75,17 @@ var mosquittoBroker = requirement{
 // startMosquitto runs a mosquitto that drops nothing.
 func startMosquitto(t *testing.T) (address string) {
 	t.Helper()
+	syscall.ForkLock.RLock() // a process that is started meanwhile would listen, too, until it is one
 	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		l.Close()
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	address = l.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
-	l.Close()
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
 	config := "listener " + port + " 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\npersistence false\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

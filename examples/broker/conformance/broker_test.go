@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,9 +92,14 @@ func freePort(t testing.TB) *net.TCPAddr {
 		if _, taken := ports.LoadOrStore(port, true); taken {
 			continue
 		}
+		// A process that is started meanwhile would listen, too, until it is one.
+		syscall.ForkLock.RLock()
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()
+		}
+		syscall.ForkLock.RUnlock()
+		if err == nil {
 			return l.Addr().(*net.TCPAddr)
 		}
 	}
@@ -105,12 +112,17 @@ func startCommand(t testing.TB) *broker {
 	addr := freePort(t)
 	words := strings.Fields(strings.ReplaceAll(*command, "PORT", strconv.Itoa(addr.Port)))
 	cmd := exec.Command(words[0], words[1:]...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait() // says that it was killed
+		if t.Failed() {
+			t.Logf("%s: %s", words[0], &said)
+		}
 	})
 	for end := time.Now().Add(10 * patience); ; time.Sleep(10 * time.Millisecond) { // many start at once
 		conn, err := net.Dial("tcp", addr.String())
