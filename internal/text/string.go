@@ -6,7 +6,11 @@
 // string, and package topicmatch exports what it says of topics.
 package text
 
-import "github.com/mqttwire/mqttwire"
+import (
+	"math/bits"
+
+	"github.com/mqttwire/mqttwire"
+)
 
 // Bytes is what a string can be held in.
 type Bytes interface{ ~string | ~[]byte }
@@ -92,8 +96,11 @@ func CheckString[T Bytes](s T) mqttwire.Error {
 	case n <= 32:
 		c = c.text(Load(s, 0)).text(Load(s, 8)).text(Load(s, n-16)).text(Load(s, n-8))
 	default:
-		for i := 0; i < n-16; i += 16 {
-			c = c.text(Load(s, i)).text(Load(s, i+8))
+		// What starts with a character that is not ASCII mostly goes on so.
+		if c.high = Load(s, 0); c.high&highs == 0 {
+			for i := 0; i < n-16; i += 16 {
+				c = c.text(Load(s, i)).text(Load(s, i+8))
+			}
 		}
 		c = c.text(Load(s, n-16)).text(Load(s, n-8))
 	}
@@ -116,13 +123,19 @@ func CheckName[T Bytes](s T) mqttwire.Error {
 	case n <= 32:
 		c = c.usual(Load(s, 0)).usual(Load(s, 8)).usual(Load(s, n-16)).usual(Load(s, n-8))
 	default:
-		for i := 0; i < n-16; i += 16 {
-			c = c.usual(Load(s, i)).usual(Load(s, i+8))
+		// What starts with a character that is not ASCII mostly goes on so.
+		if c.high = Load(s, 0); c.high&highs == 0 {
+			for i := 0; i < n-16; i += 16 {
+				c = c.usual(Load(s, i)).usual(Load(s, i+8))
+			}
 		}
 		c = c.usual(Load(s, n-16)).usual(Load(s, n-8))
 	}
-	if c.clean() {
+	switch {
+	case c.clean():
 		return 0
+	case c.high&highs != 0:
+		return checkSlow(s, true)
 	}
 	return checkUnusual(s)
 }
@@ -144,32 +157,34 @@ func checkUnusual[T Bytes](s T) mqttwire.Error {
 	return checkSlow(s, true)
 }
 
-// checkSlow goes through s character by character. What is well-formed is
-// Unicode's Table 3-7.
+// checkSlow goes through s a run of ASCII, or of other characters, at a time.
+// What is well-formed is Unicode's Table 3-7.
 func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
 	wild := false
-	for i := 0; i < len(s); {
-		// Long runs of ASCII stand between the other characters.
-		if i+8 <= len(s) {
-			if x := Load(s, i); plain(x)&notWild(x) == highs {
-				i += 8
+	for rest := s; len(rest) > 0; {
+		var x uint64 // the first 8 bytes, zeros after the end
+		if len(rest) >= 8 {
+			x = Load(rest, 0)
+			if plain(x)&notWild(x) == highs {
+				rest = rest[8:]
 				continue
 			}
+		} else {
+			x = end(s, len(rest))
 		}
-		c := s[i]
-		if c < 0x80 {
-			if c == 0 {
+		n := runeLen(x)
+		if n == 0 {
+			if x&0x80 != 0 {
+				return mqttwire.ErrUTF8
+			}
+			n = min(bits.TrailingZeros64(x&highs)/8, len(rest))
+			ascii := highs & (uint64(1)<<(8*n) - 1)
+			if plain(x)&ascii != ascii {
 				return mqttwire.ErrNUL
 			}
-			wild = wild || c == '+' || c == '#'
-			i++
-			continue
+			wild = wild || notWild(x)&ascii != ascii
 		}
-		n := runeLen(s[i:])
-		if n == 0 {
-			return mqttwire.ErrUTF8
-		}
-		i += n
+		rest = rest[n:]
 	}
 	if wild && noWildcard {
 		return mqttwire.ErrTopicWildcard
@@ -177,41 +192,33 @@ func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
 	return 0
 }
 
-// runeLen returns how many bytes the character at the front of s takes, 2 to
-// 4, and 0 where it is not well-formed. s starts with a byte over 0x7F.
-func runeLen[T Bytes](s T) int {
-	n, lo, hi := 0, byte(0x80), byte(0xbf) // length, and the range of the second byte
-	switch c := s[0]; {
-	case c < 0xc2: // a continuation byte, or an overlong form of ASCII
-		return 0
-	case c < 0xe0:
-		n = 2
-	case c < 0xf0:
-		n = 3
-		switch c {
-		case 0xe0: // below: overlong
-			lo = 0xa0
-		case 0xed: // above: surrogates
-			hi = 0x9f
-		}
-	case c < 0xf5:
-		n = 4
-		switch c {
-		case 0xf0: // below: overlong
-			lo = 0x90
-		case 0xf4: // above: past U+10FFFF
-			hi = 0x8f
-		}
-	default:
-		return 0
+// end returns the last n bytes of s, fewer than 8, the first in the lowest bits.
+func end[T Bytes](s T, n int) (x uint64) {
+	if len(s) >= 8 {
+		return Load(s, len(s)-8) >> (8 * (8 - n))
 	}
-	if len(s) < n || s[1] < lo || s[1] > hi {
-		return 0
+	for i := len(s) - 1; i >= len(s)-n; i-- {
+		x = x<<8 | uint64(s[i])
 	}
-	for i := 2; i < n; i++ {
-		if s[i]&0xc0 != 0x80 {
-			return 0
+	return x
+}
+
+// runeLen returns how many bytes the character at the front of x takes, 2 to 4,
+// and 0 where it is ASCII or not well-formed.
+func runeLen(x uint64) int {
+	switch {
+	case x&0xc0c0f0 == 0x8080e0:
+		if v := x & 0x200f; v != 0 && v != 0x200d { // below U+0800: overlong; surrogates
+			return 3
+		}
+	case x&0xc0e0 == 0x80c0:
+		if x&0x1e != 0 { // below U+0080: overlong
+			return 2
+		}
+	case x&0xc0c0c0f8 == 0x808080f0:
+		if v := x&7<<2 | x>>12&3; 1 <= v && v <= 0x10 { // below U+10000: overlong; past U+10FFFF
+			return 4
 		}
 	}
-	return n
+	return 0
 }
