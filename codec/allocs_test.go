@@ -63,6 +63,10 @@ func lookAll(p codec.Properties) {
 	for x, rest, ok := p.Next(); ok; x, rest, ok = rest.Next() {
 		sink += int(x.ID)
 	}
+	var found [4]codec.Property
+	for _, x := range p.Find(found[:0], codec.UserProperty, codec.ContentType, codec.TopicAlias, codec.ReasonString) {
+		sink += int(x.ID)
+	}
 	sink += p.Len()
 }
 

@@ -241,6 +241,18 @@ func BenchmarkGetters(b *testing.B) {
 			}
 		}
 	})
+	b.Run("find", func(b *testing.B) {
+		b.ReportAllocs()
+		var room [8]codec.Property
+		for b.Loop() {
+			x := p.Find(room[:0], codec.SessionExpiryInterval, codec.ReceiveMaximum, codec.MaximumQoS, codec.MaximumPacketSize,
+				codec.AssignedClientIdentifier, codec.TopicAliasMaximum, codec.ReasonString, codec.ServerKeepAlive)
+			if x[0].Number != 3600 || x[1].Number != 100 || x[2].Number != 1 || x[3].Number != 1<<20 ||
+				len(x[4].Value) != 13 || x[5].Number != 9 || len(x[6].Value) != 7 || x[7].Number != 60 {
+				b.Fatal("wrong values")
+			}
+		}
+	})
 	b.Run("limit", func(b *testing.B) {
 		for b.Loop() {
 			if got := limitScan(p.Bytes()); got.expiry != 3600 || got.receive != 100 || got.level != 1 || got.size != 1<<20 ||

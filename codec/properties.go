@@ -171,6 +171,42 @@ func cutProperty(b []byte) (x Property, n int) {
 	return Property{}, 0
 }
 
+// sizeProperty returns the size of the first property of b as cutProperty does,
+// and only that.
+func sizeProperty(b []byte) (n int) {
+	if len(b) == 0 {
+		return 0
+	}
+	switch PropertyID(b[0]).Type() {
+	case Byte:
+		n = 2
+	case TwoByteInteger:
+		n = 3
+	case FourByteInteger:
+		n = 5
+	case VariableByteInteger:
+		if _, width, _ := varint.Consume(b[1:]); width > 0 {
+			n = 1 + width
+		}
+	case UTF8String, BinaryData:
+		if len(b) >= 3 {
+			n = 3 + int(binary.BigEndian.Uint16(b[1:]))
+		}
+	case UTF8StringPair:
+		if len(b) < 3 {
+			return 0
+		}
+		if n = 3 + int(binary.BigEndian.Uint16(b[1:])); len(b) < n+2 {
+			return 0
+		}
+		n += 2 + int(binary.BigEndian.Uint16(b[n:]))
+	}
+	if len(b) < n {
+		return 0
+	}
+	return n
+}
+
 // cutField cuts a field of two bytes length from the front of b. What it
 // returns cannot be appended to in place.
 func cutField(b []byte) (field, rest []byte, ok bool) {

@@ -10,15 +10,50 @@ func (p *Properties) find(id PropertyID) (Property, bool) {
 		return Property{}, false
 	}
 	for b := p.b; ; {
-		x, n := cutProperty(b)
+		n := sizeProperty(b)
 		if n == 0 {
 			return Property{}, false
 		}
-		if x.ID == id {
+		if PropertyID(b[0]) == id {
+			x, _ := cutProperty(b)
 			return x, true
 		}
 		b = b[n:]
 	}
+}
+
+// Find walks the list once for several properties: for each of ids, in their
+// order, it appends to dst the first property of that identifier, the zero
+// Property where the list has none. Their Keys and Values alias the list.
+func (p Properties) Find(dst []Property, ids ...PropertyID) []Property {
+	found := len(dst)
+	var wanted propertySet
+	for _, id := range ids {
+		dst = append(dst, Property{})
+		if id.Defined() {
+			wanted |= 1 << id
+		}
+	}
+	if !p.known.isRaw() {
+		wanted &= p.known.seen()
+	}
+	for b := p.b; wanted != 0; {
+		n := sizeProperty(b)
+		if n == 0 {
+			break
+		}
+		if id := PropertyID(b[0]); wanted.has(id) {
+			x, _ := cutProperty(b)
+			for i := range ids {
+				if ids[i] == id {
+					dst[found+i] = x
+				}
+			}
+			wanted &^= 1 << id
+		}
+		b = b[n:]
+	}
+	return dst
 }
 
 // The getters return the value of the first property of their identifier, and
