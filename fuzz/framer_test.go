@@ -59,7 +59,8 @@ func frames(r codec.Rules, b []byte, maxSize int) (all []frame) {
 
 // firstByteAllowed is 3.1 §2.1, 3.1.1 Tables 2.1 and 2.2, 5.0 Tables 2-1 and
 // 2-2: the flags that each type may have, and who may send it. Without a version
-// whatever is right in one is, flags and senders apart.
+// whatever is right in one is, except that a client may send nothing before
+// CONNECT [MQTT-3.1.0-1].
 func firstByteAllowed(r codec.Rules, b byte) bool {
 	const any, publish31, publish, qos1 = "0123456789abcdef", "01234589abcd", "012345abcd", "23ab"
 	flags := [16]string{"", "0", "0", publish, "0", "0", "2", "0", "2", "0", "2", "0", "0", "0", "0", ""}
@@ -71,10 +72,35 @@ func firstByteAllowed(r codec.Rules, b byte) bool {
 	case mqttwire.V50:
 		flags[15], senders[14], senders[15] = "0", "cs", "cs"
 	case 0:
-		flags[15], senders[14], senders[15] = any, "cs", "cs"
+		flags[15], senders[14], senders[15] = "0", "cs", "cs"
+		if r.From == mqttwire.Server {
+			flags[14] = "0" // no other version has its DISCONNECT
+		}
+		if r.From == mqttwire.Client && b>>4 != byte(mqttwire.CONNECT) {
+			return false
+		}
 	}
 	from := map[mqttwire.Role]string{mqttwire.Client: "c", mqttwire.Server: "s"}[r.From]
 	return strings.Contains(flags[b>>4], any[b&15:b&15+1]) && strings.Contains(senders[b>>4], from)
+}
+
+// TestFirstByte holds that Split takes the first bytes that the twin takes, in
+// every version and from every sender, alone and with a Remaining Length.
+func TestFirstByte(t *testing.T) {
+	for _, v := range []mqttwire.Version{0, mqttwire.V31, mqttwire.V311, mqttwire.V50} {
+		for from := mqttwire.Either; from <= mqttwire.Server; from++ {
+			r := codec.Rules{Version: v, From: from}
+			for b := range 256 {
+				want := firstByteAllowed(r, byte(b))
+				if _, _, _, err := codec.Split(r, []byte{byte(b)}, 0); (err == nil) != want {
+					t.Errorf("%v from %v, %02x: %v", v, from, b, err)
+				}
+				if _, _, n, err := codec.Split(r, []byte{byte(b), 0}, 0); (n == 2) != want {
+					t.Errorf("%v from %v, %02x 00: %d bytes, %v", v, from, b, n, err)
+				}
+			}
+		}
+	}
 }
 
 // mustBeFrames compares frames with the twin's, for which one error is like
@@ -102,6 +128,9 @@ func FuzzFramer(f *testing.F) {
 		r := fuzz.Rules(&src)
 		f.Add(fuzz.Stream(&src, r), src.Bytes(5), version(r), from(r), uint16(0))
 	}
+	f.Add([]byte("0"), []byte(nil), byte(3), byte(mqttwire.Client), uint16(0))  // no CONNECT
+	f.Add([]byte{0xf1}, []byte(nil), byte(3), byte(mqttwire.Either), uint16(0)) // an AUTH of no version
+	f.Add([]byte{0xe9}, []byte(nil), byte(3), byte(mqttwire.Server), uint16(0)) // a DISCONNECT of none
 	f.Fuzz(func(t *testing.T, b, cuts []byte, version, from byte, maxSize uint16) {
 		if len(b) > 1<<17 || len(cuts) > 100 {
 			return
