@@ -93,9 +93,9 @@ func (e *end) nextHead(dst []byte, f *codec.Framer, d *codec.Decoder, now time.D
 		}
 	}
 	f.Rules, f.MaxSize = e.Rules(), e.MaxSize()
-	h, part, ok, err := f.Peek()
+	h, part, ok, _ := f.Peek() // an error comes again
 	if !ok || h.Type != mqttwire.PUBLISH || uint64(h.Size())+uint64(h.Length) <= uint64(e.streamAbove) {
-		return dst, ev, other, nil // an error too: it comes again
+		return dst, ev, other, nil
 	}
 	p, n, err := d.DecodeHead(f.Rules, h, part)
 	most := max(maxHead, int(min(e.streamAbove, codec.MaxPacketSize)))
