@@ -73,7 +73,9 @@ func TestTokenLateNothing(t *testing.T) {
 		time.Sleep(lateness - time.Millisecond)
 		p.expectNothing()
 		ends(p, "no token came in time")
-		if got := time.Since(start); got != lateness {
+		// The Connect Timeout is due at the same moment, and has the server look for
+		// 20 ms at what a pipe may have.
+		if got := time.Since(start); got < lateness || got > lateness+20*time.Millisecond {
 			b.t.Errorf("turned out after %v", got)
 		}
 		for _, level := range levels {

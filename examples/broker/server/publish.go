@@ -45,6 +45,11 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 	if t != 0 {
 		c.acknowledge(w, t, p.ID, reason, told, mark)
 	}
+	if p.Topic[0] == '$' { // what has waited for it comes after the acknowledgement
+		c.lock()
+		c.client.hold()
+		c.unlock()
+	}
 	if order.End == 0 { // else what it is told comes last
 		c.obey(w, order)
 	}
@@ -82,9 +87,7 @@ func (c *conn) publishToServer(p *codec.Publish) Order {
 	c.lock()
 	defer c.unlock()
 	c.answering = true
-	order := handler(&c.who, c.client.access, p.QoS, p.Payload)
-	c.client.hold()
-	return order
+	return handler(&c.who, c.client.access, p.QoS, p.Payload)
 }
 
 // publish takes a message to all who want it, retains it if it is to be, and
