@@ -66,7 +66,7 @@ func (c *Client) Connect(dst []byte, session *Session, p *codec.Connect, o *Clie
 	}
 	session.settle(now)
 	if p.CleanStart {
-		session.finish()
+		session.End()
 	}
 	clear(c.filters)
 	*c = Client{options: o, opened: now, filters: c.filters, sent: sent{

@@ -172,7 +172,12 @@ func (e *end) giveUp(dst []byte, id uint16, reason mqttwire.Reason, now time.Dur
 	if err != nil {
 		return dst, Event{}, err
 	}
+	return e.appendAck(dst, a, now), givenUp(a, reason), nil
+}
+
+// givenUp is the Event of a message that is given up.
+func givenUp(a qos.Action, reason mqttwire.Reason) Event {
 	ev := told(a, nil, 0)
 	ev.Reason = reason
-	return e.appendAck(dst, a, now), ev, nil
+	return ev
 }

@@ -108,9 +108,7 @@ func (s *Session) GiveUp(id uint16) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	ev := told(a, nil, 0)
-	ev.Reason = mqttwire.UnspecifiedError
-	return ev, nil
+	return givenUp(a, mqttwire.UnspecifiedError), nil
 }
 
 // Compact gives memory back that a burst has taken, if nothing is in flight.
@@ -122,9 +120,7 @@ func (s *Session) Compact() {
 // End ends a session without a connection, as an operator may, or a server that
 // needs the room. On a connection it does nothing: disconnect first. Pull Poll
 // and NextDropped after it.
-func (s *Session) End() { s.finish() }
-
-func (s *Session) finish() {
+func (s *Session) End() {
 	if s.life == offline {
 		s.end()
 	}

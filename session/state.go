@@ -10,10 +10,10 @@ import (
 
 // State is what must outlive the process of a session, beside the messages in
 // flight. It is comparable; the zero State is that of no session. It changes
-// with Accept, with the event Accepted (whose State is true), with a client's Connect that has Clean
-// Start and its Disconnect that has a Session Expiry Interval, with Close and
-// End, and with every Event whose State is true. Keep it then, before the bytes
-// of the step are written.
+// with Accept, with the event Accepted (whose State is true), with a client's
+// Connect that has Clean Start and its Disconnect that has a Session Expiry
+// Interval, with Close and End, and with every Event whose State is true. Keep
+// it then, before the bytes of the step are written.
 type State struct {
 	// Exists reports that there is a session to resume, or one whose end Poll
 	// has still to tell.

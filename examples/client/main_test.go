@@ -8,32 +8,20 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/servertest"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
 // broker serves on a port that it returns.
 func broker(t *testing.T, config server.Config) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.SysInterval = -1
-	s := server.New(config)
-	var served sync.WaitGroup
-	served.Go(func() { s.Serve(l) })
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		s.Shutdown(ctx)
-		served.Wait()
-	})
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	t.Helper()
+	address, _ := servertest.Start(t, config)
+	_, port, _ := net.SplitHostPort(address)
 	return port
 }
 

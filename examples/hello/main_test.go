@@ -2,33 +2,21 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"net"
 	"os"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/servertest"
 )
 
 func TestHello(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := server.New(server.Config{SysInterval: -1})
-	var served sync.WaitGroup
-	served.Go(func() { s.Serve(l) })
-	if err := hello(l.Addr().String()); err != nil {
+	address, stop := servertest.Start(t, server.Config{})
+	if err := hello(address); err != nil {
 		t.Error(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	s.Shutdown(ctx)
-	served.Wait()
-	if err := hello(l.Addr().String()); err == nil {
+	stop()
+	if err := hello(address); err == nil {
 		t.Error("a connection to nobody")
 	}
 }

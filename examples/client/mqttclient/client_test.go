@@ -22,30 +22,17 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/servertest"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// broker serves on a listener of the test.
+// broker dials a broker of the test.
 func broker(t *testing.T, config server.Config) (dial func(context.Context) (net.Conn, error)) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.SysInterval = -1
-	s := server.New(config)
-	var served sync.WaitGroup
-	served.Go(func() { s.Serve(l) })
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-		served.Wait()
-	})
+	t.Helper()
+	address, _ := servertest.Start(t, config)
 	return func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "tcp", l.Addr().String())
+		return d.DialContext(ctx, "tcp", address)
 	}
 }
 
