@@ -511,6 +511,28 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// The Store does not grow with what is over, on one connection either.
+func TestStoreIsCompacted(t *testing.T) {
+	ctx := within(t)
+	dial := broker(t, server.Config{})
+	store := new(memory)
+	c := start(t, Config{Dial: dial, Connect: hello("c", mqttwire.V50), Store: store})
+	const messages = 20_000
+	for n := range messages {
+		if _, err := c.Send(ctx, message("t", fmt.Sprint(n), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	store.mu.Lock()
+	defer store.mu.Unlock()
+	if n := len(store.lines); n > messages/2 { // each was two
+		t.Errorf("%d lines of %d messages that are over", n, messages)
+	}
+}
+
 // A disk that fails ends the client: nothing is acknowledged that is not kept.
 func TestStoreFails(t *testing.T) {
 	ctx := within(t)

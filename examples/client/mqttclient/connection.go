@@ -318,6 +318,7 @@ func (c *Client) received(conn net.Conn, f *codec.Framer, d *codec.Decoder) erro
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.toSend.Signal()
+	defer c.compact() // an exchange ends with a packet that comes
 	for {
 		if err := c.pauseReading(); err != nil {
 			return err
@@ -432,7 +433,6 @@ func (c *Client) accept(ev session.Event) {
 	c.settle()
 	c.issue()
 	c.resume()
-	c.compact()
 	c.sendable.broadcast()
 	if c.config.Up != nil {
 		c.config.Up(p)
