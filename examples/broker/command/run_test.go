@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -55,9 +55,17 @@ func (l lines) Write(b []byte) (int, error) {
 // start runs the broker, which ends with the test at the latest.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
+	return startWith(t, args)
+}
+
+func startWith(t *testing.T, args []string, extensions ...Extension) *program {
+	t.Helper()
 	needSignals(t)
 	p := &program{t: t, log: make(lines, 1000), ended: make(chan error, 1)}
-	s := mustParse(t, args...)
+	s, err := parse(args, io.Discard, extensions...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.server.Log = slog.New(slog.NewTextHandler(p.log, nil))
 	ended := make(chan struct{})
 	go func() {
@@ -127,6 +135,8 @@ type peer struct {
 	in   codec.Framer
 	out  codec.Rules
 	dec  codec.Decoder
+
+	keepAlive uint16 // that the server sets
 }
 
 func dial(t *testing.T, address string, v mqttwire.Version, id string) *peer {
@@ -165,6 +175,7 @@ func ask(t *testing.T, conn net.Conn, c *codec.Connect) (*peer, connack.Code) {
 	if !ok {
 		t.Fatalf("%v is not answered with a CONNACK", c)
 	}
+	p.keepAlive, _ = ack.Properties.ServerKeepAlive()
 	return p, ack.Code
 }
 

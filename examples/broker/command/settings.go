@@ -1,7 +1,6 @@
-package main
+package command
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,80 +37,7 @@ type settings struct {
 	grace                             time.Duration
 
 	hashPassword string
-}
-
-// list is a flag that may be given more than once. What is given replaces the
-// default.
-type list struct {
-	values []string
-	given  bool
-}
-
-func (l *list) String() string { return strings.Join(l.values, ",") }
-
-func (l *list) Set(s string) error {
-	if !l.given {
-		l.values, l.given = nil, true
-	}
-	if s != "" {
-		l.values = append(l.values, s)
-	}
-	return nil
-}
-
-// deny is a flag for what becomes of who is denied something.
-type deny gate.Deny
-
-func (d *deny) String() string {
-	switch gate.Deny(*d) {
-	case gate.DenyAcknowledge:
-		return "acknowledge"
-	case gate.DenyClose:
-		return "close"
-	}
-	return ""
-}
-
-func (d *deny) Set(s string) error {
-	switch s {
-	case "acknowledge":
-		*d = deny(gate.DenyAcknowledge)
-	case "close":
-		*d = deny(gate.DenyClose)
-	default:
-		return errors.New("neither acknowledge nor close")
-	}
-	return nil
-}
-
-// number is a flag for an integer of some size.
-type number[T ~int | ~uint16 | ~uint32] struct {
-	value    *T
-	min, max int64
-}
-
-func (n number[T]) String() string {
-	if n.value == nil {
-		return ""
-	}
-	return fmt.Sprint(*n.value)
-}
-
-func (n number[T]) Set(s string) error {
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return errors.New("not a number")
-	}
-	if v < n.min || v > n.max {
-		return fmt.Errorf("not from %d to %d", n.min, n.max)
-	}
-	*n.value = T(v)
-	return nil
-}
-
-func define[T ~int | ~uint16 | ~uint32](f *flag.FlagSet, p *T, name string, value T, min, max int64, usage string) {
-	*p = value
-	f.Var(number[T]{p, min, max}, name, usage)
+	extensions   []Extension
 }
 
 // flags defines the flags of all settings, with their defaults.
@@ -184,11 +109,14 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.StringVar(&s.logLevel, "log-level", "info", "`level` of what is logged: debug (every packet), info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "`format` of the log: text or json")
 	f.BoolVar(&s.verbose, "v", false, "the same as -log-level debug")
+	for _, x := range s.extensions {
+		x.Flags(f)
+	}
 }
 
 // parse reads the command line, and the configuration file that it names.
-func parse(args []string, out io.Writer) (*settings, error) {
-	s := new(settings)
+func parse(args []string, out io.Writer, extensions ...Extension) (*settings, error) {
+	s := &settings{extensions: extensions}
 	f := flag.NewFlagSet("broker", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is told by itself
 	usage := func() {
@@ -217,63 +145,6 @@ func parse(args []string, out io.Writer) (*settings, error) {
 		}
 	}
 	return s, s.finish(given)
-}
-
-// read reads a configuration file. What was given on the command line stays.
-func (s *settings) read(f *flag.FlagSet, name string, given map[string]bool) error {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(b, &all); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	for key, raw := range all {
-		if f.Lookup(key) == nil || key == "config" || key == "hash-password" {
-			return fmt.Errorf("%s: there is no setting %q", name, key)
-		}
-		if given[key] {
-			continue
-		}
-		values, err := valuesOf(raw)
-		if _, several := f.Lookup(key).Value.(*list); err == nil && len(values) != 1 && !several {
-			err = errors.New("one value is wanted")
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %q: %w", name, key, err)
-		}
-		if len(values) == 0 {
-			values = []string{""} // an empty list
-		}
-		for _, v := range values {
-			if err := f.Set(key, v); err != nil {
-				return fmt.Errorf("%s: %q: %w", name, key, err)
-			}
-		}
-	}
-	for key := range all {
-		given[key] = true
-	}
-	return nil
-}
-
-// valuesOf returns what a member of a configuration file says, as flags have it.
-func valuesOf(raw json.RawMessage) (values []string, err error) {
-	if json.Unmarshal(raw, &values) == nil && values != nil {
-		return values, nil
-	}
-	var one any
-	if err := json.Unmarshal(raw, &one); err != nil {
-		return nil, err
-	}
-	switch one := one.(type) {
-	case string:
-		return []string{one}, nil
-	case bool, float64:
-		return []string{strings.TrimSpace(string(raw))}, nil
-	}
-	return nil, errors.New("neither a string, a number, true, false, nor a list of strings")
 }
 
 // grantLeniencies reads the names of -lenient.

@@ -1,0 +1,143 @@
+// Package command is the program of the broker: its settings from flags and a
+// configuration file, listeners, TLS, and signals. What serves is package server,
+// who may do what is said by package gate.
+//
+// A program of another module has the same settings and some of its own with an
+// [Extension]:
+//
+//	func main() { command.Main(new(extension)) }
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/mqttwire/mqttwire/examples/broker/gate"
+	"github.com/mqttwire/mqttwire/examples/broker/server"
+)
+
+// Main runs the broker with the arguments of the process, which it ends with
+// status 1, and the error on standard error, where Run returns one.
+func Main(extensions ...Extension) {
+	if err := Run(os.Args[1:], extensions...); err != nil {
+		fmt.Fprintln(os.Stderr, "broker:", err)
+		os.Exit(1)
+	}
+}
+
+// Run runs the broker with the arguments args, without the name of the program,
+// until SIGINT or SIGTERM comes. It returns an error where a setting is wrong,
+// something cannot be opened, a listener fails, or clients had to be cut off when
+// it ended. -help and -hash-password are carried out, and nothing else. It logs to
+// standard error. The signals are those of the process: there is one Run at a time.
+func Run(args []string, extensions ...Extension) error {
+	s, err := parse(args, os.Stderr, extensions...)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case s.hashPassword != "":
+		return hashPassword(s.hashPassword, os.Stdin, os.Stdout)
+	}
+	return run(s)
+}
+
+func run(s *settings) (err error) {
+	g, err := s.gate()
+	if err != nil {
+		return err
+	}
+	s.server.Authenticator, s.server.Handlers = g, g.Handlers()
+	for _, x := range s.extensions {
+		if err := x.Configure(&s.server); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, x.End()) }()
+	}
+	b := server.New(s.server)
+	if err := b.Restore(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.shutdown(b)) }()
+	for _, x := range s.extensions {
+		if err := x.Start(b); err != nil {
+			return err
+		}
+	}
+	return s.serve(b, g)
+}
+
+// serve serves until a signal comes or a listener fails. A signal that came
+// earlier has ended the program at once: there was nobody to tell.
+func (s *settings) serve(b *server.Server, g *gate.Gate) error {
+	signals, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer done() // a second signal ends the program at once
+	listeners, err := s.open()
+	if err != nil {
+		return err
+	}
+	log := s.server.Log
+	if s.files.TokenKeys != "" && s.instance == "" {
+		log.Warn("clients of all instances have the same topics: -token-instance says which one this broker is")
+	}
+	served := make(chan error, len(listeners))
+	for _, l := range listeners {
+		log.Info("listening", "address", l.Addr())
+		go func() { served <- b.Serve(l) }()
+	}
+	reload, stop := s.reloads()
+	defer stop()
+	complaints := complaints{}
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-signals.Done():
+			log.Info("shutting down")
+			return nil
+		case <-reload:
+			changed, err := g.Reload()
+			if changed {
+				log.Info("read again what clients may do")
+				b.Recheck()
+			}
+			due, mended := complaints.of(err, time.Now())
+			for _, err := range due {
+				log.Error("what was read before stays in force", "error", err)
+			}
+			if mended {
+				log.Info("all files can be read again")
+			}
+		}
+	}
+}
+
+// shutdown tells the clients, and gives them time to leave.
+func (s *settings) shutdown(b *server.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
+	defer cancel()
+	err := b.Shutdown(ctx)
+	s.server.Log.Info("stopped", "dropped", b.Dropped())
+	return err
+}
+
+// gate opens who may connect.
+func (s *settings) gate() (*gate.Gate, error) {
+	g, err := gate.Open(s.files)
+	if err != nil {
+		return nil, err
+	}
+	g.Anonymous, g.CertificateNames, g.Ahead = s.anonymous, s.certificateCN, s.ahead
+	g.Late, g.Instance, g.Deny = s.late, s.instance, gate.Deny(s.deny)
+	if s.ahead == 0 {
+		g.Ahead = -1
+	}
+	return g, nil
+}
