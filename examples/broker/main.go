@@ -4,8 +4,8 @@
 //	go run ./examples/broker
 //
 // -help lists what can be set. It ends on SIGINT or SIGTERM, after telling its
-// clients, and looks at its files of users, access and tokens again on SIGHUP,
-// where there is one.
+// clients, and looks at its files of users, access, tokens and certificates again
+// on SIGHUP, where there is one.
 package main
 
 import "github.com/mqttwire/mqttwire/examples/broker/command"

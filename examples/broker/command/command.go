@@ -79,7 +79,9 @@ func run(s *settings) (err error) {
 func (s *settings) serve(b *server.Server, g *gate.Gate) error {
 	signals, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer done() // a second signal ends the program at once
-	listeners, err := s.open()
+	reload, stop := s.reloads()
+	defer stop()
+	listeners, certificates, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -92,9 +94,7 @@ func (s *settings) serve(b *server.Server, g *gate.Gate) error {
 		log.Info("listening", "address", l.Addr())
 		go func() { served <- b.Serve(l) }()
 	}
-	reload, stop := s.reloads()
-	defer stop()
-	complaints := complaints{}
+	files := files{log: log, gate: g, certificates: certificates, recheck: b.Recheck, complaints: complaints{}}
 	for {
 		select {
 		case err := <-served:
@@ -103,18 +103,7 @@ func (s *settings) serve(b *server.Server, g *gate.Gate) error {
 			log.Info("shutting down")
 			return nil
 		case <-reload:
-			changed, err := g.Reload()
-			if changed {
-				log.Info("read again what clients may do")
-				b.Recheck()
-			}
-			due, mended := complaints.of(err, time.Now())
-			for _, err := range due {
-				log.Error("what was read before stays in force", "error", err)
-			}
-			if mended {
-				log.Info("all files can be read again")
-			}
+			files.reload(time.Now())
 		}
 	}
 }

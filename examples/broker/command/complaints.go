@@ -12,14 +12,8 @@ type complaints map[string]time.Time
 // new ones, and old ones now and then. Mended reports whether there were some
 // before, and none is left.
 func (c complaints) of(err error, now time.Time) (due []error, mended bool) {
-	var all []error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	} else if err != nil {
-		all = []error{err}
-	}
 	lasting := complaints{}
-	for _, err := range all {
+	for _, err := range each(err) {
 		last, ok := c[err.Error()]
 		if !ok || now.Sub(last) >= again {
 			due = append(due, err)
@@ -33,4 +27,19 @@ func (c complaints) of(err error, now time.Time) (due []error, mended bool) {
 		c[text] = at
 	}
 	return due, mended
+}
+
+// each returns the errors that one is joined of.
+func each(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, err := range joined.Unwrap() {
+		all = append(all, each(err)...)
+	}
+	return all
 }

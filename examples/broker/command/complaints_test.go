@@ -24,7 +24,7 @@ func TestComplaints(t *testing.T) {
 		{time.Second, errors.Join(a, b), []error{b}, false},
 		{again - 3*time.Second, errors.Join(b, a), nil, false},
 		{time.Second, errors.Join(a, b), []error{a}, false},
-		{2 * time.Second, errors.Join(b), []error{b}, false},
+		{2 * time.Second, errors.Join(errors.Join(b), nil), []error{b}, false},
 		{time.Second, errors.Join(a, b), []error{a}, false}, // it was away
 		{time.Second, nil, nil, true},
 		{time.Second, nil, nil, false},

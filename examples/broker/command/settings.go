@@ -19,22 +19,22 @@ import (
 
 // settings are all that can be set, by a flag or in a configuration file.
 type settings struct {
-	listen, listenTLS                 list
-	certificate, key, clientCA        string
-	requireCertificate, certificateCN bool
-	files                             gate.Files
-	anonymous                         bool
-	ahead, late                       time.Duration
-	instance                          string
-	deny                              deny
-	reload                            time.Duration
-	refused, lenient                  list
-	maximumQoS                        int
-	retain, wildcard, shared, ids     bool
-	server                            server.Config
-	logLevel, logFormat               string
-	verbose                           bool
-	grace                             time.Duration
+	listen, listenTLS             list
+	certificates                  gate.CertificateFiles
+	certificateCN                 bool
+	files                         gate.Files
+	anonymous                     bool
+	ahead, late                   time.Duration
+	instance                      string
+	deny                          deny
+	reload                        time.Duration
+	refused, lenient              list
+	maximumQoS                    int
+	retain, wildcard, shared, ids bool
+	server                        server.Config
+	logLevel, logFormat           string
+	verbose                       bool
+	grace                         time.Duration
 
 	hashPassword string
 	extensions   []Extension
@@ -47,10 +47,10 @@ func (s *settings) flags(f *flag.FlagSet) {
 	s.listen.values = []string{"127.0.0.1:1883"}
 	f.Var(&s.listen, "listen", "`address` to listen on; give it again for another, empty for none")
 	f.Var(&s.listenTLS, "listen-tls", "`address` to listen on with TLS; give it again for another")
-	f.StringVar(&s.certificate, "tls-cert", "", "`file` of the server's certificate, PEM")
-	f.StringVar(&s.key, "tls-key", "", "`file` of its key, PEM")
-	f.StringVar(&s.clientCA, "tls-client-ca", "", "`file` of who signs clients' certificates, PEM")
-	f.BoolVar(&s.requireCertificate, "tls-require-cert", false, "let nobody in on -listen-tls without a client certificate")
+	f.StringVar(&s.certificates.Certificate, "tls-cert", "", "`file` of the server's certificate, PEM")
+	f.StringVar(&s.certificates.Key, "tls-key", "", "`file` of its key, PEM")
+	f.StringVar(&s.certificates.ClientCA, "tls-client-ca", "", "`file` of who signs clients' certificates, PEM")
+	f.BoolVar(&s.certificates.Required, "tls-require-cert", false, "let nobody in on -listen-tls without a client certificate")
 	f.BoolVar(&s.certificateCN, "tls-cert-user", false, "take the Common Name of a client's certificate for its user name")
 
 	f.StringVar(&s.files.Users, "users", "", "`file` of users and passwords; see -hash-password")
@@ -62,7 +62,7 @@ func (s *settings) flags(f *flag.FlagSet) {
 	f.StringVar(&s.instance, "token-instance", "", "the `instance` that this broker is: clients of others are refused. Without it clients of all instances have the same topics")
 	f.Var(&s.deny, "deny", "`what` becomes of a client whose PUBLISH or SUBSCRIBE is refused, once that is acknowledged: \"acknowledge\" lets it stay, \"close\" ends its connection. By default those with tokens are closed where the acknowledgement cannot say that it refuses (PUBLISH before 5.0 or of QoS 0), others stay. In 3.1 a refused SUBSCRIBE always closes")
 	f.BoolVar(&s.anonymous, "anonymous", false, "let clients in that give no user name (default true without -users and -token-keys)")
-	f.DurationVar(&s.reload, "reload", time.Second, "how often the files of users, access and tokens are looked at for changes; 0 for never")
+	f.DurationVar(&s.reload, "reload", time.Second, "how often the files of users, access, tokens and certificates are looked at for changes; 0 for never")
 	f.StringVar(&s.hashPassword, "hash-password", "", "make a line for -users: for this user `name`, with the password from standard input, and do nothing else")
 
 	const bytes = math.MaxInt32
@@ -181,9 +181,9 @@ func (s *settings) finish(given map[string]bool) error {
 		return nil
 	case len(s.listen.values)+len(s.listenTLS.values) == 0:
 		return errors.New("there is nothing to listen on: give -listen or -listen-tls")
-	case len(s.listenTLS.values) > 0 && (s.certificate == "" || s.key == ""):
+	case len(s.listenTLS.values) > 0 && (s.certificates.Certificate == "" || s.certificates.Key == ""):
 		return errors.New("-listen-tls needs -tls-cert and -tls-key")
-	case s.requireCertificate && s.clientCA == "":
+	case s.certificates.Required && s.certificates.ClientCA == "":
 		return errors.New("-tls-require-cert needs -tls-client-ca")
 	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || s.ahead < 0 || s.late < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
 		return errors.New("a duration is negative, or zero where that means nothing")

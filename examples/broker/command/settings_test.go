@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 	if !slices.Equal(s.listen.values, []string{"127.0.0.1:1883"}) || len(s.listenTLS.values) != 0 {
 		t.Errorf("listens on %v, %v", &s.listen, &s.listenTLS)
 	}
-	if !s.anonymous || s.certificateCN || s.requireCertificate || s.files != (gate.Files{}) || s.ahead != tokenauth.DefaultAhead || s.reload != time.Second || s.grace != 5*time.Second {
+	if !s.anonymous || s.certificateCN || s.certificates != (gate.CertificateFiles{}) || s.files != (gate.Files{}) || s.ahead != tokenauth.DefaultAhead || s.reload != time.Second || s.grace != 5*time.Second {
 		t.Errorf("%+v", s)
 	}
 	c := s.server

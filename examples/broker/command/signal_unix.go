@@ -8,6 +8,5 @@ import (
 	"syscall"
 )
 
-// notifyHangup sends to c when the files of users, access and tokens have to be
-// read again.
+// notifyHangup sends to c when the files have to be read again.
 func notifyHangup(c chan<- os.Signal) { signal.Notify(c, syscall.SIGHUP) }

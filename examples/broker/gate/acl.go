@@ -1,10 +1,6 @@
 package gate
 
 import (
-	"crypto/x509"
-	"errors"
-	"os"
-
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
@@ -68,16 +64,4 @@ func allowed(ok bool) mqttwire.Reason {
 		return mqttwire.Success
 	}
 	return mqttwire.NotAuthorized
-}
-
-func pool(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	p := x509.NewCertPool()
-	if !p.AppendCertsFromPEM(pem) {
-		return nil, errors.New(file + ": no certificate")
-	}
-	return p, nil
 }

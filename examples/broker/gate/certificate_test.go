@@ -90,22 +90,24 @@ func (a *authority) files(dir string) (certificate, key, ca string) {
 // A fortress is a bench behind TLS.
 type fortress struct {
 	*bench
-	authority *authority
-	address   string
+	authority    *authority
+	certificates *Certificates
+	address      string
 }
 
 func newFortress(t *testing.T, with content, required bool) *fortress {
 	t.Helper()
 	f := &fortress{bench: newBench(t, t.TempDir(), with), authority: newAuthority(t)}
 	certificate, key, ca := f.authority.files(f.dir)
-	options, err := TLS(certificate, key, ca, required)
+	var err error
+	if f.certificates, err = OpenCertificates(CertificateFiles{certificate, key, ca, required}); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := f.certificates.Listen(plain)
 	f.address = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- f.server.Serve(l) }()
@@ -237,37 +239,4 @@ func TestCertificateAndToken(t *testing.T) {
 	p.publish("a/x", "1")
 	p.send(publicationAt("b/x", "2", qos.AtLeastOnce, 1))
 	p.expect(&codec.Puback{ID: 1, Code: mqttwire.NotAuthorized})
-}
-
-func TestTLSFiles(t *testing.T) {
-	dir := t.TempDir()
-	certificate, key, ca := newAuthority(t).files(dir)
-	empty := filepath.Join(dir, "empty.pem")
-	if err := os.WriteFile(empty, []byte("none here\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	missing := filepath.Join(dir, "missing.pem")
-	for _, x := range []struct{ certificate, key, ca, in string }{
-		{missing, key, ca, missing},
-		{certificate, missing, ca, missing},
-		{certificate, key, missing, missing},
-		{certificate, key, empty, empty + ": no certificate"},
-		{key, certificate, ca, "tls: "},
-		{empty, key, ca, "tls: "},
-		{certificate, key, "", "nobody signs them"},
-	} {
-		if c, err := TLS(x.certificate, x.key, x.ca, true); c != nil || err == nil || !strings.Contains(err.Error(), x.in) {
-			t.Errorf("%v: %v", x, err)
-		}
-	}
-	for _, x := range []struct {
-		ca       string
-		required bool
-		want     tls.ClientAuthType
-	}{{"", false, tls.NoClientCert}, {ca, false, tls.VerifyClientCertIfGiven}, {ca, true, tls.RequireAndVerifyClientCert}} {
-		c, err := TLS(certificate, key, x.ca, x.required)
-		if err != nil || c.ClientAuth != x.want || c.MinVersion < tls.VersionTLS12 {
-			t.Errorf("%q, %v: %+v, %v", x.ca, x.required, c, err)
-		}
-	}
 }

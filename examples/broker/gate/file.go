@@ -13,7 +13,8 @@ type file struct {
 	name string // "" for none
 	read bool
 	sum  [sha256.Size]byte // of what is in force
-	// take puts what the file says in force, or names the line that is broken.
+	// take puts what the file says in force, or names the line that is broken, 0
+	// where it has none.
 	take func(content []byte) (line int, err error)
 }
 
@@ -39,5 +40,8 @@ func (f *file) reload() (changed bool, err error) {
 }
 
 func inLine(name string, line int, err error) error {
+	if line == 0 {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	return fmt.Errorf("%s:%d: %w", name, line, err)
 }

@@ -6,7 +6,6 @@
 package gate
 
 import (
-	"crypto/tls"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -189,29 +188,4 @@ func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, 
 		return nil, connack.Success, ""
 	}
 	return files, connack.Success, ""
-}
-
-// TLS returns what a listener needs to know of certificates: the server's own,
-// and, unless it is "", the file of who signs those of clients, which they must
-// have where required.
-func TLS(certificate, key, clientCA string, required bool) (*tls.Config, error) {
-	if required && clientCA == "" {
-		return nil, errors.New("client certificates are required, and nobody signs them")
-	}
-	own, err := tls.LoadX509KeyPair(certificate, key)
-	if err != nil {
-		return nil, err
-	}
-	c := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
-	if clientCA == "" {
-		return c, nil
-	}
-	if c.ClientCAs, err = pool(clientCA); err != nil {
-		return nil, err
-	}
-	c.ClientAuth = tls.VerifyClientCertIfGiven
-	if required {
-		c.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return c, nil
 }
