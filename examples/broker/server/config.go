@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/session"
 )
 
@@ -82,9 +83,10 @@ type Config struct {
 	// Handlers claim topics that start with $ for themselves, by Topic Name:
 	// what clients publish there goes to them and nowhere else.
 	Handlers map[string]Handler
-	// Store keeps sessions and retained messages over a restart. Default: in
-	// memory only.
-	Store Store
+	// Store keeps sessions and retained messages over a restart. Once it has
+	// failed the server ends, and Serve returns the error. Default: in memory
+	// only.
+	Store keep.Store
 	// Router takes messages to the other nodes of a cluster. Default: none.
 	Router Router
 

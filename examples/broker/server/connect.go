@@ -121,12 +121,16 @@ func (c *conn) admit(w *worker, access Access, data []byte) {
 		c.refuse(connack.Code(mqttwire.QuotaExceeded), "there are too many sessions")
 		return
 	}
+	if c.asked.lasts && s.journal.Full() && s.journal.sync(s.journal.Mark()) != nil {
+		c.refuse(connack.ServerUnavailable, "the store is full")
+		return
+	}
 	cl := c.join()
 	if cl == nil {
 		return // kicked while it waited for another to leave
 	}
 	w.renew()
-	now, mark := w.now, s.journal.mark()
+	now, mark := w.now, s.journal.Mark()
 	out, _, err := c.machine.Accept(c.buffer(), &cl.state, &ack, now)
 	c.out = out
 	if err != nil {

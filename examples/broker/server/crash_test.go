@@ -14,6 +14,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -140,7 +142,7 @@ type arrival struct {
 // A saga is the life of some clients with a server, written down.
 type saga struct {
 	t      *testing.T
-	store  *recorder
+	store  *keeptest.Recorder
 	server *Server
 	actors []*actor
 	events []event
@@ -163,7 +165,7 @@ func (s *saga) actor(name string, v mqttwire.Version) *actor {
 }
 
 func (s *saga) note(a *actor, out bool, p codec.Packet) {
-	appended, synced := s.store.counts()
+	appended, synced := s.store.Counts()
 	s.events = append(s.events, event{a.index, out, p, appended, synced})
 }
 
@@ -219,7 +221,7 @@ func (a *actor) read(p *peer) {
 			p.t.Error(err)
 			return
 		}
-		_, synced := a.saga.store.counts()
+		_, synced := a.saga.store.Counts()
 		a.mu.Lock()
 		if a.peer == p {
 			a.inbox = append(a.inbox, arrival{x, synced})
@@ -381,8 +383,8 @@ func (s *saga) live(r *rand.Rand, steps int) {
 
 // again starts another server with the records, takes the clients back to an
 // earlier moment of their lives, and has them all connect and finish.
-func (s *saga) again(t *testing.T, records []Record, until []event, r *rand.Rand) {
-	next := &saga{t: t, store: &recorder{records: slices.Clone(records)}}
+func (s *saga) again(t *testing.T, records []keep.Record, until []event, r *rand.Rand) {
+	next := &saga{t: t, store: keeptest.NewRecorder(records...)}
 	next.server = New(Config{SysInterval: -1, Store: next.store})
 	if err := next.server.Restore(); err != nil {
 		t.Fatal("Restore: ", err)
@@ -518,11 +520,11 @@ func TestCrash(t *testing.T) {
 	tests := []struct {
 		name string
 		torn bool // the Store kept more than it had promised
-		kept func([]Record) []Record
+		kept func([]keep.Record) []keep.Record
 	}{
-		{"at a Sync", false, func(r []Record) []Record { return r }},
-		{"between two", true, func(r []Record) []Record { return r }},
-		{"compacted", false, compacted},
+		{"at a Sync", false, func(r []keep.Record) []keep.Record { return r }},
+		{"between two", true, func(r []keep.Record) []keep.Record { return r }},
+		{"compacted", false, keep.Compact},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -534,7 +536,7 @@ func TestCrash(t *testing.T) {
 			for seed := range seeds {
 				synctest.Test(t, func(t *testing.T) {
 					r := rand.New(rand.NewPCG(seed, 1))
-					s := &saga{t: t, store: new(recorder)}
+					s := &saga{t: t, store: new(keeptest.Recorder)}
 					s.server = New(Config{SysInterval: -1, Store: s.store})
 					s.live(r, 150)
 					for _, a := range s.actors {
@@ -546,7 +548,7 @@ func TestCrash(t *testing.T) {
 					// What is recorded while all leave is not looked at.
 					all := s.events[len(s.events)-1].appended
 					for p := range all + 1 {
-						if slices.Contains(s.store.marks, p) == tt.torn {
+						if slices.Contains(s.store.Marks(), p) == tt.torn {
 							continue
 						}
 						// A crash that leaves p records comes after that one was
@@ -562,7 +564,7 @@ func TestCrash(t *testing.T) {
 								late = append(late, e)
 							}
 						}
-						records := tt.kept(s.store.records[:p])
+						records := tt.kept(s.store.Records()[:p])
 						for _, until := range [][]event{early, late} {
 							s.again(t, records, until, r)
 							if t.Failed() {

@@ -90,7 +90,7 @@ func (c *conn) sendEncoded(pub *posting, level qos.Level, retain bool, token uin
 
 // sent keeps a message that has been sent, in case that it has to be again.
 func (c *conn) sent(d delivery, a qos.Action) {
-	mark := c.server.journal.mark()
+	mark := c.server.journal.Mark()
 	c.server.journal.queued(c.client, &d)
 	c.server.journal.exchanged(c.client, d.key, a.Record())
 	c.owe(mark)
@@ -121,7 +121,7 @@ func (c *conn) sendWaiting(d delivery, now time.Duration) bool {
 		if token != 0 {
 			c.sent(d, a)
 		} else { // one of an earlier run, with a higher Maximum QoS, may be in the Store
-			mark := c.server.journal.mark()
+			mark := c.server.journal.Mark()
 			c.server.journal.unqueued(cl, &d)
 			c.owe(mark)
 		}
@@ -181,7 +181,7 @@ func (c *conn) acknowledged(ev session.Event) {
 	if d == nil {
 		return
 	}
-	mark := c.server.journal.mark()
+	mark := c.server.journal.Mark()
 	r := ev.Record()
 	c.server.journal.exchanged(cl, d.key, r)
 	c.owe(mark)

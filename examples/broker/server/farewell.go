@@ -76,7 +76,7 @@ func (c *conn) deliverLate(w *worker, p *codec.Publish, t qos.Ticket) {
 	if t == 0 {
 		return
 	}
-	mark := c.server.journal.mark()
+	mark := c.server.journal.Mark()
 	reason := mqttwire.TopicNameInvalid
 	if p.Topic[0] != '$' {
 		reason = c.mayPublish(p.Topic)

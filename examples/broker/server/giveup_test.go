@@ -8,6 +8,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -24,7 +26,7 @@ func narrow(id string, most uint32) *codec.Connect {
 // loss and every crash, and the identifier is free with the PUBCOMP.
 func TestGiveUpTooLarge(t *testing.T) {
 	for _, held := range []bool{false, true} { // the client has it, and its PUBREC is lost
-		store := new(recorder)
+		store := new(keeptest.Recorder)
 		simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 			p := join(t, s, lasting(mqttwire.V50, "c", 1000))
 			p.subscribeAt("t", qos.ExactlyOnce)
@@ -53,7 +55,7 @@ func TestGiveUpTooLarge(t *testing.T) {
 				case "crash":
 					p.conn.Close()
 					s = crash(t, store, time.Second)
-					store = s.config.Store.(*recorder)
+					store = s.config.Store.(*keeptest.Recorder)
 				}
 			}
 			// To a client of 5.0 that holds no such message it is news.
@@ -87,19 +89,19 @@ func TestGiveUpTooLarge(t *testing.T) {
 // nothing behind it.
 func TestGiveUpUnfit(t *testing.T) {
 	for level := qos.AtLeastOnce; level <= qos.ExactlyOnce; level++ {
-		message := func(payload string, ids ...uint32) []Record {
+		message := func(payload string, ids ...uint32) []keep.Record {
 			key := uint64(len(payload))
-			return []Record{
-				{Kind: MessageQueued, Message: &Message{Topic: []byte("t"), Payload: []byte(payload), QoS: level},
-					To: []Recipient{{Client: "c", Key: key, Level: level, SubscriptionIDs: ids}}},
-				{Kind: Exchanged, Client: "c", Key: key, Exchange: qos.Record{Token: key, ID: uint16(key), Change: qos.Store.Of(qos.Sent, level)}},
+			return []keep.Record{
+				{Kind: keep.MessageQueued, Message: &keep.Message{Topic: []byte("t"), Payload: []byte(payload), QoS: level},
+					To: []keep.Recipient{{Client: "c", Key: key, Level: level, SubscriptionIDs: ids}}},
+				{Kind: keep.Exchanged, Client: "c", Key: key, Exchange: qos.Record{Token: key, ID: uint16(key), Change: qos.Store.Of(qos.Sent, level)}},
 			}
 		}
-		records := []Record{{Kind: SessionKept, Client: "c"}}
+		records := []keep.Record{{Kind: keep.SessionKept, Client: "c"}}
 		records[0].State.Exists, records[0].State.Connected, records[0].State.Expiry = true, true, 1000
 		records = append(records, message("1", 1<<31)...) // no Subscription Identifier
 		records = append(records, message("12")...)
-		simulate(t, Config{Store: &recorder{records: records}}, func(t *testing.T, s *Server) {
+		simulate(t, Config{Store: keeptest.NewRecorder(records...)}, func(t *testing.T, s *Server) {
 			if err := s.Restore(); err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +131,7 @@ func TestTakenWithoutAck(t *testing.T) {
 				}
 				return Order{}
 			}}}
-			store := new(recorder)
+			store := new(keeptest.Recorder)
 			if crashes {
 				config.Store = store
 			}
@@ -142,7 +144,7 @@ func TestTakenWithoutAck(t *testing.T) {
 				synctest.Wait()
 				if crashes {
 					store.Sync()
-					config.Store = store.crashed()
+					config.Store = store.Crashed()
 					s = New(config)
 					if err := s.Restore(); err != nil {
 						t.Fatal(err)

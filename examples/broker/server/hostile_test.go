@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -190,7 +190,7 @@ func TestSameFilterManyTimes(t *testing.T) {
 	simulate(t, Config{}, func(t *testing.T, s *Server) {
 		const n = 3
 		for i := range n {
-			s.Deliver(Message{Topic: fmt.Append(nil, "t", i), Payload: []byte("x"), Retain: true})
+			s.Deliver(keep.Message{Topic: fmt.Append(nil, "t", i), Payload: []byte("x"), Retain: true})
 		}
 		p := connected(t, s, mqttwire.V311, "p")
 		filters := make([]string, 1000)
@@ -302,27 +302,4 @@ func TestNoWillAtCut(t *testing.T) {
 	if n := s.retained.messages.Len(); n != 0 {
 		t.Errorf("%d wills were published", n)
 	}
-}
-
-// failing is a Store whose disk is full.
-type failing struct{}
-
-func (failing) Append(*Record)                     {}
-func (failing) Sync() error                        { return errors.New("disk full") }
-func (failing) Replay(func(r *Record) error) error { return nil }
-
-// What a Store could not keep is not acknowledged.
-func TestStoreThatFails(t *testing.T) {
-	simulate(t, Config{Store: failing{}}, func(t *testing.T, s *Server) {
-		p := pipe(t, s, mqttwire.V50)
-		p.send(keptConnect(mqttwire.V50, "c"))
-		if x, err := p.next(); err == nil {
-			t.Errorf("got %v", x)
-		}
-		// What is not to be kept goes on.
-		q := connected(t, s, mqttwire.V50, "q")
-		q.subscribeAt("t", qos.AtLeastOnce)
-		q.send(publicationAt("t", "x", qos.AtLeastOnce, 1))
-		q.expect(publicationAt("t", "x", qos.AtLeastOnce, 1), &codec.Puback{ID: 1})
-	})
 }

@@ -1,61 +1,48 @@
 package server
 
 import (
-	"sync"
+	"errors"
 	"sync/atomic"
 	"time"
 
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
 // journal tells the Store what happens, if there is one. A session that ends
-// with its connection is not kept. A client's lock is held, except in sync and
-// retain.
+// with its connection is not kept. A client's lock is held, except in retain.
 type journal struct {
-	store     Store
+	keep.Journal
+	on        bool // there is a Store
 	server    *Server
-	appended  atomic.Uint64 // records that ever were
-	syncing   sync.Mutex
-	synced    atomic.Uint64 // of them are durable
 	replaying atomic.Bool
-	keys      atomic.Uint64 // of messages
+	keys      atomic.Uint64 // of messages that this node has queued
 }
 
-func (j *journal) keeps(cl *client) bool { return j.store != nil && !cl.volatile }
+func (j *journal) keeps(cl *client) bool { return j.on && !cl.volatile }
 
-func (j *journal) append(r *Record) {
-	if j.replaying.Load() {
-		return // what it tells is not told back
+func (j *journal) append(r *keep.Record) {
+	if !j.replaying.Load() { // what it tells is not told back
+		j.Append(r)
 	}
-	j.store.Append(r)
-	j.appended.Add(1)
 }
-
-// mark returns what sync takes, for all that was appended so far.
-func (j *journal) mark() uint64 { return j.appended.Load() }
 
 // sync returns when all that bytes about to be written promise is durable. With
 // an error they must not be written.
 func (j *journal) sync(want uint64) error {
-	if j.synced.Load() >= want {
-		return nil
+	full := j.Full()
+	err := j.Sync(want)
+	switch {
+	case errors.Is(err, keep.ErrFull) && !full:
+		j.server.config.Log.Error("the store takes nothing", "error", err)
+	case full && !j.Full():
+		j.server.config.Log.Info("the store has room again")
 	}
-	j.syncing.Lock()
-	defer j.syncing.Unlock()
-	if j.synced.Load() >= want {
-		return nil // another's Sync was for this too
-	}
-	want = j.appended.Load()
-	if err := j.store.Sync(); err != nil {
-		j.server.config.Log.Error("store", "error", err)
-		return err
-	}
-	j.synced.Store(want)
-	return nil
+	return err
 }
 
-func (j *journal) message(m *message) *Message {
-	return &Message{m.topic, m.payload, m.properties, m.level, false, m.from}
+func (j *journal) message(m *message) *keep.Message {
+	return &keep.Message{Topic: m.topic, Payload: m.payload, Properties: m.properties, QoS: m.level, From: m.from}
 }
 
 // wall returns a moment of the server's clock as one of the day.
@@ -67,7 +54,7 @@ func (j *journal) session(cl *client) {
 	if !j.keeps(cl) {
 		return
 	}
-	r := Record{Kind: SessionKept, Client: cl.id, State: cl.state.State()}
+	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, State: cl.state.State()}
 	if !r.State.Connected {
 		r.At = j.wall(r.State.Lost)
 	}
@@ -76,20 +63,20 @@ func (j *journal) session(cl *client) {
 }
 
 func (j *journal) ended(cl *client) {
-	if j.store != nil {
-		j.append(&Record{Kind: SessionEnded, Client: cl.id})
+	if j.on {
+		j.append(&keep.Record{Kind: keep.SessionEnded, Client: cl.id})
 	}
 }
 
 func (j *journal) subscribed(cl *client, filter []byte, sub subscription) {
 	if j.keeps(cl) {
-		j.append(&Record{Kind: SubscriptionKept, Client: cl.id, Filter: string(filter), Options: sub.options, SubscriptionID: sub.id})
+		j.append(&keep.Record{Kind: keep.SubscriptionKept, Client: cl.id, Filter: string(filter), Options: sub.options, SubscriptionID: sub.id})
 	}
 }
 
 func (j *journal) unsubscribed(cl *client, filter []byte) {
 	if j.keeps(cl) {
-		j.append(&Record{Kind: SubscriptionEnded, Client: cl.id, Filter: string(filter)})
+		j.append(&keep.Record{Kind: keep.SubscriptionEnded, Client: cl.id, Filter: string(filter)})
 	}
 }
 
@@ -97,9 +84,9 @@ func (j *journal) will(cl *client, m *message, retain bool) {
 	switch {
 	case !j.keeps(cl):
 	case m == nil:
-		j.append(&Record{Kind: WillEnded, Client: cl.id})
+		j.append(&keep.Record{Kind: keep.WillEnded, Client: cl.id})
 	default:
-		r := Record{Kind: WillKept, Client: cl.id, Message: j.message(m), At: j.wall(m.at)}
+		r := keep.Record{Kind: keep.WillKept, Client: cl.id, Message: j.message(m), At: j.wall(m.at)}
 		r.Message.Retain = retain
 		j.append(&r)
 	}
@@ -109,7 +96,7 @@ func (j *journal) will(cl *client, m *message, retain bool) {
 // from its publisher, if accepted says so: all of it or nothing. It reports
 // whether there was anything to keep.
 func (j *journal) published(pub *posting, plan []planned, from *client, accepted qos.Record) bool {
-	r := Record{Kind: MessageQueued, Exchange: accepted}
+	r := keep.Record{Kind: keep.MessageQueued, Exchange: accepted}
 	for i := range plan {
 		if p := &plan[i]; p.key != 0 {
 			r.To = append(r.To, p.recipient(p.client.id))
@@ -120,7 +107,7 @@ func (j *journal) published(pub *posting, plan []planned, from *client, accepted
 		m := pub.keep()
 		r.Message, r.At = j.message(m), j.wall(m.at)
 	case from != nil:
-		r.Kind = Exchanged
+		r.Kind = keep.Exchanged
 	default:
 		return false
 	}
@@ -131,8 +118,8 @@ func (j *journal) published(pub *posting, plan []planned, from *client, accepted
 	return true
 }
 
-func (d *delivery) recipient(client string) Recipient {
-	r := Recipient{Client: client, Key: d.key, Level: d.level, Retain: d.retain, SubscriptionIDs: d.ids()}
+func (d *delivery) recipient(client string) keep.Recipient {
+	r := keep.Recipient{Client: client, Key: d.key, Level: d.level, Retain: d.retain, SubscriptionIDs: d.ids()}
 	if d.shared() {
 		r.Share = d.to.share.filter
 	}
@@ -145,7 +132,7 @@ func (j *journal) queued(cl *client, d *delivery) {
 		return
 	}
 	d.key = j.key()
-	j.append(&Record{Kind: MessageQueued, Message: j.message(d.m), At: j.wall(d.m.at), To: []Recipient{d.recipient(cl.id)}})
+	j.append(&keep.Record{Kind: keep.MessageQueued, Message: j.message(d.m), At: j.wall(d.m.at), To: []keep.Recipient{d.recipient(cl.id)}})
 }
 
 func (j *journal) key() uint64 { return j.keys.Add(1) }
@@ -153,14 +140,14 @@ func (j *journal) key() uint64 { return j.keys.Add(1) }
 // unqueued notes that a message that waited is not sent.
 func (j *journal) unqueued(cl *client, d *delivery) {
 	if j.keeps(cl) && d.key != 0 {
-		j.append(&Record{Kind: MessageDropped, Client: cl.id, Key: d.key})
+		j.append(&keep.Record{Kind: keep.MessageDropped, Client: cl.id, Key: d.key})
 	}
 }
 
 // exchanged notes a step of an exchange, of a message that is sent with its key.
 func (j *journal) exchanged(cl *client, key uint64, r qos.Record) {
 	if j.keeps(cl) && r != (qos.Record{}) {
-		j.append(&Record{Kind: Exchanged, Client: cl.id, Key: key, Exchange: r})
+		j.append(&keep.Record{Kind: keep.Exchanged, Client: cl.id, Key: key, Exchange: r})
 	}
 }
 
@@ -175,10 +162,10 @@ func (j *journal) decided(cl *client, r qos.Record, told bool) {
 // retain notes a retained message, or with no payload that there is none.
 func (j *journal) retain(m *message) {
 	switch {
-	case j.store == nil || m.topic[0] == '$': // the server's own
+	case !j.on || m.topic[0] == '$': // the server's own
 	case len(m.payload) == 0:
-		j.append(&Record{Kind: RetainedRemoved, Message: &Message{Topic: m.topic}})
+		j.append(&keep.Record{Kind: keep.RetainedRemoved, Message: &keep.Message{Topic: m.topic}})
 	default:
-		j.append(&Record{Kind: MessageRetained, Message: j.message(m), At: j.wall(m.at)})
+		j.append(&keep.Record{Kind: keep.MessageRetained, Message: j.message(m), At: j.wall(m.at)})
 	}
 }

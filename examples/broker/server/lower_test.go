@@ -7,6 +7,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -19,10 +21,10 @@ func TestLowerMaximumQoS(t *testing.T) {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
 			for _, v := range versions {
 				t.Run(v.String(), func(t *testing.T) {
-					store := new(recorder)
+					store := new(keeptest.Recorder)
 					again := func(t *testing.T, s *Server) *Server {
 						synctest.Wait()
-						store = store.crashed()
+						store = store.Crashed()
 						config := withOptions(func(o *session.ServerOptions) { o.NoQoS1, o.NoQoS2 = most < 1, most < 2 })
 						config.SysInterval, config.Store = -1, store
 						next := New(config)
@@ -74,7 +76,7 @@ func TestLowerMaximumQoS(t *testing.T) {
 						p = connected(t, s, v, "p")
 						publish(most, "new", 4*uint16(most))
 						expect("new", 4)
-						s.Deliver(Message{Topic: []byte("t"), Payload: []byte("newer"), QoS: qos.ExactlyOnce})
+						s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte("newer"), QoS: qos.ExactlyOnce})
 						expect("newer", 5)
 						c.send(&codec.Pubrec{ID: 1})
 						c.expect(&codec.Pubrel{ID: 1})

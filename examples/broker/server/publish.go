@@ -18,7 +18,7 @@ func (c *conn) deliver(w *worker, p *codec.Publish, t qos.Ticket) {
 		c.deliverLate(w, p, t)
 		return
 	}
-	mark := c.server.journal.mark()
+	mark := c.server.journal.Mark()
 	var reason mqttwire.Reason
 	var order Order
 	if p.Topic[0] == '$' {
@@ -118,7 +118,7 @@ func (s *Server) publishHere(w *worker, pub *posting) mqttwire.Reason {
 // publishNow takes a message to all who want it now.
 func (s *Server) publishNow(w *worker, pub *posting) mqttwire.Reason {
 	w.matches = s.subscriptions.AppendTurns(w.matches[:0], pub.topic)
-	if s.journal.store != nil {
+	if s.journal.on {
 		return s.routeAsPlanned(w, pub)
 	}
 	reason := mqttwire.NoMatchingSubscribers

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -57,7 +58,7 @@ func TestDollar(t *testing.T) {
 		p.send(publication("$a/x", "1"))
 		p.expectNothing()
 		p.subscribe("$a/#")
-		s.Deliver(Message{Topic: []byte("$a/x"), Payload: []byte("2")})
+		s.Deliver(keep.Message{Topic: []byte("$a/x"), Payload: []byte("2")})
 		p.expect(publication("$a/x", "2"))
 	})
 }

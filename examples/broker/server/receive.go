@@ -128,7 +128,7 @@ func (c *conn) failed(t mqttwire.PacketType, err error) {
 // handle handles the next packet, and reports whether there was one.
 func (c *conn) handle(w *worker) bool {
 	c.lock()
-	mark := c.server.journal.mark()
+	mark := c.server.journal.Mark()
 	out, ev, ok, err := c.machine.Next(c.buffer(), &c.framer, &w.decoder, w.now)
 	c.out = out
 	switch ev.Kind {

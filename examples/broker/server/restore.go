@@ -6,8 +6,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
-	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 // Restore brings back what the Store has kept. Call it before Serve. With an
@@ -40,12 +40,12 @@ func (s *Server) Restore() error {
 	return nil
 }
 
-func (s *Server) replay(r *Record) error {
-	if !r.possible() {
-		return mqttwire.ErrSnapshot
+func (s *Server) replay(r *keep.Record) error {
+	if err := r.Check(); err != nil {
+		return err
 	}
 	switch r.Kind {
-	case MessageRetained, RetainedRemoved:
+	case keep.MessageRetained, keep.RetainedRemoved:
 		var p posting
 		p.restore(r, s.clock(r.At))
 		p.retain = true
@@ -54,7 +54,7 @@ func (s *Server) replay(r *Record) error {
 		s.retained.store(s, &p)
 		return nil
 	}
-	if r.Kind == MessageQueued {
+	if r.Kind == keep.MessageQueued {
 		s.requeue(r)
 		if r.Exchange == (qos.Record{}) {
 			return nil
@@ -64,24 +64,6 @@ func (s *Server) replay(r *Record) error {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.replay(r)
-}
-
-// possible reports whether a server writes such a record. Whether it fits those
-// before is another question.
-func (r *Record) possible() bool {
-	for i := range r.To {
-		x := &r.To[i]
-		if x.Key == 0 || x.Key > math.MaxInt64 || x.Level != qos.AtLeastOnce && x.Level != qos.ExactlyOnce {
-			return false
-		}
-	}
-	switch r.Kind {
-	case MessageQueued, WillKept, MessageRetained, RetainedRemoved:
-		if m := r.Message; m == nil || topicmatch.CheckName(m.Topic) != nil || !m.QoS.Valid() {
-			return false
-		}
-	}
-	return r.Exchange.Op() != qos.Clear // for which there is SessionEnded
 }
 
 // maximumQoS is the highest level that the server sends at. The run before may
@@ -97,7 +79,7 @@ func (s *Server) maximumQoS() qos.Level {
 }
 
 // requeue has a message wait again at all who are to get it.
-func (s *Server) requeue(r *Record) {
+func (s *Server) requeue(r *keep.Record) {
 	m := kept(r, s.clock(r.At))
 	for i := range r.To {
 		x := &r.To[i]
@@ -115,7 +97,9 @@ func (s *Server) requeue(r *Record) {
 			cl.weigh(m.size())
 		}
 		cl.mu.Unlock()
-		s.journal.keys.Store(max(s.journal.keys.Load(), x.Key))
+		if node, n := keep.SplitKey(x.Key); node == 0 {
+			s.journal.keys.Store(max(s.journal.keys.Load(), n))
+		}
 	}
 }
 
@@ -126,43 +110,43 @@ func (s *Server) clock(at time.Time) time.Duration {
 	return min(max(at.Sub(s.started.Round(0)), -far), far)
 }
 
-func (p *posting) restore(r *Record, at time.Duration) {
+func (p *posting) restore(r *keep.Record, at time.Duration) {
 	m := r.Message
 	p.topic, p.payload, p.properties = m.Topic, m.Payload, m.Properties
 	p.from, p.level, p.now = m.From, m.QoS, at
 }
 
-func (cl *client) replay(r *Record) error {
+func (cl *client) replay(r *keep.Record) error {
 	s := cl.server
 	switch r.Kind {
-	case SubscriptionKept, WillKept, MessageQueued, Exchanged:
+	case keep.SubscriptionKept, keep.WillKept, keep.MessageQueued, keep.Exchanged:
 		if !cl.state.Exists() {
 			return mqttwire.ErrSnapshot
 		}
 	}
 	switch r.Kind {
-	case SessionKept:
+	case keep.SessionKept:
 		st := r.State
 		st.Lost = s.clock(r.At)
 		return cl.state.Resume(st, s.now())
-	case SessionEnded:
+	case keep.SessionEnded:
 		s.unsubscribeAll(cl)
 		cl.weigh(-cl.bytes)
 		cl.gone = true
 		s.forget(cl) // a new one takes its place
-	case SubscriptionKept:
+	case keep.SubscriptionKept:
 		options := r.Options&^3 | codec.SubscriptionOptions(min(r.Options.QoS(), s.maximumQoS()))
 		_, err := cl.addSubscription([]byte(r.Filter), subscription{id: r.SubscriptionID, options: options})
 		return err
-	case SubscriptionEnded:
+	case keep.SubscriptionEnded:
 		cl.removeSubscription([]byte(r.Filter))
-	case WillKept:
+	case keep.WillKept:
 		cl.will, cl.willKeep = kept(r, s.clock(r.At)), r.Message.Retain
-	case WillEnded:
+	case keep.WillEnded:
 		cl.will = nil
-	case MessageDropped:
+	case keep.MessageDropped:
 		cl.unqueue(r.Key)
-	case MessageQueued, Exchanged:
+	case keep.MessageQueued, keep.Exchanged:
 		return cl.replayExchange(r)
 	default:
 		return mqttwire.ErrSnapshot
@@ -171,7 +155,7 @@ func (cl *client) replay(r *Record) error {
 }
 
 // replayExchange replays a step of a message in flight.
-func (cl *client) replayExchange(r *Record) error {
+func (cl *client) replayExchange(r *keep.Record) error {
 	x := r.Exchange
 	if x.Direction() == qos.Sent {
 		switch x.Op() {
@@ -196,7 +180,7 @@ func (cl *client) replayExchange(r *Record) error {
 const maxTokens = 65535
 
 // kept returns the message of a record.
-func kept(r *Record, at time.Duration) *message {
+func kept(r *keep.Record, at time.Duration) *message {
 	var p posting
 	p.restore(r, at)
 	return p.keep()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 )
 
 func TestRetained(t *testing.T) {
@@ -18,7 +19,7 @@ func TestRetained(t *testing.T) {
 			p.expect(publication("live", "1")) // it was there before
 			p.send(retainedPublication("kept", "1"), retainedPublication("kept", "2"), publication("kept", "3"),
 				retainedPublication("removed", "1"), retainedPublication("removed", ""))
-			s.Deliver(Message{Topic: []byte("$kept"), Payload: []byte("1"), Retain: true})
+			s.Deliver(keep.Message{Topic: []byte("$kept"), Payload: []byte("1"), Retain: true})
 			for range 2 { // again whenever it subscribes
 				p.subscribe("+") // expects the SUBACK before what it brings
 				got := map[string]bool{}
@@ -155,7 +156,7 @@ func TestRetainedUnsubscribed(t *testing.T) {
 	simulate(t, Config{MaxQueue: 100}, func(t *testing.T, s *Server) {
 		p := connected(t, s, mqttwire.V311, "c")
 		for i := range 50 {
-			s.Deliver(Message{Topic: fmt.Append(nil, "t/", i), Payload: []byte("0123456789"), Retain: true})
+			s.Deliver(keep.Message{Topic: fmt.Append(nil, "t/", i), Payload: []byte("0123456789"), Retain: true})
 		}
 		var filters codec.Filters
 		filters = filters.Append([]byte("#"))

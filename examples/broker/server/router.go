@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"github.com/mqttwire/mqttwire/codec"
-	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 )
 
 // A Router takes messages to the other nodes of a cluster. The server calls it
@@ -14,32 +14,21 @@ import (
 type Router interface {
 	// Publish takes a message that a client of this node has published, or its
 	// will, which the Router may read during the call only.
-	Publish(m Message)
+	Publish(m keep.Message)
 	// Interest says that somebody on this node wants what a Topic Filter
 	// matches, or that nobody does any more. A Shared Subscription is its whole
 	// filter, with $share.
 	Interest(filter string, wanted bool)
 }
 
-// A Message is an Application Message on its way between nodes, or to and from
-// a Store.
-type Message struct {
-	Topic, Payload []byte
-	Properties     codec.Properties // of PUBLISH, without a Topic Alias
-	QoS            qos.Level
-	Retain         bool
-	// From is the Client Identifier of the publisher, "" for the server.
-	From string
-}
-
-func messageOf(pub *posting) Message {
-	return Message{pub.topic, pub.payload, pub.properties, pub.level, pub.retain, pub.from}
+func messageOf(pub *posting) keep.Message {
+	return keep.Message{Topic: pub.topic, Payload: pub.payload, Properties: pub.properties, QoS: pub.level, Retain: pub.retain, From: pub.from}
 }
 
 // Deliver takes a message that came from another node to the clients of this
 // one, and retains it if it is to be. Nothing of it is kept by reference. It
 // must not be called from within a Router, Store, Access or Handler.
-func (s *Server) Deliver(m Message) {
+func (s *Server) Deliver(m keep.Message) {
 	w := s.worker()
 	defer w.finish()
 	w.pub.set(&codec.Publish{Topic: m.Topic, Payload: m.Payload, Properties: m.Properties, QoS: m.QoS, Retain: m.Retain}, m.From, w.now)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -18,13 +19,13 @@ import (
 // publish goes through a queue to the other.
 type wire struct {
 	mu        sync.Mutex
-	queue     chan Message
+	queue     chan keep.Message
 	interests []string // "+filter" and "-filter", as they came
 }
 
-func newWire() *wire { return &wire{queue: make(chan Message, 1000)} }
+func newWire() *wire { return &wire{queue: make(chan keep.Message, 1000)} }
 
-func (w *wire) Publish(m Message) {
+func (w *wire) Publish(m keep.Message) {
 	m.Topic, m.Payload, m.Properties = bytes.Clone(m.Topic), bytes.Clone(m.Payload), m.Properties.Clone()
 	w.queue <- m
 }
@@ -157,7 +158,7 @@ func TestDeliver(t *testing.T) {
 		p := connected(t, a, mqttwire.V50, "p")
 		p.subscribeWith(codec.Subscription{Filter: []byte("x"), Options: codec.NoLocal}, codec.Properties{})
 		for i, from := range []string{"p", "other", ""} {
-			a.Deliver(Message{Topic: []byte("x"), Payload: fmt.Append(nil, i), From: from})
+			a.Deliver(keep.Message{Topic: []byte("x"), Payload: fmt.Append(nil, i), From: from})
 		}
 		p.expect(publication("x", "1"), publication("x", "2"))
 		p.expectNothing()

@@ -41,6 +41,7 @@ type Server struct {
 
 	life      sync.Mutex
 	closing   bool
+	failed    error // of the Store
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{} // those before their CONNECT too
 	running   sync.WaitGroup
@@ -68,7 +69,11 @@ func New(c Config) *Server {
 	s.ahead = min(maxAhead, s.config.MaxQueue)
 	s.retained.limit = s.config.MaxRetained
 	s.bans.init(&s.config)
-	s.journal.store, s.journal.server = s.config.Store, s
+	s.journal.server = s
+	if s.config.Store != nil {
+		s.journal.on = true
+		s.journal.Open(s.config.Store, s.fail)
+	}
 	return s
 }
 
@@ -80,11 +85,11 @@ func (s *Server) now() time.Duration { return time.Since(s.started) }
 func (s *Server) Dropped() uint64 { return uint64(s.stats.dropped.Load()) }
 
 // Serve accepts connections from l, which it closes, until Shutdown. It
-// returns nil then, else why l cannot accept.
+// returns nil then, else why l cannot accept, or that the Store has failed.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if !s.addListener(l) {
-		return nil
+		return s.failure()
 	}
 	defer s.removeListener(l)
 	var pause time.Duration
@@ -97,7 +102,7 @@ func (s *Server) Serve(l net.Listener) error {
 				go c.serve()
 			}
 		case s.isClosing():
-			return nil
+			return s.failure()
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default: // such as too many open files: it may pass
@@ -118,21 +123,10 @@ func (s *Server) ServeConn(n net.Conn) {
 // Shutdown closes the listeners, tells every client that the server is going
 // (in 5.0 with DISCONNECT 0x8B), and returns when all connections have ended.
 // Wills are not published, and sessions stay in the Store. Connections that are
-// still there when ctx ends are cut, and Shutdown returns the error of ctx.
+// still there when ctx ends are cut, and Shutdown returns the error of ctx; that
+// of the Store, where not all could be kept.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.life.Lock()
-	s.closing = true
-	if s.ticker != nil {
-		s.ticker.Stop()
-	}
-	for l := range s.listeners {
-		l.Close()
-	}
-	for c := range s.conns {
-		c.kick(mqttwire.ServerShuttingDown, "")
-	}
-	s.life.Unlock()
-
+	s.stop(nil)
 	cut := context.AfterFunc(ctx, func() {
 		s.life.Lock()
 		defer s.life.Unlock()
@@ -144,8 +138,47 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cut()
 	s.running.Wait()
 	s.stopTimers()
-	s.journal.sync(s.journal.mark())
+	if err := s.journal.sync(s.journal.Mark()); err != nil {
+		return err
+	}
 	return ctx.Err()
+}
+
+// stop takes no more connections, and has those there are end. With an error,
+// that is why.
+func (s *Server) stop(why error) {
+	text := ""
+	if why != nil {
+		text = "the store has failed"
+	}
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.closing = true
+	if s.failed == nil {
+		s.failed = why
+	}
+	if s.ticker != nil {
+		s.ticker.Stop()
+	}
+	for l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.conns {
+		c.kick(mqttwire.ServerShuttingDown, text)
+	}
+}
+
+// fail ends the server because its Store has failed: nothing that must last can
+// be promised any more.
+func (s *Server) fail(err error) {
+	s.config.Log.Error("the store has failed: start again", "error", err)
+	s.stop(err)
+}
+
+func (s *Server) failure() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	return s.failed
 }
 
 // all returns the clients there are.

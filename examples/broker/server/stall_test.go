@@ -10,6 +10,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -148,8 +149,8 @@ func TestStallBeforeRetry(t *testing.T) {
 			simulate(t, config, func(t *testing.T, s *Server) {
 				p, stop := joinStopped(t, s, v)
 				p.subscribeAt("t", qos.AtLeastOnce)
-				s.Deliver(Message{Topic: []byte("t"), Payload: []byte("1"), QoS: qos.AtLeastOnce})
-				s.Deliver(Message{Topic: []byte("t"), Payload: []byte("2"), QoS: qos.AtLeastOnce})
+				s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte("1"), QoS: qos.AtLeastOnce})
+				s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte("2"), QoS: qos.AtLeastOnce})
 				p.expect(publicationAt("t", "1", qos.AtLeastOnce, 1), publicationAt("t", "2", qos.AtLeastOnce, 2))
 				stop.before(p, 50*time.Second)
 				p.send(&codec.Puback{ID: 1})
@@ -172,7 +173,7 @@ func TestStallWhileWriting(t *testing.T) {
 			for _, payload := range []string{"1", "2"} {
 				synctest.Wait()
 				stop.write = 30 * time.Second
-				s.Deliver(Message{Topic: []byte("t"), Payload: []byte(payload)})
+				s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte(payload)})
 				time.Sleep(40*time.Second - 1)
 				if payload == "1" {
 					p.expect(publication("t", payload))

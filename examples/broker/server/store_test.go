@@ -14,6 +14,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -41,10 +43,10 @@ func rejoin(t *testing.T, s *Server, c *codec.Connect, present bool) *peer {
 
 // crash starts another server with what is durable, some time later. The one
 // before is gone for all that the new one knows.
-func crash(t *testing.T, store *recorder, away time.Duration) *Server {
+func crash(t *testing.T, store *keeptest.Recorder, away time.Duration) *Server {
 	t.Helper()
 	synctest.Wait()
-	left := store.crashed()
+	left := store.Crashed()
 	time.Sleep(away)
 	s := New(Config{SysInterval: -1, Store: left})
 	if err := s.Restore(); err != nil {
@@ -61,7 +63,7 @@ func crash(t *testing.T, store *recorder, away time.Duration) *Server {
 // Of a session that ends with its connection nothing is kept.
 func TestNoRecordsOfVolatileSessions(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
-		store := new(recorder)
+		store := new(keeptest.Recorder)
 		simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 			p := join(t, s, &codec.Connect{Version: v, CleanStart: true, ClientID: []byte("c"), WillFlag: true, Will: codec.Will{Topic: []byte("w"), QoS: 2}})
 			p.subscribeAt("#", qos.ExactlyOnce)
@@ -71,8 +73,8 @@ func TestNoRecordsOfVolatileSessions(t *testing.T) {
 			p.expect(&codec.Pubrel{ID: 1}, &codec.Pubcomp{ID: 1}, publicationAt("a", "2", qos.AtLeastOnce, 2), &codec.Puback{ID: 2})
 			p.conn.Close()
 			synctest.Wait()
-			if len(store.records) != 0 {
-				t.Errorf("%v", store.records)
+			if len(store.Records()) != 0 {
+				t.Errorf("%v", store.Records())
 			}
 		})
 	})
@@ -97,7 +99,7 @@ func TestRecordsOfSessionThatTurnsVolatile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			store := new(recorder)
+			store := new(keeptest.Recorder)
 			simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 				p := join(t, s, lasting(mqttwire.V50, "c", 100))
 				p.subscribeAt("a", qos.AtLeastOnce)
@@ -178,7 +180,7 @@ func TestSyncBeforeWrite(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, v := range versions[1:] {
 				t.Run(v.String(), func(t *testing.T) {
-					store := new(recorder)
+					store := new(keeptest.Recorder)
 					simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 						p, other := join(t, s, lasting(v, "c", 100)), connected(t, s, v, "other")
 						p.subscribeAt("a", qos.ExactlyOnce)
@@ -187,7 +189,7 @@ func TestSyncBeforeWrite(t *testing.T) {
 						}
 						var read, syncs atomic.Int32
 						p.conn, other.conn = &counted{p.conn, &read}, &counted{other.conn, &read}
-						store.while(func() {
+						store.While(func() {
 							for range 1000 {
 								runtime.Gosched()
 							}
@@ -223,7 +225,7 @@ func (c *counted) Read(b []byte) (int, error) {
 // it is for.
 func TestSyncDelaysNobodyElse(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
-		store := new(recorder)
+		store := new(keeptest.Recorder)
 		simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 			p, a, b := join(t, s, lasting(mqttwire.V50, "c", 100)), connected(t, s, v, "a"), connected(t, s, v, "b")
 			a.subscribe("x")
@@ -232,7 +234,7 @@ func TestSyncDelaysNobodyElse(t *testing.T) {
 			syncing, late := make(chan struct{}), make(chan struct{})
 			var once sync.Once
 			var done atomic.Bool
-			store.while(func() {
+			store.While(func() {
 				once.Do(func() { close(syncing) })
 				for range 1_000_000 {
 					if runtime.Gosched(); done.Load() {
@@ -288,7 +290,7 @@ func TestSessionExpiryOverCrash(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			store := new(recorder)
+			store := new(keeptest.Recorder)
 			simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 				p := join(t, s, lasting(mqttwire.V50, "c", tt.expiry))
 				p.subscribeAt("a", qos.AtLeastOnce)
@@ -353,7 +355,7 @@ func TestWillOverCrash(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			store := new(recorder)
+			store := new(keeptest.Recorder)
 			simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 				watcher := join(t, s, lasting(mqttwire.V311, "watcher", 0))
 				watcher.subscribeAt("w", qos.ExactlyOnce)
@@ -396,7 +398,7 @@ func TestWillOverCrash(t *testing.T) {
 // A server that is shut down leaves wills to its next start, where who comes
 // back in time keeps its own.
 func TestWillAfterShutdown(t *testing.T) {
-	store := new(recorder)
+	store := new(keeptest.Recorder)
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{SysInterval: -1, Store: store})
 		watcher := join(t, s, lasting(mqttwire.V311, "watcher", 0))
@@ -410,7 +412,7 @@ func TestWillAfterShutdown(t *testing.T) {
 		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
-		if appended, synced := store.counts(); appended != synced {
+		if appended, synced := store.Counts(); appended != synced {
 			t.Errorf("%d of %d records are durable after Shutdown", synced, appended)
 		}
 		next := crash(t, store, time.Second)
@@ -436,7 +438,7 @@ func TestMessageExpiryOverCrash(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			store := new(recorder)
+			store := new(keeptest.Recorder)
 			simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 				join(t, s, lasting(mqttwire.V50, "c", 1000)).subscribeAt("a", qos.AtLeastOnce)
 				s.clients["c"].conn.net.Close()
@@ -470,7 +472,7 @@ func TestMessageExpiryOverCrash(t *testing.T) {
 // A message that waits keeps what it was sent for: the level, the Subscription
 // Identifiers, the group.
 func TestDeliveryOverCrash(t *testing.T) {
-	store := new(recorder)
+	store := new(keeptest.Recorder)
 	simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 		c := join(t, s, lasting(mqttwire.V50, "c", 1000))
 		c.subscribeWith(codec.Subscription{Filter: []byte("a"), Options: 1 | codec.RetainAsPublished}, identifier(3))
@@ -505,19 +507,21 @@ func TestDeliveryOverCrash(t *testing.T) {
 }
 
 // exchanged is a Record of a message of QoS 2 that is sent.
-func exchanged(client string, key uint64, op qos.Op) Record {
-	return Record{Kind: Exchanged, Client: client, Key: key, Exchange: qos.Record{Token: 1, ID: 1, Change: op.Of(qos.Sent, qos.ExactlyOnce)}}
+func exchanged(client string, key uint64, op qos.Op) keep.Record {
+	return keep.Record{Kind: keep.Exchanged, Client: client, Key: key, Exchange: qos.Record{Token: 1, ID: 1, Change: op.Of(qos.Sent, qos.ExactlyOnce)}}
 }
 
 // Records that do not fit each other, and those that no server writes, are
 // refused.
 func TestRestoreRefuses(t *testing.T) {
-	session := Record{Kind: SessionKept, Client: "c"}
+	session := keep.Record{Kind: keep.SessionKept, Client: "c"}
 	session.State.Exists, session.State.Connected, session.State.Expiry = true, true, 1000
-	message := func(topic string) *Message { return &Message{Topic: []byte(topic), Payload: []byte("x")} }
-	queued := func(to ...Recipient) Record { return Record{Kind: MessageQueued, Message: message("t"), To: to} }
-	to := func(key uint64) Recipient { return Recipient{Client: "c", Key: key, Level: 2} }
-	sent := func(key, token uint64, id uint16) Record {
+	message := func(topic string) *keep.Message { return &keep.Message{Topic: []byte(topic), Payload: []byte("x")} }
+	queued := func(to ...keep.Recipient) keep.Record {
+		return keep.Record{Kind: keep.MessageQueued, Message: message("t"), To: to}
+	}
+	to := func(key uint64) keep.Recipient { return keep.Recipient{Client: "c", Key: key, Level: 2} }
+	sent := func(key, token uint64, id uint16) keep.Record {
 		r := exchanged("c", key, qos.Store)
 		r.Exchange.Token, r.Exchange.ID = token, id
 		return r
@@ -525,40 +529,40 @@ func TestRestoreRefuses(t *testing.T) {
 	accepted := qos.Record{ID: 1, Change: qos.Accept.Of(qos.Received, qos.ExactlyOnce)}
 	tests := []struct {
 		name    string
-		records []Record
+		records []keep.Record
 	}{
-		{"a message sent that was not queued", []Record{session, exchanged("c", 1, qos.Store)}},
-		{"a message done that was not sent", []Record{session, exchanged("c", 1, qos.Forget)}},
-		{"a message released that was not sent", []Record{session, exchanged("c", 1, qos.Release)}},
-		{"a message released twice", []Record{session, queued(to(1)), exchanged("c", 1, qos.Store), exchanged("c", 1, qos.Release), exchanged("c", 1, qos.Release)}},
-		{"a message queued for QoS 0", []Record{session, queued(Recipient{Client: "c", Key: 1})}},
-		{"a message queued for QoS 3", []Record{session, queued(Recipient{Client: "c", Key: 1, Level: 3})}},
-		{"a message queued that is none", []Record{session, {Kind: MessageQueued, To: []Recipient{to(1)}}}},
-		{"a message of QoS 3", []Record{{Kind: MessageRetained, Message: &Message{Topic: []byte("t"), QoS: 3}}}},
-		{"key 0", []Record{session, queued(to(0))}},
-		{"a key that none comes after", []Record{session, queued(to(math.MaxUint64))}},
-		{"token 0", []Record{session, queued(to(1)), sent(1, 0, 1)}},
-		{"a token beyond all", []Record{session, queued(to(1)), sent(1, math.MaxUint64, 1)}},
-		{"a token in use", []Record{session, queued(to(1), to(2)), sent(1, 1, 1), sent(2, 1, 2)}},
-		{"an identifier in use", []Record{session, queued(to(1), to(2)), sent(1, 1, 1), sent(2, 2, 1)}},
-		{"identifier 0", []Record{session, queued(to(1)), sent(1, 1, 0)}},
-		{"the end of a session as an exchange", []Record{session, {Kind: Exchanged, Client: "c", Exchange: qos.Record{Change: qos.Clear.Of(0, 0)}}}},
-		{"a message accepted for no session", []Record{{Kind: Exchanged, Client: "c", Exchange: accepted}}},
-		{"a message accepted and queued for no session", []Record{{Kind: MessageQueued, Client: "c", Message: message("t"), Exchange: accepted}}},
-		{"a subscription of no session", []Record{{Kind: SubscriptionKept, Client: "c", Filter: "a"}}},
-		{"a filter that is none", []Record{session, {Kind: SubscriptionKept, Client: "c", Filter: "a/#/b"}}},
-		{"a will of no session", []Record{{Kind: WillKept, Client: "c", Message: message("t")}}},
-		{"a will that is none", []Record{session, {Kind: WillKept, Client: "c"}}},
-		{"a retained message that is none", []Record{{Kind: MessageRetained}}},
-		{"a retained message without a topic", []Record{{Kind: MessageRetained, Message: message("")}}},
-		{"a topic that is none", []Record{{Kind: MessageRetained, Message: message("a/#")}}},
-		{"a removal of nothing", []Record{{Kind: RetainedRemoved}}},
-		{"no kind", []Record{{Client: "c"}}},
-		{"an unknown kind", []Record{{Kind: 99, Client: "c"}}},
+		{"a message sent that was not queued", []keep.Record{session, exchanged("c", 1, qos.Store)}},
+		{"a message done that was not sent", []keep.Record{session, exchanged("c", 1, qos.Forget)}},
+		{"a message released that was not sent", []keep.Record{session, exchanged("c", 1, qos.Release)}},
+		{"a message released twice", []keep.Record{session, queued(to(1)), exchanged("c", 1, qos.Store), exchanged("c", 1, qos.Release), exchanged("c", 1, qos.Release)}},
+		{"a message queued for QoS 0", []keep.Record{session, queued(keep.Recipient{Client: "c", Key: 1})}},
+		{"a message queued for QoS 3", []keep.Record{session, queued(keep.Recipient{Client: "c", Key: 1, Level: 3})}},
+		{"a message queued that is none", []keep.Record{session, {Kind: keep.MessageQueued, To: []keep.Recipient{to(1)}}}},
+		{"a message of QoS 3", []keep.Record{{Kind: keep.MessageRetained, Message: &keep.Message{Topic: []byte("t"), QoS: 3}}}},
+		{"key 0", []keep.Record{session, queued(to(0))}},
+		{"a key that none comes after", []keep.Record{session, queued(to(math.MaxUint64))}},
+		{"token 0", []keep.Record{session, queued(to(1)), sent(1, 0, 1)}},
+		{"a token beyond all", []keep.Record{session, queued(to(1)), sent(1, math.MaxUint64, 1)}},
+		{"a token in use", []keep.Record{session, queued(to(1), to(2)), sent(1, 1, 1), sent(2, 1, 2)}},
+		{"an identifier in use", []keep.Record{session, queued(to(1), to(2)), sent(1, 1, 1), sent(2, 2, 1)}},
+		{"identifier 0", []keep.Record{session, queued(to(1)), sent(1, 1, 0)}},
+		{"the end of a session as an exchange", []keep.Record{session, {Kind: keep.Exchanged, Client: "c", Exchange: qos.Record{Change: qos.Clear.Of(0, 0)}}}},
+		{"a message accepted for no session", []keep.Record{{Kind: keep.Exchanged, Client: "c", Exchange: accepted}}},
+		{"a message accepted and queued for no session", []keep.Record{{Kind: keep.MessageQueued, Client: "c", Message: message("t"), Exchange: accepted}}},
+		{"a subscription of no session", []keep.Record{{Kind: keep.SubscriptionKept, Client: "c", Filter: "a"}}},
+		{"a filter that is none", []keep.Record{session, {Kind: keep.SubscriptionKept, Client: "c", Filter: "a/#/b"}}},
+		{"a will of no session", []keep.Record{{Kind: keep.WillKept, Client: "c", Message: message("t")}}},
+		{"a will that is none", []keep.Record{session, {Kind: keep.WillKept, Client: "c"}}},
+		{"a retained message that is none", []keep.Record{{Kind: keep.MessageRetained}}},
+		{"a retained message without a topic", []keep.Record{{Kind: keep.MessageRetained, Message: message("")}}},
+		{"a topic that is none", []keep.Record{{Kind: keep.MessageRetained, Message: message("a/#")}}},
+		{"a removal of nothing", []keep.Record{{Kind: keep.RetainedRemoved}}},
+		{"no kind", []keep.Record{{Client: "c"}}},
+		{"an unknown kind", []keep.Record{{Kind: 99, Client: "c"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := New(Config{Store: &recorder{records: tt.records}})
+			s := New(Config{Store: keeptest.NewRecorder(tt.records...)})
 			if err := s.Restore(); err != mqttwire.ErrSnapshot && !strings.HasPrefix(tt.name, "a filter") || err == nil {
 				t.Error(err)
 			}
@@ -570,11 +574,11 @@ func TestRestoreRefuses(t *testing.T) {
 func TestRestoreAfterClockWasSet(t *testing.T) {
 	for _, at := range []time.Time{{}, time.Unix(1<<50, 0)} {
 		synctest.Test(t, func(t *testing.T) {
-			m := &Message{Topic: []byte("t"), Payload: []byte("x"), Properties: codec.AppendMessageExpiryInterval(codec.Properties{}, 100)}
-			session := Record{Kind: SessionKept, Client: "c", At: at}
+			m := &keep.Message{Topic: []byte("t"), Payload: []byte("x"), Properties: codec.AppendMessageExpiryInterval(codec.Properties{}, 100)}
+			session := keep.Record{Kind: keep.SessionKept, Client: "c", At: at}
 			session.State.Exists, session.State.Expiry = true, 1000
-			s := New(Config{SysInterval: -1, Store: &recorder{records: []Record{session,
-				{Kind: MessageQueued, Message: m, At: at, To: []Recipient{{Client: "c", Key: 1, Level: 1}}}}}})
+			s := New(Config{SysInterval: -1, Store: keeptest.NewRecorder(session,
+				keep.Record{Kind: keep.MessageQueued, Message: m, At: at, To: []keep.Recipient{{Client: "c", Key: 1, Level: 1}}})})
 			if err := s.Restore(); err != nil {
 				t.Fatal(err)
 			}
@@ -594,7 +598,7 @@ func TestRestoreAfterClockWasSet(t *testing.T) {
 
 // What a Handler has taken at QoS 2 it is not given again after a crash.
 func TestHandlerOverCrash(t *testing.T) {
-	store := new(recorder)
+	store := new(keeptest.Recorder)
 	calls := 0
 	config := Config{SysInterval: -1, Store: store, Handlers: map[string]Handler{
 		"$own": func(*Peer, Access, qos.Level, []byte) Order { calls++; return Order{} },
@@ -605,7 +609,7 @@ func TestHandlerOverCrash(t *testing.T) {
 		p.send(m)
 		p.expect(&codec.Pubrec{ID: 1})
 		synctest.Wait()
-		config.Store = store.crashed()
+		config.Store = store.Crashed()
 		next := New(config)
 		if err := next.Restore(); err != nil {
 			t.Fatal(err)

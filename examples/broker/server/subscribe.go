@@ -34,7 +34,7 @@ func (c *conn) subscribe(w *worker, p *codec.Subscribe, r session.Request) {
 
 	s.retained.mu.Lock()
 	cl.mu.Lock()
-	mark := s.journal.mark()
+	mark := s.journal.Mark()
 	newest := s.retained.stored // later ones come as they are published
 	if n := p.Subscriptions.Len(); c.maximumPacket > 0 && 6+n > c.maximumPacket {
 		cl.mu.Unlock()
@@ -161,7 +161,7 @@ func (c *conn) unsubscribe(p *codec.Unsubscribe, r session.Request) {
 	s, cl := c.server, c.client
 	ack := codec.Unsuback{}
 	cl.mu.Lock()
-	mark := s.journal.mark()
+	mark := s.journal.Mark()
 	for filter := range p.Filters.All() {
 		code := mqttwire.NoSubscriptionExisted
 		switch {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -30,7 +31,7 @@ func TestWaitingAccess(t *testing.T) {
 				},
 			}}
 			if stored {
-				config.Store = &recorder{}
+				config.Store = new(keeptest.Recorder)
 			}
 			simulate(t, config, func(t *testing.T, s *Server) {
 				p := join(t, s, lasting(v, "c", 100))

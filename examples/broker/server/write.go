@@ -65,7 +65,7 @@ func (c *conn) flushAlone() {
 // owe notes that what is to be written promises what the journal has got since
 // a mark.
 func (c *conn) owe(since uint64) {
-	if now := c.server.journal.mark(); now != since {
+	if now := c.server.journal.Mark(); now != since {
 		c.owes = now
 	}
 }

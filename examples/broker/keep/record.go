@@ -1,35 +1,15 @@
-package server
+package keep
 
 import (
+	"math"
 	"time"
 
+	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
+	"github.com/mqttwire/mqttwire/topicmatch"
 )
-
-// A Store keeps sessions and retained messages over a restart. The server works
-// from memory: it tells the Store what happens, record by record, waits for
-// Sync before it writes what the records promise, and reads them back once,
-// after a start.
-//
-// A record is kept whole or not at all, and none without those before it. A
-// Store may forget records that later ones have made void, as each kind says,
-// and those of different clients and topics in any order; of each client
-// SessionKept comes first.
-//
-// Append is called with locks held and must not block long, nor call the
-// server; Sync by many goroutines at once, and may take its time: it delays the
-// connections whose bytes the records are about, and no others.
-type Store interface {
-	// Append adds a record. What it refers to is read during the call only.
-	Append(r *Record)
-	// Sync returns when all that was appended before the call is durable.
-	Sync() error
-	// Replay calls back with what is kept, in its order, and stops at the first
-	// error, which it returns.
-	Replay(func(r *Record) error) error
-}
 
 // RecordKind says what a Record is about.
 type RecordKind uint8
@@ -71,6 +51,16 @@ type Record struct {
 	Key     uint64
 }
 
+// A Message is an application message as a Record has it.
+type Message struct {
+	Topic, Payload []byte
+	Properties     codec.Properties // of PUBLISH, without a Topic Alias
+	QoS            qos.Level
+	Retain         bool
+	// From is the Client Identifier of the publisher, "" for the server.
+	From string
+}
+
 // A Recipient is a session that a message is queued for.
 type Recipient struct {
 	Client          string
@@ -79,4 +69,44 @@ type Recipient struct {
 	Retain          bool // RETAIN as it is sent
 	SubscriptionIDs []uint32
 	Share           string // the filter of the Shared Subscription that it is for
+}
+
+// keyBits are the bits of a Key that count the messages of one node. Those above
+// are the node's number.
+const keyBits = 48
+
+// MaxNode is the highest number of a node, and MaxCount the highest of a message
+// that a node counts.
+const (
+	MaxNode  = 1<<15 - 1
+	MaxCount = 1<<keyBits - 1
+)
+
+// KeyOf returns the Key of a message: the number of the node that queues it, at
+// most [MaxNode], and how many it has queued by then, 1 to [MaxCount]. A broker
+// that is alone is node 0.
+func KeyOf(node uint16, count uint64) uint64 { return uint64(node)<<keyBits | count }
+
+// SplitKey returns what [KeyOf] was given.
+func SplitKey(key uint64) (node uint16, count uint64) { return uint16(key >> keyBits), key & MaxCount }
+
+// Check returns mqttwire.ErrSnapshot for a Record that no server writes. Whether
+// it fits those before is another question.
+func (r *Record) Check() error {
+	for i := range r.To {
+		x := &r.To[i]
+		if x.Key == 0 || x.Key > math.MaxInt64 || x.Level != qos.AtLeastOnce && x.Level != qos.ExactlyOnce {
+			return mqttwire.ErrSnapshot
+		}
+	}
+	switch r.Kind {
+	case MessageQueued, WillKept, MessageRetained, RetainedRemoved:
+		if m := r.Message; m == nil || topicmatch.CheckName(m.Topic) != nil || !m.QoS.Valid() {
+			return mqttwire.ErrSnapshot
+		}
+	}
+	if r.Exchange.Op() == qos.Clear { // for which there is SessionEnded
+		return mqttwire.ErrSnapshot
+	}
+	return nil
 }

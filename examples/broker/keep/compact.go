@@ -1,107 +1,15 @@
-package server
+package keep
 
 import (
-	"bytes"
 	"slices"
-	"sync"
 
 	"github.com/mqttwire/mqttwire/qos"
 )
 
-// A recorder is a Store in memory that knows what it has promised.
-type recorder struct {
-	mu      sync.Mutex
-	records []Record
-	synced  int   // so many of them are durable
-	marks   []int // what synced ever was
-	during  func()
-}
-
-func (s *recorder) Append(r *Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.records = append(s.records, copied(r))
-}
-
-func (s *recorder) Sync() error {
-	s.mu.Lock()
-	n, during := len(s.records), s.during
-	if during != nil {
-		s.mu.Unlock()
-		during()
-		s.mu.Lock()
-	}
-	defer s.mu.Unlock()
-	if n > s.synced {
-		s.synced = n
-		s.marks = append(s.marks, n)
-	}
-	return nil
-}
-
-// Replay hands out copies that do not outlive the call.
-func (s *recorder) Replay(back func(r *Record) error) error {
-	s.mu.Lock()
-	all := s.records
-	s.mu.Unlock()
-	for i := range all {
-		r := copied(&all[i])
-		if err := back(&r); err != nil {
-			return err
-		}
-		for i := range r.To {
-			clear(r.To[i].SubscriptionIDs)
-		}
-		if m := r.Message; m != nil {
-			spoil(m.Topic)
-			spoil(m.Payload)
-			spoil(m.Properties.Bytes())
-		}
-	}
-	return nil
-}
-
-func (s *recorder) counts() (appended, synced int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.records), s.synced
-}
-
-// while has f called while Sync has not returned, nil for nothing.
-func (s *recorder) while(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.during = f
-}
-
-// crashed returns a store of what is left after a crash: all that is durable.
-func (s *recorder) crashed() *recorder {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &recorder{records: slices.Clone(s.records[:s.synced])}
-}
-
-func spoil(b []byte) {
-	for i := range b {
-		b[i] = '?'
-	}
-}
-
-func copied(r *Record) Record {
-	c := *r
-	c.To = slices.Clone(r.To)
-	for i := range c.To {
-		c.To[i].SubscriptionIDs = slices.Clone(c.To[i].SubscriptionIDs)
-	}
-	if m := r.Message; m != nil {
-		c.Message = &Message{bytes.Clone(m.Topic), bytes.Clone(m.Payload), m.Properties.Clone(), m.QoS, m.Retain, m.From}
-	}
-	return c
-}
-
-// compacted leaves out what later records have made void, as RecordKind says,
-// and has SessionKept come first.
-func compacted(all []Record) (kept []Record) {
+// Compact returns the least sequence that restores the same as all: it leaves out
+// what later Records have made void, as [RecordKind] says, and has SessionKept
+// come first. What the Records refer to is shared.
+func Compact(all []Record) (kept []Record) {
 	type key struct {
 		client string
 		number uint64
