@@ -58,12 +58,12 @@ func ExampleIndex() {
 		}
 		fmt.Println(s.Key, s.Value)
 	}
-	fmt.Println(members, "of the group")
+	fmt.Println(members, "of the group of", len(x.AppendSubscribers(nil, []byte("$share/log/#"))))
 	fmt.Println(x.UnsubscribeAll("ann"), "left with ann")
 	// Unordered output:
 	// ann {1 7}
 	// ann {0 0}
-	// 1 of the group
+	// 1 of the group of 2
 	// 2 left with ann
 }
 

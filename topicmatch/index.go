@@ -85,8 +85,8 @@ type Subscription[K comparable, V any] struct {
 	Group Group
 }
 
-// Group stands for one ShareName with one filter, as long as it has a member.
-// As a number it means nothing.
+// Group stands for one ShareName with one filter within the result of one match.
+// As a number it means nothing; AppendSubscribers finds the other members.
 type Group uint32
 
 // keySeed keeps peers from choosing keys that collide.
@@ -193,11 +193,7 @@ func (x *Index[K, V]) AppendMatches(dst []Subscription[K, V], name []byte) []Sub
 	x.tree.match(&r.matches, name)
 	dst = x.appendLists(dst, r.lists)
 	for _, g := range r.groups {
-		for id := x.tree.nodes[g].exact; id != 0; {
-			s := &x.subs[id]
-			dst = append(dst, Subscription[K, V]{s.key, s.value, Group(g)})
-			id = s.next
-		}
+		dst = x.appendList(dst, x.tree.nodes[g].exact, Group(g))
 	}
 	x.leave(r)
 	return dst
@@ -217,6 +213,29 @@ func (x *Index[K, V]) AppendTurns(dst []Subscription[K, V], name []byte) []Subsc
 	return dst
 }
 
+// AppendSubscribers appends the subscriptions to one Topic Filter to dst and
+// returns the result: those who subscribed to just this one, in no particular
+// order. Of a Shared Subscription's filter these are the members of the group.
+//
+// It costs the length of the filter and what it reports, whatever else matches
+// the same names.
+func (x *Index[K, V]) AppendSubscribers(dst []Subscription[K, V], filter []byte) []Subscription[K, V] {
+	r := x.enter()
+	if p, ok := x.at(filter); ok {
+		n := &x.tree.nodes[p.node()]
+		switch {
+		case n.isGroup():
+			dst = x.appendList(dst, n.exact, Group(p.node()))
+		case p.below():
+			dst = x.appendList(dst, n.below, 0)
+		default:
+			dst = x.appendList(dst, n.exact, 0)
+		}
+	}
+	x.leave(r)
+	return dst
+}
+
 // appendLists appends the subscriptions of lists, which are of no group.
 func (x *Index[K, V]) appendLists(dst []Subscription[K, V], lists []uint32) []Subscription[K, V] {
 	for _, id := range lists {
@@ -225,6 +244,15 @@ func (x *Index[K, V]) appendLists(dst []Subscription[K, V], lists []uint32) []Su
 			dst = append(dst, Subscription[K, V]{s.key, s.value, 0})
 			id = s.next
 		}
+	}
+	return dst
+}
+
+func (x *Index[K, V]) appendList(dst []Subscription[K, V], id uint32, g Group) []Subscription[K, V] {
+	for id != 0 {
+		s := &x.subs[id]
+		dst = append(dst, Subscription[K, V]{s.key, s.value, g})
+		id = s.next
 	}
 	return dst
 }

@@ -3,16 +3,22 @@ package topicmatch
 // The subscriptions of an Index, their lists and tables. The writer's lock is
 // held.
 
-// find returns the subscription of a key to a filter, or 0.
-func (x *Index[K, V]) find(h uint64, key K, filter []byte) uint32 {
+// at returns the place of a filter, and ok=false if no subscription can be there.
+func (x *Index[K, V]) at(filter []byte) (p place, ok bool) {
 	group, inner, err := split(filter)
 	if err != nil {
-		return 0 // nobody can have subscribed to it
+		return 0, false // nobody can have subscribed to it
 	}
-	p, ok := x.tree.find(inner)
+	p, ok = x.tree.find(inner)
 	if ok && len(group) != 0 {
 		p, ok = x.tree.findGroup(p, group)
 	}
+	return p, ok
+}
+
+// find returns the subscription of a key to a filter, or 0.
+func (x *Index[K, V]) find(h uint64, key K, filter []byte) uint32 {
+	p, ok := x.at(filter)
 	if !ok {
 		return 0
 	}

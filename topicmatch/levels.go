@@ -8,16 +8,18 @@ import "hash/maphash"
 type levels struct {
 	table  table
 	list   []level // by number; list[0] is nobody's
-	free   uint32  // first of the free numbers, chained by their at
+	free   uint32  // first of the free numbers, chained by their chunk
 	chunks [][]byte
 	size   int // bytes of the levels in use
 	stored int // bytes in chunks, those of levels that are gone included
 }
 
+// level says where in chunks its bytes are. So many chunks as 32 bits count take
+// up 256 TiB.
 type level struct {
-	at   uint32 // chunk<<16 | offset
-	refs uint32 // 0: a free number
-	size uint16
+	chunk        uint32 // of a free number: the next one
+	refs         uint32 // 0: a free number
+	offset, size uint16
 }
 
 // A level and its neighbours fill a chunk, which the longest still fits into.
@@ -31,7 +33,7 @@ var (
 
 func (l *levels) bytes(id uint32) []byte {
 	v := &l.list[id]
-	return l.chunks[v.at>>16][v.at&0xffff:][:v.size]
+	return l.chunks[v.chunk][v.offset:][:v.size]
 }
 
 // find returns the number of a level, or 0.
@@ -63,7 +65,7 @@ func (l *levels) intern(b []byte) uint32 {
 func (l *levels) add(b []byte) uint32 {
 	id := l.free
 	if id != 0 {
-		l.free = l.list[id].at
+		l.free = l.list[id].chunk
 	} else {
 		if len(l.list) == 0 {
 			l.list = make([]level, 1, 8)
@@ -71,12 +73,12 @@ func (l *levels) add(b []byte) uint32 {
 		id = uint32(len(l.list))
 		l.list = append(l.list, level{})
 	}
-	l.list[id] = level{at: l.store(b), size: uint16(len(b))}
+	l.list[id] = l.store(b)
 	l.size += len(b)
 	return id
 }
 
-func (l *levels) store(b []byte) (at uint32) {
+func (l *levels) store(b []byte) level {
 	last := len(l.chunks) - 1
 	if last < 0 || len(l.chunks[last])+len(b) >= chunkSize {
 		var chunk []byte // the first one grows from nothing
@@ -86,10 +88,10 @@ func (l *levels) store(b []byte) (at uint32) {
 		l.chunks = append(l.chunks, chunk)
 		last++
 	}
-	at = uint32(last<<16 | len(l.chunks[last]))
+	v := level{chunk: uint32(last), offset: uint16(len(l.chunks[last])), size: uint16(len(b))}
 	l.chunks[last] = append(l.chunks[last], b...)
 	l.stored += len(b)
-	return at
+	return v
 }
 
 // release gives one reference back.
@@ -100,7 +102,7 @@ func (l *levels) release(id uint32) {
 	}
 	l.table.remove(maphash.Bytes(levelSeed, l.bytes(id)), id)
 	l.size -= int(v.size)
-	*v = level{at: l.free}
+	*v = level{chunk: l.free}
 	l.free = id
 	if l.table.n == 0 {
 		*l = levels{}
@@ -115,7 +117,9 @@ func (l *levels) pack() {
 	l.chunks, l.stored = nil, 0
 	for id := range l.list {
 		if v := &l.list[id]; v.refs != 0 {
-			v.at = l.store(old.bytes(uint32(id)))
+			refs := v.refs
+			*v = l.store(old.bytes(uint32(id)))
+			v.refs = refs
 		}
 	}
 }

@@ -48,10 +48,11 @@ const (
 type place uint32
 
 func (p place) node() uint32 { return uint32(p >> 1) }
+func (p place) below() bool  { return p&1 != 0 }
 
 // head is the head of a place's list.
 func (t *prefixes) head(p place) *uint32 {
-	if p&1 != 0 {
+	if p.below() {
 		return &t.nodes[p.node()].below
 	}
 	return &t.nodes[p.node()].exact
@@ -173,7 +174,7 @@ func levelBit(id uint32) uint32 {
 
 // The mark of the groups at a place.
 func groupMark(p place) uint32 {
-	if p&1 != 0 {
+	if p.below() {
 		return groupBelow
 	}
 	return groupExact

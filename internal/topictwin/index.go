@@ -112,6 +112,29 @@ func (p *Pair) Check(name string) error {
 	return nil
 }
 
+// CheckSubscribers asks both who subscribed to a filter.
+func (p *Pair) CheckSubscribers(filter string) error {
+	var got, want []Found
+	_, _, shared := topicmatch.SplitShared(filter)
+	for _, s := range p.Index.AppendSubscribers(nil, []byte(filter)) {
+		if shared != (s.Group != 0) {
+			return fmt.Errorf("filter %q: %v", filter, s)
+		}
+		got = append(got, Found{s.Key, s.Value, ""})
+	}
+	for s, v := range p.Twin {
+		if s.Filter == filter {
+			want = append(want, Found{s.Key, v, ""})
+		}
+	}
+	sortFound(got)
+	sortFound(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("filter %q: subscribers %v, want %v", filter, got, want)
+	}
+	return nil
+}
+
 // Subscribe subscribes in both.
 func (p *Pair) Subscribe(key int, filter string, value int) error {
 	s := Subscription{key, filter}
@@ -177,6 +200,8 @@ func RunIndex(ops []byte) error {
 			err = p.Unsubscribe(key, in.pick(filters))
 		case 12:
 			err = p.UnsubscribeAll(key)
+		case 13:
+			err = p.CheckSubscribers(in.pick(filters))
 		default:
 			err = p.Check(in.pick(names))
 		}

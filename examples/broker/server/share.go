@@ -26,13 +26,7 @@ func (s *Server) share(w *worker, pub *posting, turn *match) publishResult {
 		return taken
 	}
 	// The others, those who are there first, from a different one each time.
-	w.members = w.members[:0]
-	s.subscriptions.Visit(pub.topic, func(m match) bool {
-		if m.Group == turn.Group {
-			w.members = append(w.members, m)
-		}
-		return true
-	})
+	w.members = s.subscriptions.AppendSubscribers(w.members[:0], []byte(turn.Value.share.filter))
 	members := w.members
 	first := int(s.turns.Add(1) % uint64(max(len(members), 1)))
 	result := dropped
@@ -90,8 +84,8 @@ func (s *Server) adopt(w *worker, d *delivery, lost *client) {
 
 // shareOther gives a publication to a member of a group other than one.
 func (s *Server) shareOther(w *worker, pub *posting, of *share, not *client) publishResult {
-	for _, m := range s.subscriptions.AppendMatches(nil, pub.topic) {
-		if m.Group != 0 && m.Key != not && m.Value.share.filter == of.filter {
+	for _, m := range s.subscriptions.AppendSubscribers(nil, []byte(of.filter)) {
+		if m.Key != not {
 			return s.share(w, pub, &m)
 		}
 	}
