@@ -6,9 +6,12 @@ import (
 	"time"
 )
 
-// cycle is clients that come, subscribe to a topic, publish to it, get that
-// message and go.
-type cycle struct{ atATime int }
+// cycle is clients that come and go, and in between, if they are to work,
+// subscribe to a topic, publish to it, and get that message.
+type cycle struct {
+	atATime int
+	work    bool
+}
 
 func (cycle) columns() []column {
 	return []column{
@@ -33,6 +36,17 @@ func (y cycle) run(b *bench, v []float64) error {
 			b.loop.fail(fmt.Errorf("connection %d: %w", n, err))
 			return
 		}
+		leave := func() {
+			c.out = append(c.out, disconnectPacket...)
+			c.flush()
+			c.close()
+			ended++
+			begin()
+		}
+		if !y.work {
+			c.onUp = leave
+			return
+		}
 		topic := fmt.Sprintf("cycle/%d", n)
 		c.onUp = func() { c.send(subscribePacket(0, topic)) }
 		m := newMessage(topic, 0, false)
@@ -40,13 +54,7 @@ func (y cycle) run(b *bench, v []float64) error {
 			c.out = m.append(c.out, 0, stamp{number: uint32(n)})
 			c.touch()
 		}
-		in := receiver{c: c, delivered: func(stamp) {
-			c.out = append(c.out, disconnectPacket...)
-			c.flush()
-			c.close()
-			ended++
-			begin()
-		}}
+		in := receiver{c: c, delivered: func(stamp) { leave() }}
 		c.handle = in.handle
 	}
 

@@ -44,6 +44,12 @@ func pairs(n int, level byte) flow {
 	}
 }
 
+// alternating is a flow whose publishers wait for each message to come.
+func alternating(f flow) flow {
+	f.window = 1
+	return f
+}
+
 // crowded is a flow among many other subscriptions.
 func crowded(f flow) flow {
 	f.crowd = true

@@ -42,16 +42,19 @@ func TestRows(t *testing.T) {
 		broker    *broker
 		delivered int // which of the figures is to be 1
 	}{
-		{fanIn(4, 0), ours(path), 3},
-		{crowded(pairs(4, 0)), ours(path), 3},
-		{rate{0}, ours(path), 4},
-		{rate{0}, &echoBroker, 4},
-		{cycle{2}, ours(path), 2},
-		{idle{}, ours(path), 2},
-		{retained{}, ours(path), 3},
-		{pairs(4, 2), ours(path), 3},
-		{cuts{2, 1}, ours(path), 0},
-		{cuts{2, 2}, ours(path), 0},
+		{fanIn(4, 0), ours("mqttwire", path), 3},
+		{crowded(pairs(4, 0)), ours("mqttwire", path), 3},
+		{rate{0, 1}, ours("mqttwire", path), 4},
+		{rate{0, 1}, &echoBroker, 4},
+		{cycle{2, true}, ours("mqttwire", path), 2},
+		{rate{1, 5}, ours("mqttwire", path), 4},
+		{cycle{2, false}, ours("mqttwire", path), 2},
+		{alternating(pairs(4, 0)), ours("mqttwire", path), 3},
+		{idle{}, ours("mqttwire", path), 2},
+		{retained{}, ours("mqttwire", path), 3},
+		{pairs(4, 2), ours("mqttwire", path), 3},
+		{cuts{2, 1}, ours("mqttwire", path), 0},
+		{cuts{2, 2}, ours("mqttwire", path), 0},
 		{fanOut(4, 1), &mochiBroker, 3},
 	} {
 		w := row{fmt.Sprintf("%T", test.scenario), test.scenario}

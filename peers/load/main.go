@@ -6,6 +6,7 @@
 //	go run . -only 'pairs|rate' -v            # some rows, with the lowest and highest of the rounds
 //	go run . -brokers mqttwire,mosquitto -rounds 5 -seconds 2
 //	go run . -broker PATH                     # a program that takes -listen, instead of examples/broker
+//	go run . -old PATH                        # an older build of it too, as "old"
 //
 // It needs Linux, wants two cores that nobody else uses, and measures mosquitto
 // where that is installed, as the Debian package of that name does.
@@ -77,6 +78,7 @@ func main() {
 func tool(ctx context.Context, out, log io.Writer) error {
 	s := settings{warmUp: 200 * time.Millisecond, quiet: 3 * time.Second}
 	path := flag.String("broker", "", "`path` of the program to measure as mqttwire, which takes -listen (default: examples/broker, built)")
+	old := flag.String("old", "", "`path` of a program like that of -broker, to be measured too, as old")
 	names := flag.String("brokers", "mqttwire,mosquitto,mochi,nats", "which brokers, comma `separated`")
 	only := flag.String("only", "", "measure the rows that match this `regexp`")
 	list := flag.Bool("list", false, "list the rows")
@@ -119,6 +121,9 @@ func tool(ctx context.Context, out, log io.Writer) error {
 	brokers, err := choose(strings.Split(*names, ","), *path, scratch, log)
 	if err != nil {
 		return err
+	}
+	if *old != "" {
+		brokers = append(brokers, ours("old", *old))
 	}
 	r := runner{ctx: ctx, settings: s, core: -1}
 	if files := allowFiles() - 200; s.idle > files {
@@ -164,7 +169,7 @@ func choose(names []string, path, scratch string, log io.Writer) (brokers []*bro
 					return nil, err
 				}
 			}
-			brokers = append(brokers, ours(path))
+			brokers = append(brokers, ours("mqttwire", path))
 		case "mosquitto":
 			if _, err := mosquittoPath(); err != nil {
 				fmt.Fprintf(log, "SKIPPED mosquitto: %v\n", err)

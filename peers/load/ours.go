@@ -7,9 +7,9 @@ import (
 )
 
 // ours is examples/broker, the program at path.
-func ours(path string) *broker {
+func ours(name, path string) *broker {
 	return &broker{
-		name:  "mqttwire",
+		name:  name,
 		about: "examples/broker, its defaults",
 		command: func(_ string, port int) (*exec.Cmd, error) {
 			return exec.Command(path, "-listen", fmt.Sprintf("127.0.0.1:%d", port)), nil
