@@ -53,7 +53,7 @@ func (c *conn) drainRaw() (failed error) {
 
 // readNow reads what there is, or says that that is to be waited for.
 func readNow(fd uintptr, b []byte) (n int, wait bool, err error) {
-	n, err = retry(syscall.Read, int(fd), b)
+	n, err = retry(readSocket, int(fd), b)
 	return max(n, 0), err == syscall.EAGAIN, err
 }
 
@@ -70,7 +70,7 @@ func (c *conn) tryWrite(b []byte) (n int, err error) {
 
 func (c *conn) writeFD(fd uintptr) bool {
 	for len(c.rest) > 0 {
-		n, err := retry(syscall.Write, int(fd), c.rest)
+		n, err := retry(writeSocket, int(fd), c.rest)
 		if n <= 0 || err != nil {
 			break // the one who waits finds out what is wrong
 		}
