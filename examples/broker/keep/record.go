@@ -49,6 +49,11 @@ type Record struct {
 	Message *Message
 	To      []Recipient
 	Key     uint64
+
+	// Place is set by a Store that writes a Record again, to where it stood
+	// first: its turn among all others. 0 is where it stands. The server neither
+	// sets nor reads it.
+	Place uint64
 }
 
 // A Message is an application message as a Record has it.

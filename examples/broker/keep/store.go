@@ -26,18 +26,3 @@ type Store interface {
 	// only.
 	Replay(func(r *Record) error) error
 }
-
-// An Error is an error of a Store that this package knows.
-type Error uint8
-
-// ErrFull says that there is no room, and that nothing was written: what waits
-// for it may be tried again. A Store wraps it, with what is full.
-const ErrFull Error = 1
-
-// Error returns what is wrong.
-func (e Error) Error() string {
-	if e == ErrFull {
-		return "keep: the store is full, nothing was written"
-	}
-	return "keep: unknown error"
-}

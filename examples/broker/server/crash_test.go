@@ -524,7 +524,13 @@ func TestCrash(t *testing.T) {
 	}{
 		{"at a Sync", false, func(r []keep.Record) []keep.Record { return r }},
 		{"between two", true, func(r []keep.Record) []keep.Record { return r }},
-		{"compacted", false, keep.Compact},
+		{"compacted", false, func(r []keep.Record) []keep.Record {
+			least, err := keep.Compact(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return least
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
