@@ -6,11 +6,7 @@
 // string, and package topicmatch exports what it says of topics.
 package text
 
-import (
-	"math/bits"
-
-	"github.com/mqttwire/mqttwire"
-)
+import "github.com/mqttwire/mqttwire"
 
 // Bytes is what a string can be held in.
 type Bytes interface{ ~string | ~[]byte }
@@ -42,18 +38,25 @@ func Load[T Bytes](s T, i int) uint64 {
 		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
 }
 
+// load4 returns the 4 bytes of s from i on, the first in the lowest bits.
+func load4[T Bytes](s T, i int) uint64 {
+	_ = s[i+3]
+	return uint64(uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24)
+}
+
 // short returns all of a string of fewer than 8 bytes in one word, some of
 // them twice, the rest filled with spaces: good for asking whether a byte
 // occurs, not where.
 func short[T Bytes](s T) uint64 {
-	n := len(s)
-	switch {
-	case n >= 4:
-		t := s[n-4:]
-		_, _ = s[3], t[3]
-		return uint64(uint32(s[0])|uint32(s[1])<<8|uint32(s[2])<<16|uint32(s[3])<<24) |
-			uint64(uint32(t[0])|uint32(t[1])<<8|uint32(t[2])<<16|uint32(t[3])<<24)<<32
-	case n > 0:
+	if n := len(s); n >= 4 {
+		return load4(s, 0) | load4(s, n-4)<<32
+	}
+	return tiny(s)
+}
+
+// tiny is short for fewer than 4 bytes.
+func tiny[T Bytes](s T) uint64 {
+	if n := len(s); n > 0 {
 		return filler&^0xffffff | uint64(s[0]) | uint64(s[n>>1])<<8 | uint64(s[n-1])<<16
 	}
 	return filler
@@ -89,8 +92,10 @@ func (s scan) usual(x uint64) scan { return scan{s.some & (x + (0x80-',')*ones),
 func CheckString[T Bytes](s T) mqttwire.Error {
 	c, n := newScan(), len(s)
 	switch {
+	case n < 4:
+		c = c.text(tiny(s))
 	case n < 8:
-		c = c.text(short(s))
+		c = c.text(load4(s, 0) | load4(s, n-4)<<32)
 	case n <= 16:
 		c = c.text(Load(s, 0)).text(Load(s, n-8))
 	case n <= 32:
@@ -110,14 +115,54 @@ func CheckString[T Bytes](s T) mqttwire.Error {
 	return checkSlow(s, false)
 }
 
+// AppendString appends s to dst and returns what CheckString says of s: of a
+// short one in one pass.
+func AppendString[T Bytes](dst []byte, s T) ([]byte, mqttwire.Error) {
+	c, n := newScan(), len(s)
+	if n < 4 || n > 16 || cap(dst)-len(dst) < n {
+		return append(dst, s...), CheckString(s)
+	}
+	room := dst[len(dst) : len(dst)+n]
+	if n < 8 {
+		x, y := load4(s, 0), load4(s, n-4)
+		store4(room, 0, x)
+		store4(room, n-4, y)
+		c = c.text(x | y<<32)
+	} else {
+		x, y := Load(s, 0), Load(s, n-8)
+		store(room, 0, x)
+		store(room, n-8, y)
+		c = c.text(x).text(y)
+	}
+	if dst = dst[:len(dst)+n]; c.clean() {
+		return dst, 0
+	}
+	return dst, checkSlow(s, false)
+}
+
+// store writes x into the 8 bytes of b from i on, the lowest bits first.
+func store(b []byte, i int, x uint64) {
+	_ = b[i+7]
+	b[i], b[i+1], b[i+2], b[i+3] = byte(x), byte(x>>8), byte(x>>16), byte(x>>24)
+	b[i+4], b[i+5], b[i+6], b[i+7] = byte(x>>32), byte(x>>40), byte(x>>48), byte(x>>56)
+}
+
+// store4 writes x into the 4 bytes of b from i on, the lowest bits first.
+func store4(b []byte, i int, x uint64) {
+	_ = b[i+3]
+	b[i], b[i+1], b[i+2], b[i+3] = byte(x), byte(x>>8), byte(x>>16), byte(x>>24)
+}
+
 // CheckName is CheckString, and returns [mqttwire.ErrTopicWildcard] where s
 // has a '+' or a '#' [3.1.1 MQTT-4.7.1-1, 5.0 MQTT-4.7.0-1]. Length is the
 // caller's matter: an empty name passes.
 func CheckName[T Bytes](s T) mqttwire.Error {
 	c, n := newScan(), len(s)
 	switch {
+	case n < 4:
+		c = c.usual(tiny(s))
 	case n < 8:
-		c = c.usual(short(s))
+		c = c.usual(load4(s, 0) | load4(s, n-4)<<32)
 	case n <= 16:
 		c = c.usual(Load(s, 0)).usual(Load(s, n-8))
 	case n <= 32:
@@ -157,68 +202,98 @@ func checkUnusual[T Bytes](s T) mqttwire.Error {
 	return checkSlow(s, true)
 }
 
-// checkSlow goes through s a run of ASCII, or of other characters, at a time.
-// What is well-formed is Unicode's Table 3-7.
+// checkSlow goes through s a byte at a time, or a word where that is plain.
 func checkSlow[T Bytes](s T, noWildcard bool) mqttwire.Error {
-	wild := false
-	for rest := s; len(rest) > 0; {
-		var x uint64 // the first 8 bytes, zeros after the end
-		if len(rest) >= 8 {
-			x = Load(rest, 0)
-			if plain(x)&notWild(x) == highs {
-				rest = rest[8:]
-				continue
-			}
-		} else {
-			x = end(s, len(rest))
+	state, wild, rest := start, uint64(0), s
+	for ; len(rest) >= 8; rest = rest[8:] {
+		x := Load(rest, 0)
+		wild |= highs &^ (x | ((x&lows | wildcardBit) ^ wildcards + lows))
+		if state&63 == start && plain(x) == highs {
+			continue
 		}
-		n := runeLen(x)
-		if n == 0 {
-			if x&0x80 != 0 {
-				return mqttwire.ErrUTF8
-			}
-			n = min(bits.TrailingZeros64(x&highs)/8, len(rest))
-			ascii := highs & (uint64(1)<<(8*n) - 1)
-			if plain(x)&ascii != ascii {
-				return mqttwire.ErrNUL
-			}
-			wild = wild || notWild(x)&ascii != ascii
+		state = next[byte(x)] >> (state & 63)
+		state = next[byte(x>>8)] >> (state & 63)
+		state = next[byte(x>>16)] >> (state & 63)
+		state = next[byte(x>>24)] >> (state & 63)
+		state = next[byte(x>>32)] >> (state & 63)
+		state = next[byte(x>>40)] >> (state & 63)
+		state = next[byte(x>>48)] >> (state & 63)
+		state = next[byte(x>>56)] >> (state & 63)
+	}
+	for i := range len(rest) {
+		state = next[rest[i]] >> (state & 63)
+		if rest[i] == '+' || rest[i] == '#' {
+			wild = 1
 		}
-		rest = rest[n:]
 	}
-	if wild && noWildcard {
-		return mqttwire.ErrTopicWildcard
+	switch state & 63 {
+	case start:
+		if wild != 0 && noWildcard {
+			return mqttwire.ErrTopicWildcard
+		}
+		return 0
+	case nul:
+		return mqttwire.ErrNUL
 	}
-	return 0
+	return mqttwire.ErrUTF8
 }
 
-// end returns the last n bytes of s, fewer than 8, the first in the lowest bits.
-func end[T Bytes](s T, n int) (x uint64) {
-	if len(s) >= 8 {
-		return Load(s, len(s)-8) >> (8 * (8 - n))
-	}
-	for i := len(s) - 1; i >= len(s)-n; i-- {
-		x = x<<8 | uint64(s[i])
-	}
-	return x
-}
+// The states in which a byte of a string can be met: six bits each, so that a
+// step is a shift. What comes first of ill-formed and nul is final.
+const (
+	start   uint64 = 6 * iota // of a character
+	last                      // its last byte is due
+	two                       // two more
+	three                     // three more
+	afterE0                   // two more, the first from A0 on: else it is overlong
+	afterED                   // two more, the first below A0: else a surrogate
+	afterF0                   // three more, the first from 90 on: else it is overlong
+	afterF4                   // three more, the first below 90: else past U+10FFFF
+	illFormed
+	nul
+)
 
-// runeLen returns how many bytes the character at the front of x takes, 2 to 4,
-// and 0 where it is ASCII or not well-formed.
-func runeLen(x uint64) int {
+// next has by byte, at the bits that a state says, the state that follows. It is
+// Unicode's Table 3-7, and U+0000.
+var next = func() (table [256]uint64) {
+	for b := range table {
+		for state := start; state <= nul; state += 6 {
+			table[b] |= follow(state, byte(b)) << state
+		}
+	}
+	return table
+}()
+
+func follow(state uint64, b byte) uint64 {
+	more := 0x80 <= b && b <= 0xbf
 	switch {
-	case x&0xc0c0f0 == 0x8080e0:
-		if v := x & 0x200f; v != 0 && v != 0x200d { // below U+0800: overlong; surrogates
-			return 3
-		}
-	case x&0xc0e0 == 0x80c0:
-		if x&0x1e != 0 { // below U+0080: overlong
-			return 2
-		}
-	case x&0xc0c0c0f8 == 0x808080f0:
-		if v := x&7<<2 | x>>12&3; 1 <= v && v <= 0x10 { // below U+10000: overlong; past U+10FFFF
-			return 4
-		}
+	case state >= illFormed:
+		return state
+	case state == last && more:
+		return start
+	case state == two && more, state == afterE0 && more && b >= 0xa0, state == afterED && more && b < 0xa0:
+		return last
+	case state == three && more, state == afterF0 && more && b >= 0x90, state == afterF4 && more && b < 0x90:
+		return two
+	case state != start:
+	case b == 0:
+		return nul
+	case b < 0x80:
+		return start
+	case 0xc2 <= b && b <= 0xdf:
+		return last
+	case b == 0xe0:
+		return afterE0
+	case b == 0xed:
+		return afterED
+	case 0xe1 <= b && b <= 0xef:
+		return two
+	case b == 0xf0:
+		return afterF0
+	case 0xf1 <= b && b <= 0xf3:
+		return three
+	case b == 0xf4:
+		return afterF4
 	}
-	return 0
+	return illFormed
 }

@@ -105,6 +105,17 @@ func agree(t *testing.T, s string) {
 			t.Errorf("%s(%q) = %v, of bytes %v, want %v", c.name, s, c.got, c.bytes, c.want)
 		}
 	}
+	// With no room, with just enough, and with more, in which nothing is written.
+	for _, room := range []int{0, len(s), len(s) + 5} {
+		memory := append(append(make([]byte, 0, 2+room), "x/"...), strings.Repeat("~", room)...)
+		got, e := text.AppendString(memory[:2], s)
+		if string(got) != "x/"+s || e != slowString(s) {
+			t.Errorf("AppendString(x/, %q), room for %d = %q, %v", s, room, got, e)
+		}
+		if room > len(s) && string(memory[2+len(s):]) != "~~~~~" {
+			t.Errorf("AppendString(x/, %q) wrote after its end: %q", s, memory)
+		}
+	}
 }
 
 // TestShortStrings tries all strings of a few pieces of an awkward alphabet,
@@ -204,6 +215,7 @@ func TestOverlong(t *testing.T) {
 }
 
 func TestAllocatesNothing(t *testing.T) {
+	dst := make([]byte, 0, 64)
 	for _, s := range []string{"", "a/b", "sensors/room-12/temp", "$share/g/sensors/+/temp/#", "é/ü/\U0001f600/and/more", "bad\xff", "bad\x00byte", "a#"} {
 		b := []byte(s)
 		if n := testing.AllocsPerRun(10, func() {
@@ -213,6 +225,8 @@ func TestAllocatesNothing(t *testing.T) {
 			text.CheckSubscription(b)
 			text.SplitShared(b)
 			text.CheckSubscription(s)
+			text.AppendString(dst, b)
+			text.AppendString(dst, s)
 		}); n != 0 {
 			t.Errorf("%q: %v allocations", s, n)
 		}
