@@ -82,22 +82,38 @@ func (p *Pubcomp) PropertyList() *Properties { return &p.Properties }
 // 0x10, which 5.0 §3.4.2.1 has the server alone send, from a client as well:
 // bridges send it. Append does not write it for a client.
 func (p *Puback) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	if isPlainAck(mqttwire.PUBACK, r, h, body) {
+		*p = Puback{ID: uint16(body[0])<<8 | uint16(body[1])}
+		return nil
+	}
 	return (*ack)(p).decode(mqttwire.PUBACK, r, h, body)
 }
 
 // Decode fills p from the body of a PUBREC, which it borrows. It takes code
 // 0x10 from a client, as that of [Puback] does (5.0 §3.5.2.1).
 func (p *Pubrec) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	if isPlainAck(mqttwire.PUBREC, r, h, body) {
+		*p = Pubrec{ID: uint16(body[0])<<8 | uint16(body[1])}
+		return nil
+	}
 	return (*ack)(p).decode(mqttwire.PUBREC, r, h, body)
 }
 
 // Decode fills p from the body of a PUBREL, which it borrows.
 func (p *Pubrel) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	if isPlainAck(mqttwire.PUBREL, r, h, body) {
+		*p = Pubrel{ID: uint16(body[0])<<8 | uint16(body[1])}
+		return nil
+	}
 	return (*ack)(p).decode(mqttwire.PUBREL, r, h, body)
 }
 
 // Decode fills p from the body of a PUBCOMP, which it borrows.
 func (p *Pubcomp) Decode(r Rules, h fixedheader.Header, body []byte) error {
+	if isPlainAck(mqttwire.PUBCOMP, r, h, body) {
+		*p = Pubcomp{ID: uint16(body[0])<<8 | uint16(body[1])}
+		return nil
+	}
 	return (*ack)(p).decode(mqttwire.PUBCOMP, r, h, body)
 }
 
@@ -164,22 +180,19 @@ func (p *Pubrel) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrad
 // Downgrade removes code and properties where v is before 5.0.
 func (p *Pubcomp) Downgrade(v mqttwire.Version) error { return (*ack)(p).downgrade(v) }
 
+// isPlainAck reports whether an acknowledgement is what most are: right, with code
+// 0x00 and no properties. Either role sends all four.
+func isPlainAck(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) bool {
+	return h == fixedheader.Header{Type: t, Flags: fixedheader.ReservedFlags(t), Width: 1, Length: 2} &&
+		len(body) == 2 && body[0]|body[1] != 0 && r.Version.Valid()
+}
+
 // decode is Decode of all four.
 //
 //	Packet Identifier  Two Byte Integer, not 0
 //	Reason Code        5.0: Byte; left out, with all that follows, it is 0
 //	Properties         5.0: Property Length, then the properties; left out, there are none
 func (p *ack) decode(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) error {
-	// Most have code 0x00 and no properties. Either role sends all four.
-	usual := fixedheader.Header{Type: t, Flags: fixedheader.ReservedFlags(t), Width: 1, Length: 2}
-	if h == usual && len(body) == 2 && r.Version.Valid() && body[0]|body[1] != 0 {
-		p.ID, p.Code, p.Properties = uint16(body[0])<<8|uint16(body[1]), 0, Properties{}
-		return nil
-	}
-	return p.decodeAny(t, r, h, body)
-}
-
-func (p *ack) decodeAny(t mqttwire.PacketType, r Rules, h fixedheader.Header, body []byte) error {
 	*p = ack{}
 	if err := r.checkHeader(t, h, body); err != nil {
 		return err

@@ -62,6 +62,12 @@ var _ = [...]Packet{
 // (3.1.1 §1.5.3, 5.0 §1.5.4 and §1.5.6).
 const maxField = 65535
 
+// isUsual reports whether checkHeader has nothing to say, which is quick to tell
+// of most packets.
+func (r Rules) isUsual(t mqttwire.PacketType, h fixedheader.Header, body []byte) bool {
+	return h.Type == t && int(h.Length) == len(body) && h.Width <= 1 && r.expects(firstByte(h))
+}
+
 // checkHeader validates the header of a packet of type t with its body, on
 // behalf of Decode.
 func (r Rules) checkHeader(t mqttwire.PacketType, h fixedheader.Header, body []byte) error {
@@ -154,6 +160,9 @@ func appendField[D ~[]byte, T ~string | ~[]byte](dst D, v T) D {
 
 // packetSize returns the size of a packet with a body of length bytes.
 func packetSize(length int) int {
+	if uint(length) < 0x80 {
+		return 2 + length
+	}
 	return 1 + varint.Size(uint32(min(length, varint.Max))) + length
 }
 
@@ -165,6 +174,9 @@ func fieldSize(v []byte) int { return 2 + len(v) }
 func propertiesSize(p *Properties, v mqttwire.Version) int {
 	if v != mqttwire.V50 {
 		return 0
+	}
+	if len(p.b) < 0x80 {
+		return 1 + len(p.b)
 	}
 	return varint.Size(uint32(min(len(p.b), varint.Max))) + len(p.b)
 }

@@ -28,43 +28,41 @@ const MaxPacketSize = fixedheader.MaxSize + varint.Max
 func Split(r Rules, b []byte, maxSize int) (h fixedheader.Header, body []byte, n int, err error) {
 	// Most packets, without a call: a first byte that is right, and a Remaining
 	// Length of one byte or of two that it needs.
-	if len(b) < 2 || !r.expects(b[0]) {
-		return splitAny(r, b, maxSize)
-	}
-	length, width := uint32(b[1]), 1
-	if length >= 0x80 {
-		if len(b) < 3 || b[2] == 0 || b[2] >= 0x80 {
-			return splitAny(r, b, maxSize)
+	if len(b) >= 2 && r.expects(b[0]) {
+		length, start := uint32(b[1]), 2
+		if length >= 0x80 {
+			if len(b) < 3 || b[2]-1 >= 0x7f {
+				return splitAny(r, b, maxSize)
+			}
+			length, start = length&0x7f|uint32(b[2])<<7, 3
 		}
-		length, width = length&0x7f|uint32(b[2])<<7, 2
+		if end := start + int(length); end <= len(b) && (end <= maxSize || maxSize <= 0) {
+			h = fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f, Width: uint8(start - 1), Length: length}
+			return h, b[start:end:end], end, nil
+		}
 	}
-	start := 1 + width
-	end := start + int(length)
-	if end > len(b) || uint(end-1) > uint(maxSize-1) { // 0 is no limit
-		return splitAny(r, b, maxSize)
-	}
-	h = fixedheader.Header{Type: mqttwire.PacketType(b[0] >> 4), Flags: b[0] & 0x0f, Width: uint8(width), Length: length}
-	return h, b[start:end:end], end, nil
+	return splitAny(r, b, maxSize)
 }
 
 // expects reports whether first is right for the first byte of a packet. It says
 // no to some that are: those that no rules expect of most packets.
 func (r Rules) expects(first byte) bool {
-	return r.Version <= mqttwire.V50 && r.From <= mqttwire.Server && expected[r.Version][r.From][first>>6]>>(first&63)&1 != 0
+	return r.Version <= mqttwire.V50 && r.From <= mqttwire.Server && expected[first]>>(uint8(r.Version)<<2|uint8(r.From))&1 != 0
 }
 
 // firstByte is the first byte of a packet with header h.
 func firstByte(h fixedheader.Header) byte { return byte(h.Type)<<4 | h.Flags&0x0f }
 
-// expected has the bit of each first byte that [fixedheader.Header.CheckFirst]
-// takes, by version and sender; none for version 0.
-var expected = func() (sets [mqttwire.V50 + 1][mqttwire.Server + 1][4]uint64) {
-	for _, v := range [...]mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
-		for from := range sets[v] {
-			for first := range 256 {
-				h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 0x0f)}
-				if h.CheckFirst(v, mqttwire.Role(from)) == nil {
-					sets[v][from][first>>6] |= 1 << (first & 63)
+// expected has by first byte the bit of each version and sender, those as
+// expects counts them, with which [fixedheader.Header.CheckFirst] takes it;
+// none for version 0.
+var expected = func() (sets [256]uint32) {
+	for first := range sets {
+		h := fixedheader.Header{Type: mqttwire.PacketType(first >> 4), Flags: uint8(first & 0x0f)}
+		for _, v := range [...]mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
+			for from := mqttwire.Either; from <= mqttwire.Server; from++ {
+				if h.CheckFirst(v, from) == nil {
+					sets[first] |= 1 << (uint8(v)<<2 | uint8(from))
 				}
 			}
 		}

@@ -32,22 +32,25 @@ func (p *Suback) PropertyList() *Properties { return &p.Properties }
 // 3.1 has no failure (3.1 §3.9). Servers that serve 3.1 beside 3.1.1 send 0x80
 // there too, and it would be the worst to read that as QoS 0 granted.
 func (p *Suback) Decode(r Rules, h fixedheader.Header, body []byte) error {
-	*p = Suback{}
-	if err := r.checkHeader(mqttwire.SUBACK, h, body); err != nil {
-		return err
-	}
-	var e mqttwire.Error
-	if p.ID, p.Properties, body, e = cutRequest(mqttwire.SUBACK, r, body); e == 0 {
-		p.Codes.b = body[:len(body):len(body)]
-		if r.Version == mqttwire.V31 {
-			p.Codes.form = qosOnly
+	if !r.isUsual(mqttwire.SUBACK, h, body) {
+		if err := r.checkHeader(mqttwire.SUBACK, h, body); err != nil {
+			*p = Suback{}
+			return err
 		}
-		e = p.Codes.checkSuback(r.Version)
+	}
+	id, properties, rest, e := cutRequest(mqttwire.SUBACK, r.Version, body)
+	codes := ReasonCodes{b: rest[:len(rest):len(rest)]}
+	if r.Version == mqttwire.V31 {
+		codes.form = qosOnly
+	}
+	if e == 0 {
+		e = codes.checkSuback(r.Version)
 	}
 	if e != 0 {
 		*p = Suback{}
 		return e
 	}
+	p.ID, p.Properties, p.Codes = id, properties, codes
 	return nil
 }
 
@@ -57,19 +60,10 @@ func (l ReasonCodes) checkSuback(v mqttwire.Version) mqttwire.Error {
 	}
 	for _, b := range l.b {
 		c := l.form.read(b)
-		if c <= mqttwire.GrantedQoS2 {
+		if c <= mqttwire.GrantedQoS2 || c == mqttwire.UnspecifiedError || v == mqttwire.V50 && c.AllowedIn(mqttwire.SUBACK) {
 			continue
 		}
-		ok := false
-		switch v {
-		case mqttwire.V31, mqttwire.V311:
-			ok = c == mqttwire.UnspecifiedError
-		case mqttwire.V50:
-			ok = c.AllowedIn(mqttwire.SUBACK)
-		}
-		if !ok {
-			return mqttwire.ErrSubackCode // [MQTT-3.9.3-2]
-		}
+		return mqttwire.ErrSubackCode // [MQTT-3.9.3-2]
 	}
 	return 0
 }

@@ -37,7 +37,7 @@ func (p *Subscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 		return err
 	}
 	var e mqttwire.Error
-	if p.ID, p.Properties, body, e = cutRequest(mqttwire.SUBSCRIBE, r, body); e == 0 {
+	if p.ID, p.Properties, body, e = cutRequest(mqttwire.SUBSCRIBE, r.Version, body); e == 0 {
 		p.Subscriptions.b = body[:len(body):len(body)]
 		if r.Version == mqttwire.V31 {
 			p.Subscriptions.unused = optionsReservedBefore5 // 3.1 §3.8
@@ -53,9 +53,12 @@ func (p *Subscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 
 // cutRequest cuts what a SUBSCRIBE, an UNSUBSCRIBE and their acknowledgements
 // start with: Packet Identifier and, in 5.0, properties.
-func cutRequest(t mqttwire.PacketType, r Rules, b []byte) (id uint16, p Properties, rest []byte, e mqttwire.Error) {
-	if id, b, e = cutPacketID(b); e != 0 || r.Version != mqttwire.V50 {
+func cutRequest(t mqttwire.PacketType, v mqttwire.Version, b []byte) (id uint16, p Properties, rest []byte, e mqttwire.Error) {
+	if id, b, e = cutPacketID(b); e != 0 || v != mqttwire.V50 {
 		return id, Properties{}, b, e
+	}
+	if len(b) > 0 && b[0] == 0 { // most have none
+		return id, Properties{}, b[1:], 0
 	}
 	p, b, e = cutProperties(b, t)
 	return id, p, b, e

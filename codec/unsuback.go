@@ -33,7 +33,7 @@ func (p *Unsuback) Decode(r Rules, h fixedheader.Header, body []byte) error {
 		return err
 	}
 	var e mqttwire.Error
-	p.ID, p.Properties, body, e = cutRequest(mqttwire.UNSUBACK, r, body)
+	p.ID, p.Properties, body, e = cutRequest(mqttwire.UNSUBACK, r.Version, body)
 	switch {
 	case e != 0:
 	case r.Version == mqttwire.V50:

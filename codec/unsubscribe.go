@@ -33,7 +33,7 @@ func (p *Unsubscribe) Decode(r Rules, h fixedheader.Header, body []byte) error {
 		return err
 	}
 	var e mqttwire.Error
-	if p.ID, p.Properties, body, e = cutRequest(mqttwire.UNSUBSCRIBE, r, body); e == 0 {
+	if p.ID, p.Properties, body, e = cutRequest(mqttwire.UNSUBSCRIBE, r.Version, body); e == 0 {
 		p.Filters.b = body[:len(body):len(body)]
 		e = p.Filters.check(r.Version, r.Lenient)
 	}
