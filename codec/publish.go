@@ -242,7 +242,7 @@ func (p *Publish) append(dst []byte, r Rules, payloadLength int, withPayload boo
 		dst = append(dst, byte(p.ID>>8), byte(p.ID))
 	}
 	if r.Version == mqttwire.V50 {
-		dst = appendProperties(dst, &p.Properties, r.Version)
+		dst = append(appendVarint(dst, len(p.Properties.b)), p.Properties.b...)
 	}
 	if withPayload {
 		dst = append(dst, p.Payload...)
@@ -265,8 +265,12 @@ func (p *Publish) firstByte() byte {
 // at can be wrong except the characters of the topic.
 func (p *Publish) isPlain(r Rules) bool {
 	return uint(len(p.Topic)-1) < maxField && p.QoS <= qos.ExactlyOnce && (p.QoS == 0) == (p.ID == 0) && !p.Dup && !r.Unchecked &&
-		r.Version.Valid() && p.Properties.isEmpty()
+		r.Version.Valid() && (p.Properties.isEmpty() || r.Version == mqttwire.V50 && p.Properties.known&^plainProperties == 0)
 }
+
+// plainProperties is what may be known of properties at which check need not
+// look: they are right, and none is a Subscription Identifier.
+var plainProperties = knowledge(allowedProperties[mqttwire.PUBLISH] &^ (1<<SubscriptionIdentifier | severalSubscriptionIDs))
 
 // check refuses what Decode would, and what would be lost.
 func (p *Publish) check(r Rules) mqttwire.Error {
