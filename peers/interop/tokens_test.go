@@ -394,7 +394,7 @@ func TestTokenMosquitto(t *testing.T) {
 					renewed <- result{out, err}
 				}()
 			}
-			waitFor(t, func() bool { return int(i.Subscriptions()) >= subscriptions })
+			waitFor(t, func() bool { return int(i.Stats().Subscriptions) >= subscriptions })
 			if out, err := with("mosquitto_pub", "p", short, "-q", "1", "-t", "sensors/7", "-m", "21"); err != nil {
 				t.Fatal(err, string(out))
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/tokenauth"
 )
@@ -43,7 +44,7 @@ type settings struct {
 // flags defines the flags of all settings, with their defaults.
 func (s *settings) flags(f *flag.FlagSet) {
 	c := &s.server
-	o := server.DefaultOptions()
+	o := hub.DefaultOptions()
 	s.listen.values = []string{"127.0.0.1:1883"}
 	f.Var(&s.listen, "listen", "`address` to listen on; give it again for another, empty for none")
 	f.Var(&s.listenTLS, "listen-tls", "`address` to listen on with TLS; give it again for another")

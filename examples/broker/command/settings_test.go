@@ -18,7 +18,7 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
-	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/tokenauth"
 )
 
@@ -51,8 +51,8 @@ func flags() (all []*flag.Flag) {
 
 func TestDefaults(t *testing.T) {
 	s := mustParse(t)
-	if !reflect.DeepEqual(s.server.ServerOptions, server.DefaultOptions()) {
-		t.Errorf("options %+v, want those of package server, %+v", s.server.ServerOptions, server.DefaultOptions())
+	if !reflect.DeepEqual(s.server.ServerOptions, hub.DefaultOptions()) {
+		t.Errorf("options %+v, want those of package server, %+v", s.server.ServerOptions, hub.DefaultOptions())
 	}
 	if !slices.Equal(s.listen.values, []string{"127.0.0.1:1883"}) || len(s.listenTLS.values) != 0 {
 		t.Errorf("listens on %v, %v", &s.listen, &s.listenTLS)

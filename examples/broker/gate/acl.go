@@ -3,7 +3,7 @@ package gate
 import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
-	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 )
 
 // fileAccess is what the files of users and access let a client do, as they
@@ -40,7 +40,7 @@ func (a *fileAccess) Receive(topic []byte) bool {
 }
 
 // Refused turns the client out where that is wanted.
-func (a *fileAccess) Refused(mqttwire.PacketType, []byte, bool) (o server.Order) {
+func (a *fileAccess) Refused(mqttwire.PacketType, []byte, bool) (o hub.Order) {
 	if a.gate.Deny == DenyClose {
 		o.End, o.Text = mqttwire.NotAuthorized, "the access list does not allow it"
 	}
@@ -49,7 +49,7 @@ func (a *fileAccess) Refused(mqttwire.PacketType, []byte, bool) (o server.Order)
 
 // Recheck turns out a user that was removed or locked, or has another password
 // now.
-func (a *fileAccess) Recheck() (o server.Order) {
+func (a *fileAccess) Recheck() (o hub.Order) {
 	if users := a.gate.users.Load(); a.users != nil && users != a.users {
 		if !users.Keeps(a.user, a.users) {
 			o.End, o.Text = mqttwire.NotAuthorized, "the user is not what it was"

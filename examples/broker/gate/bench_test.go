@@ -22,6 +22,7 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/tokenauth"
 	"github.com/mqttwire/mqttwire/tokenauth/hmactoken"
@@ -46,8 +47,8 @@ type bench struct {
 	judged  func() // what happens once a CONNECT was judged, and before it is answered
 }
 
-// Authenticate implements server.Authenticator.
-func (b *bench) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, connack.Code, string) {
+// Authenticate implements hub.Authenticator.
+func (b *bench) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connack.Code, string) {
 	access, code, text := b.gate.Authenticate(who, p)
 	if b.judged != nil {
 		b.judged()
@@ -76,7 +77,7 @@ func newBench(t *testing.T, dir string, with content) *bench {
 	if b.gate, err = Open(files); err != nil {
 		t.Fatal(err)
 	}
-	config := server.Config{ServerOptions: server.DefaultOptions(), SysInterval: -1,
+	config := server.Config{ServerOptions: hub.DefaultOptions(), SysInterval: -1,
 		Authenticator: b, Handlers: b.gate.Handlers(),
 		Log: slog.New(Discreet(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))}
 	config.MaximumKeepAlive = 0 // clients may wait for hours

@@ -2,7 +2,7 @@
 // its flags say: users and their passwords, client certificates, access lists
 // (package access), and tokens (package tokenauth). Tokens say themselves what
 // they allow: access lists do not bind who has some. It is the
-// server.Authenticator of the broker.
+// hub.Authenticator of the broker.
 package gate
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
-	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/tokenauth"
 	"github.com/mqttwire/mqttwire/tokenauth/hmactoken"
 )
@@ -131,8 +131,8 @@ func (g *Gate) Reload() (changed bool, err error) {
 	return changed, errors.Join(errs...)
 }
 
-// Authenticate implements server.Authenticator.
-func (g *Gate) Authenticate(who *server.Peer, p *codec.Connect) (server.Access, connack.Code, string) {
+// Authenticate implements hub.Authenticator.
+func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connack.Code, string) {
 	certified := g.CertificateNames && who.Certificate != nil && who.Certificate.Subject.CommonName != ""
 	var later *tokenAccess // of who is let in without
 	if g.files.TokenKeys != "" && (p.UserNameFlag || g.Late > 0 && !certified) {

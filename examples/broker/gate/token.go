@@ -5,7 +5,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
-	"github.com/mqttwire/mqttwire/examples/broker/server"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/tokenauth"
 	"github.com/mqttwire/mqttwire/tokenauth/hmactoken"
@@ -75,7 +75,7 @@ func (t *tokenAccess) Receive(topic []byte) bool {
 }
 
 // Refused tells the client which token is wrong, and turns it out or not.
-func (t *tokenAccess) Refused(what mqttwire.PacketType, topic []byte, said bool) (o server.Order) {
+func (t *tokenAccess) Refused(what mqttwire.PacketType, topic []byte, said bool) (o hub.Order) {
 	if g := t.asGuest(); g != nil {
 		return g.Refused(what, topic, said)
 	}
@@ -96,7 +96,7 @@ func (t *tokenAccess) Deadline() (at time.Time, ok bool) {
 	return t.session.Deadline()
 }
 
-func (t *tokenAccess) Poll(now time.Time) (o server.Order) {
+func (t *tokenAccess) Poll(now time.Time) (o hub.Order) {
 	if t.asGuest() != nil {
 		return o
 	}
@@ -113,10 +113,10 @@ func (t *tokenAccess) Poll(now time.Time) (o server.Order) {
 	return o
 }
 
-func (t *tokenAccess) Recheck() server.Order { return turnedOut(t.session.Recheck()) }
+func (t *tokenAccess) Recheck() hub.Order { return turnedOut(t.session.Recheck()) }
 
 // turnedOut tells a client what is wrong, and ends its connection.
-func turnedOut(v tokenauth.Verdict) (o server.Order) {
+func turnedOut(v tokenauth.Verdict) (o hub.Order) {
 	if v.OK() {
 		return o
 	}
@@ -125,21 +125,21 @@ func turnedOut(v tokenauth.Verdict) (o server.Order) {
 	return o
 }
 
-func tell(o *server.Order, n tokenauth.Notice) {
+func tell(o *hub.Order, n tokenauth.Notice) {
 	payload, err := n.Append(nil)
 	if err != nil {
 		return // of a client without tokens
 	}
-	o.Tell = append(o.Tell, server.Told{Topic: n.Topic(), Payload: payload})
+	o.Tell = append(o.Tell, hub.Told{Topic: n.Topic(), Payload: payload})
 }
 
 // Handlers returns who takes what clients publish on the topics of tokens: an
 // update is for the server alone, and notices come from it alone.
-func (g *Gate) Handlers() map[string]server.Handler {
+func (g *Gate) Handlers() map[string]hub.Handler {
 	if g.files.TokenKeys == "" {
 		return nil
 	}
-	return map[string]server.Handler{
+	return map[string]hub.Handler{
 		tokenauth.TopicUpdate:        update,
 		tokenauth.TopicExpireNotice:  notice,
 		tokenauth.TopicInvalidNotice: notice,
@@ -149,7 +149,7 @@ func (g *Gate) Handlers() map[string]server.Handler {
 // update takes an upload. One that is refused has its client turned out, as the
 // answer before 5.0 would have it think that it is in force. That is also said to
 // who is here without tokens, and to whom they are of no use.
-func update(who *server.Peer, a server.Access, _ qos.Level, payload []byte) server.Order {
+func update(who *hub.Peer, a hub.Access, _ qos.Level, payload []byte) hub.Order {
 	var none tokenauth.Session
 	session, later := &none, false
 	if t, ok := a.(*tokenAccess); ok {
@@ -169,8 +169,8 @@ func update(who *server.Peer, a server.Access, _ qos.Level, payload []byte) serv
 	return turnedOut(verdict)
 }
 
-func notice(who *server.Peer, a server.Access, level qos.Level, _ []byte) (o server.Order) {
-	if strict, ok := a.(server.StrictAccess); ok {
+func notice(who *hub.Peer, a hub.Access, level qos.Level, _ []byte) (o hub.Order) {
+	if strict, ok := a.(hub.StrictAccess); ok {
 		o = strict.Refused(mqttwire.PUBLISH, []byte(tokenauth.TopicInvalidNotice), level != qos.AtMostOnce && who.Version == mqttwire.V50)
 	}
 	o.Answer = mqttwire.NotAuthorized

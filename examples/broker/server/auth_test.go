@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,9 +16,9 @@ import (
 
 // A judge is an Authenticator that lets everybody in but "bad" and "locked",
 // with the Access it has.
-type judge struct{ access Access }
+type judge struct{ access hub.Access }
 
-func (j judge) Authenticate(who *Peer, p *codec.Connect) (Access, connack.Code, string) {
+func (j judge) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connack.Code, string) {
 	switch who.UserName {
 	case "bad":
 		return nil, connack.BadUserNameOrPassword, "no such user"
@@ -46,12 +47,12 @@ func without(b []byte, word string) mqttwire.Reason {
 // strict is a StrictAccess, timed a TimedAccess, revocable a RevocableAccess.
 type strict struct {
 	rights
-	order Order
+	order hub.Order
 }
 
-func (s *strict) Refused(_ mqttwire.PacketType, _ []byte, said bool) Order {
+func (s *strict) Refused(_ mqttwire.PacketType, _ []byte, said bool) hub.Order {
 	if said {
-		return Order{}
+		return hub.Order{}
 	}
 	return s.order
 }
@@ -59,14 +60,14 @@ func (s *strict) Refused(_ mqttwire.PacketType, _ []byte, said bool) Order {
 type timed struct {
 	rights
 	at     time.Time
-	orders []Order // one each second
+	orders []hub.Order // one each second
 }
 
 func (x *timed) Deadline() (time.Time, bool) { return x.at, len(x.orders) > 0 }
 
-func (x *timed) Poll(now time.Time) Order {
+func (x *timed) Poll(now time.Time) hub.Order {
 	if len(x.orders) == 0 || now.Before(x.at) {
-		return Order{}
+		return hub.Order{}
 	}
 	o := x.orders[0]
 	x.orders, x.at = x.orders[1:], x.at.Add(time.Second)
@@ -75,10 +76,10 @@ func (x *timed) Poll(now time.Time) Order {
 
 type revocable struct {
 	rights
-	order Order
+	order hub.Order
 }
 
-func (r *revocable) Recheck() Order { return r.order }
+func (r *revocable) Recheck() hub.Order { return r.order }
 
 func user(v mqttwire.Version, name string) *codec.Connect {
 	return &codec.Connect{Version: v, CleanStart: true, ClientID: []byte("c"), UserNameFlag: true, UserName: []byte(name)}
@@ -113,7 +114,7 @@ func TestAuthenticator(t *testing.T) {
 					}
 					p.expectClosed()
 					synctest.Wait()
-					if len(s.clients) != 0 {
+					if s.Stats().Clients != 0 {
 						t.Error("a client is there")
 					}
 				})
@@ -144,7 +145,7 @@ func TestAccessPublish(t *testing.T) {
 						p.expect(&codec.Pubrec{ID: id, Code: code})
 					}
 					p.expectNothing()
-					if s.retained.messages.Len() != 0 {
+					if s.Stats().Retained != 0 {
 						t.Error("it is retained")
 					}
 					p.send(publication("a/b", "2"))
@@ -168,7 +169,7 @@ func TestAccessSubscribe(t *testing.T) {
 			p.expect(&codec.Suback{ID: 1, Codes: codec.ReasonCodes{}.Append(0, codes[v], codes[v])})
 			p.send(publication("secret/a", "1"), publication("secret", "2"), publication("a", "3"))
 			p.expect(publication("a", "3"))
-			if n := s.subscriptions.Len(); n != 1 {
+			if n := s.Stats().Subscriptions; n != 1 {
 				t.Errorf("%d subscriptions", n)
 			}
 		})
@@ -242,7 +243,7 @@ func (p *peer) expectAcknowledged(level qos.Level, id uint16, code mqttwire.Reas
 
 // A StrictAccess has its say after the acknowledgement.
 func TestStrictAccess(t *testing.T) {
-	order := Order{Tell: []Told{{"why", []byte("no")}}, End: mqttwire.NotAuthorized, Text: "may not"}
+	order := hub.Order{Tell: []hub.Told{{Topic: "why", Payload: []byte("no")}}, End: mqttwire.NotAuthorized, Text: "may not"}
 	for level := range qos.Level(3) {
 		t.Run(level.String(), func(t *testing.T) {
 			eachVersion(t, func(t *testing.T, v mqttwire.Version) {
@@ -263,7 +264,7 @@ func TestStrictAccess(t *testing.T) {
 		})
 	}
 	t.Run("only told", func(t *testing.T) {
-		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, Order{Tell: order.Tell}}}}, func(t *testing.T, s *Server) {
+		simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, hub.Order{Tell: order.Tell}}}}, func(t *testing.T, s *Server) {
 			p := connected(t, s, mqttwire.V311, "c")
 			p.send(publicationAt("secret", "1", qos.AtLeastOnce, 5))
 			p.expect(&codec.Puback{ID: 5}, publication("why", "no"))
@@ -292,13 +293,13 @@ func TestStrictAccess(t *testing.T) {
 // or not.
 type always struct{ strict }
 
-func (a *always) Refused(mqttwire.PacketType, []byte, bool) Order { return a.order }
+func (a *always) Refused(mqttwire.PacketType, []byte, bool) hub.Order { return a.order }
 
 // What comes with a PUBLISH that ends the connection: what is refused as well is
 // acknowledged, at QoS 2 to the end, so that a client with a hundred of them
 // comes back once. What would be taken waits for the next connection.
 func TestFarewell(t *testing.T) {
-	order := Order{Tell: []Told{{"why", []byte("no")}}, End: mqttwire.NotAuthorized, Text: "may not"}
+	order := hub.Order{Tell: []hub.Told{{Topic: "why", Payload: []byte("no")}}, End: mqttwire.NotAuthorized, Text: "may not"}
 	for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311} {
 		t.Run(v.String(), func(t *testing.T) {
 			simulate(t, Config{Authenticator: judge{&strict{rights{mute: "secret"}, order}}}, func(t *testing.T, s *Server) {
@@ -354,10 +355,10 @@ func TestFarewell(t *testing.T) {
 func TestTimedAccess(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
 		synctest.Test(t, func(t *testing.T) {
-			access := &timed{at: time.Now().Add(10 * time.Second), orders: []Order{
-				{Tell: []Told{{"soon", []byte("1")}, {"soon", []byte("2")}}},
+			access := &timed{at: time.Now().Add(10 * time.Second), orders: []hub.Order{
+				{Tell: []hub.Told{{Topic: "soon", Payload: []byte("1")}, {Topic: "soon", Payload: []byte("2")}}},
 				{},
-				{Tell: []Told{{"now", nil}}, End: mqttwire.MaximumConnectTime, Text: "time is over"},
+				{Tell: []hub.Told{{Topic: "now", Payload: nil}}, End: mqttwire.MaximumConnectTime, Text: "time is over"},
 			}}
 			s := New(Config{SysInterval: -1, Authenticator: judge{access}})
 			p := connected(t, s, v, "c")
@@ -389,11 +390,11 @@ func TestRecheck(t *testing.T) {
 			p := connected(t, s, v, "c")
 			s.Recheck()
 			p.expectNothing()
-			access.order = Order{Tell: []Told{{"beware", nil}}}
+			access.order = hub.Order{Tell: []hub.Told{{Topic: "beware", Payload: nil}}}
 			s.Recheck()
 			p.send(&codec.Pingreq{})
 			p.expect(publication("beware", ""), &codec.Pingresp{})
-			access.order = Order{Tell: []Told{{"gone", nil}}, End: mqttwire.NotAuthorized}
+			access.order = hub.Order{Tell: []hub.Told{{Topic: "gone", Payload: nil}}, End: mqttwire.NotAuthorized}
 			go s.Recheck()
 			p.expect(publication("gone", ""))
 			p.expectEnd(mqttwire.NotAuthorized)
@@ -406,19 +407,19 @@ func TestRecheck(t *testing.T) {
 
 func TestHandlers(t *testing.T) {
 	var got []string
-	config := Config{Authenticator: judge{&strict{}}, Handlers: map[string]Handler{
-		"$own/x": func(who *Peer, access Access, level qos.Level, payload []byte) Order {
+	config := Config{Authenticator: judge{&strict{}}, Handlers: map[string]hub.Handler{
+		"$own/x": func(who *hub.Peer, access hub.Access, level qos.Level, payload []byte) hub.Order {
 			if _, ok := access.(*strict); !ok || who.ClientID != "c" {
-				return Order{Answer: mqttwire.ImplementationSpecificError}
+				return hub.Order{Answer: mqttwire.ImplementationSpecificError}
 			}
 			got = append(got, level.String()+" "+string(payload))
 			switch string(payload) {
 			case "no":
-				return Order{Answer: mqttwire.PayloadFormatInvalid}
+				return hub.Order{Answer: mqttwire.PayloadFormatInvalid}
 			case "out":
-				return Order{Answer: mqttwire.NotAuthorized, Tell: []Told{{"$own/reply", []byte("out")}}, End: mqttwire.NotAuthorized}
+				return hub.Order{Answer: mqttwire.NotAuthorized, Tell: []hub.Told{{Topic: "$own/reply", Payload: []byte("out")}}, End: mqttwire.NotAuthorized}
 			}
-			return Order{Tell: []Told{{"$own/reply", payload}}}
+			return hub.Order{Tell: []hub.Told{{Topic: "$own/reply", Payload: payload}}}
 		},
 	}}
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
@@ -442,7 +443,7 @@ func TestHandlers(t *testing.T) {
 			p.send(publicationAt("$own/y", "", qos.AtLeastOnce, 7)) // nobody's
 			p.expect(&codec.Puback{ID: 7, Code: code(mqttwire.TopicNameInvalid)})
 			other.expectNothing()
-			if s.retained.messages.Len() != 0 {
+			if s.Stats().Retained != 0 {
 				t.Error("it is retained")
 			}
 			p.send(publicationAt("$own/x", "out", qos.AtLeastOnce, 8))
@@ -459,7 +460,7 @@ func TestHandlers(t *testing.T) {
 // of them gets the access.
 type riddle struct {
 	answers []string
-	access  Access
+	access  hub.Access
 }
 
 type guess struct {
@@ -467,16 +468,16 @@ type guess struct {
 	step int
 }
 
-func (r *riddle) Start(*Peer) Exchange { return &guess{riddle: r} }
+func (r *riddle) Start(*hub.Peer) hub.Exchange { return &guess{riddle: r} }
 
-func (g *guess) Next(data []byte) ([]byte, Access, ExchangeState) {
+func (g *guess) Next(data []byte) ([]byte, hub.Access, hub.ExchangeState) {
 	if g.step > 0 && string(data) != g.answers[g.step-1] || g.step == 0 && string(data) == "wrong" {
-		return nil, nil, Denied
+		return nil, nil, hub.Denied
 	}
 	if g.step++; g.step > len(g.answers) {
-		return []byte("welcome"), g.access, Granted
+		return []byte("welcome"), g.access, hub.Granted
 	}
-	return []byte{'?', byte('0' + g.step)}, nil, Continued
+	return []byte{'?', byte('0' + g.step)}, nil, hub.Continued
 }
 
 func authentication(code mqttwire.Reason, data string) *codec.Auth {
@@ -492,8 +493,8 @@ func enhanced(data string) *codec.Connect {
 	return &codec.Connect{Version: mqttwire.V50, ClientID: []byte("c"), Properties: p}
 }
 
-func riddles(access Access) Config {
-	return Config{Methods: map[string]Method{"riddle": &riddle{[]string{"one", "two"}, access}, "none": &riddle{}}}
+func riddles(access hub.Access) Config {
+	return Config{Methods: map[string]hub.Method{"riddle": &riddle{[]string{"one", "two"}, access}, "none": &riddle{}}}
 }
 
 func TestEnhancedAuthentication(t *testing.T) {
@@ -536,7 +537,7 @@ func TestEnhancedAuthentication(t *testing.T) {
 					}
 					p.expectClosed()
 					synctest.Wait()
-					if len(s.clients) > 0 {
+					if s.Stats().Clients > 0 {
 						t.Error("there is a client")
 					}
 					return
@@ -574,8 +575,8 @@ func TestLeavingWhileAuthenticating(t *testing.T) {
 					t.Error("it took", waited)
 				}
 				watcher.expectNothing()
-				if len(s.clients) != 1 || len(s.conns) != 1 {
-					t.Errorf("%d clients, %d connections", len(s.clients), len(s.conns))
+				if s.Stats().Clients != 1 || len(s.conns) != 1 {
+					t.Errorf("%d clients, %d connections", s.Stats().Clients, len(s.conns))
 				}
 			})
 		})
@@ -601,7 +602,7 @@ func TestReAuthentication(t *testing.T) {
 		simulate(t, config, func(t *testing.T, s *Server) {
 			p := in(t, s)
 			r := config.Methods["riddle"].(*riddle)
-			r.access = &timed{rights: rights{mute: "secret"}, at: time.Now().Add(10 * time.Second), orders: []Order{{Tell: []Told{{"told", nil}}}}}
+			r.access = &timed{rights: rights{mute: "secret"}, at: time.Now().Add(10 * time.Second), orders: []hub.Order{{Tell: []hub.Told{{Topic: "told", Payload: nil}}}}}
 			p.send(authentication(again, ""))
 			p.expect(authentication(goOn, "?1"))
 			p.send(publicationAt("secret", "", qos.AtLeastOnce, 1), &codec.Pingreq{}) // what there was is in force

@@ -179,10 +179,8 @@ func TestTakeovers(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if len(s.clients) != 1 || s.subscriptions.Len() != 0 {
-			t.Errorf("%d clients and %d subscriptions are left", len(s.clients), s.subscriptions.Len())
+		if s.Stats().Clients != 1 || s.Stats().Subscriptions != 0 {
+			t.Errorf("%d clients and %d subscriptions are left", s.Stats().Clients, s.Stats().Subscriptions)
 		}
 	})
 }

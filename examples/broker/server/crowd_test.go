@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -118,7 +119,7 @@ func try(t *testing.T, s *Server, v mqttwire.Version, ip, id, name string, more 
 // An address that guesses, or breaks the standard, is banned for a time, and so
 // is a client; others are not.
 func TestBansOfAddresses(t *testing.T) {
-	config := Config{Authenticator: judge{}, Bans: Bans{Credentials: 3, Malformed: 2, Window: time.Minute, For: 10 * time.Minute}}
+	config := Config{Authenticator: judge{}, Bans: hub.Bans{Credentials: 3, Malformed: 2, Window: time.Minute, For: 10 * time.Minute}}
 	banned := map[mqttwire.Version]connack.Code{mqttwire.V31: 5, mqttwire.V311: 5, mqttwire.V50: connack.Banned}
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
 		t.Run("credentials", func(t *testing.T) {

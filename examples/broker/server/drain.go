@@ -13,25 +13,29 @@ const (
 	glance = 20 * time.Millisecond
 )
 
-// drain reads and handles what has come already. It returns why nothing can be
-// read any more, nil where that may change. The read deadline is to be set anew.
+// drain reads what has come already, and has it received. It returns why nothing
+// can be read any more, nil where that may change. The read deadline is to be set
+// anew.
 func (c *conn) drain() error {
 	c.armed = 0
-	if c.raw != nil {
-		c.net.SetReadDeadline(time.Time{})
-		return c.drainRaw()
-	}
 	for range maxDrain {
+		if c.raw != nil {
+			c.net.SetReadDeadline(time.Time{})
+			if err := c.drainRaw(); !errors.Is(err, os.ErrDeadlineExceeded) {
+				return err
+			}
+			continue // it was woken meanwhile
+		}
 		began := time.Now()
 		c.net.SetReadDeadline(began.Add(glance))
-		err := c.receive()
+		err := c.read()
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		if time.Since(began) < 2*glance {
+		if took := time.Since(began); glance <= took && took < 2*glance {
 			break
 		}
-		// It was stopped again, and may not have looked.
+		// It was stopped again, or woken, and may not have looked.
 	}
 	return nil
 }

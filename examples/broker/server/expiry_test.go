@@ -30,11 +30,11 @@ func TestSessionExpiryToTheSecond(t *testing.T) {
 				synctest.Wait()
 				ends := time.Duration(min(tt.asked, 50)) * time.Second
 				time.Sleep(ends - time.Nanosecond)
-				if synctest.Wait(); len(s.all()) != 1 {
+				if synctest.Wait(); s.Stats().Clients != 1 {
 					t.Error("the session has ended too early")
 				}
 				time.Sleep(time.Nanosecond)
-				if synctest.Wait(); len(s.all()) != 0 {
+				if synctest.Wait(); s.Stats().Clients != 0 {
 					t.Error("the session has not ended")
 				}
 			})
@@ -44,7 +44,7 @@ func TestSessionExpiryToTheSecond(t *testing.T) {
 		simulate(t, config, func(t *testing.T, s *Server) {
 			join(t, s, lasting(mqttwire.V311, "c", 0)).conn.Close()
 			time.Sleep(50 * time.Second)
-			if synctest.Wait(); len(s.all()) != 0 {
+			if synctest.Wait(); s.Stats().Clients != 0 {
 				t.Error("the session has not ended")
 			}
 		})
@@ -114,24 +114,5 @@ func TestExpiryBehindASlowWrite(t *testing.T) {
 				})
 			}
 		}
-	}
-}
-
-// The same of a socket that takes a part of what it is given.
-func TestExpiryOfWhatIsLeft(t *testing.T) {
-	box := buffer{aging: []aging{{at: 1, ends: 10 * time.Second}, {at: 6, ends: 10 * time.Second}}}
-	b := []byte{0, 0, 0, 0, 10, 0, 0, 0, 0, 10}
-	box.age(b, 3, 4*time.Second-1)
-	if want := []byte{0, 0, 0, 0, 10, 0, 0, 0, 0, 7}; string(b) != string(want) {
-		t.Errorf("%v, want %v", b, want)
-	}
-}
-
-// A message that comes later than now, by a clock that was set back while the
-// server was away, has not waited.
-func TestExpiryOfAClockSetBack(t *testing.T) {
-	m := message{at: 10 * time.Second, expiry: 60, expires: true}
-	if n, expired := m.waited(0); n != 0 || expired {
-		t.Errorf("waited %d s, expired: %v", n, expired)
 	}
 }

@@ -387,16 +387,15 @@ func TestFaults(t *testing.T) {
 func leftNothing(t *testing.T, s *Server, goroutines int) {
 	t.Helper()
 	left := func() string {
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.life.Lock()
-		defer s.life.Unlock()
-		connected := s.stats.connected.Load()
-		if len(s.clients)+len(s.conns)+s.subscriptions.Len()+int(s.kept.Load())+int(connected) == 0 && runtime.NumGoroutine() <= goroutines {
+		conns := len(s.conns)
+		s.life.Unlock()
+		have := s.Stats()
+		if have.Clients+conns+have.Subscriptions+int(have.Kept)+have.Connected == 0 && runtime.NumGoroutine() <= goroutines {
 			return ""
 		}
 		return fmt.Sprintf("%d clients, %d connections, %d of them counted, %d subscriptions, %d bytes and %d goroutines of %d",
-			len(s.clients), len(s.conns), connected, s.subscriptions.Len(), s.kept.Load(), runtime.NumGoroutine(), goroutines)
+			have.Clients, conns, have.Connected, have.Subscriptions, have.Kept, runtime.NumGoroutine(), goroutines)
 	}
 	for deadline := time.Now().Add(10 * time.Second); left() != ""; runtime.Gosched() {
 		if time.Now().After(deadline) {

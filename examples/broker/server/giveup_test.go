@@ -3,7 +3,6 @@ package server
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -70,15 +69,14 @@ func TestGiveUpTooLarge(t *testing.T) {
 			p.conn.Close()
 			p = rejoin(t, s, narrow("c", 100), true)
 			p.expectNothing()
-			cl := s.clients["c"]
-			if sent, _ := cl.state.InFlight(); sent != 0 || cl.bytes != 0 || cl.flight.next() != 1 {
-				t.Errorf("%d are in flight, %d bytes", sent, cl.bytes)
+			if n := s.Stats().Kept; n != 0 {
+				t.Errorf("%d bytes are kept", n)
 			}
 			p.conn.Close()
 			s = crash(t, store, time.Second)
 			p = rejoin(t, s, lasting(mqttwire.V50, "c", 1000), true)
 			p.expectNothing()
-			if n := s.kept.Load(); n != 0 {
+			if n := s.Stats().Kept; n != 0 {
 				t.Errorf("%d bytes are kept", n)
 			}
 		})
@@ -114,57 +112,5 @@ func TestGiveUpUnfit(t *testing.T) {
 			p.expect(second)
 			p.expectNothing()
 		})
-	}
-}
-
-// A message that was taken, and whose acknowledgement could not be written, is
-// not taken again, and acknowledged when it comes again: with a Store after a
-// crash too.
-func TestTakenWithoutAck(t *testing.T) {
-	for _, v := range versions {
-		for _, crashes := range []bool{false, true} {
-			calls := 0
-			var s *Server
-			config := Config{SysInterval: -1, Handlers: map[string]Handler{"$own": func(p *Peer, _ Access, _ qos.Level, _ []byte) Order {
-				if calls++; calls == 1 { // the connection is over by the time of the answer
-					s.clients["c"].conn.machine.Disconnect(nil, mqttwire.UnspecifiedError, codec.Properties{})
-				}
-				return Order{}
-			}}}
-			store := new(keeptest.Recorder)
-			if crashes {
-				config.Store = store
-			}
-			simulate(t, config, func(t *testing.T, first *Server) {
-				s = first
-				p := join(t, s, lasting(v, "c", 1000))
-				m := publicationAt("$own", "1", qos.ExactlyOnce, 1)
-				p.send(m)
-				p.expectClosed()
-				synctest.Wait()
-				if crashes {
-					store.Sync()
-					config.Store = store.Crashed()
-					s = New(config)
-					if err := s.Restore(); err != nil {
-						t.Fatal(err)
-					}
-				}
-				p = rejoin(t, s, lasting(v, "c", 1000), v != mqttwire.V31)
-				m.Dup = true
-				p.send(m)
-				p.expect(&codec.Pubrec{ID: 1})
-				p.send(&codec.Pubrel{ID: 1})
-				p.expect(&codec.Pubcomp{ID: 1})
-				m.Dup = false
-				p.send(m) // another
-				p.expect(&codec.Pubrec{ID: 1})
-				if calls != 2 {
-					t.Errorf("%d messages were taken", calls)
-				}
-				p.conn.Close()
-				synctest.Wait()
-			})
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,8 +96,8 @@ func TestInFlightCounts(t *testing.T) {
 		p.send(publicationAt("t", "again", qos.AtLeastOnce, 1))
 		p.expect(&codec.Puback{ID: 1})
 		c.receive()
-		if s.kept.Load() > 1000 {
-			t.Errorf("%d bytes are kept", s.kept.Load())
+		if s.Stats().Kept > 1000 {
+			t.Errorf("%d bytes are kept", s.Stats().Kept)
 		}
 	})
 }
@@ -190,7 +191,7 @@ func TestSameFilterManyTimes(t *testing.T) {
 	simulate(t, Config{}, func(t *testing.T, s *Server) {
 		const n = 3
 		for i := range n {
-			s.Deliver(keep.Message{Topic: fmt.Append(nil, "t", i), Payload: []byte("x"), Retain: true})
+			s.Inject(keep.Message{Topic: fmt.Append(nil, "t", i), Payload: []byte("x"), Retain: true})
 		}
 		p := connected(t, s, mqttwire.V311, "p")
 		filters := make([]string, 1000)
@@ -217,41 +218,8 @@ func TestSubackTooLarge(t *testing.T) {
 		p := join(t, s, c)
 		p.send(subscribeTo(t, strings.Split(strings.Repeat("a ", 99)+"a", " ")...))
 		p.expectEnd(mqttwire.PacketTooLarge)
-		if n := s.subscriptions.Len(); n != 0 {
+		if n := s.Stats().Subscriptions; n != 0 {
 			t.Errorf("%d subscriptions", n)
-		}
-	})
-}
-
-// A message that was matched before a session began anew is not for the new one
-// [MQTT-3.1.2-4; 3.1.1 MQTT-3.1.2-6].
-func TestNothingOfTheSessionBefore(t *testing.T) {
-	simulate(t, Config{}, func(t *testing.T, s *Server) {
-		connect := keptConnect(mqttwire.V50, "c")
-		p := join(t, s, connect)
-		p.subscribeAt("t", qos.AtLeastOnce)
-		w := s.worker()
-		w.pub.set(publicationAt("t", "x", qos.AtLeastOnce, 1), "publisher", w.now)
-		w.matches = s.subscriptions.AppendTurns(w.matches[:0], w.pub.topic)
-		p.conn.Close()
-		connect.CleanStart = true
-		p = join(t, s, connect)
-		s.route(w, &w.pub)
-		w.finish()
-		p.expectNothing()
-	})
-}
-
-// What a connection that is no plain socket has needed for a large packet it
-// does not keep.
-func TestIdleBuffer(t *testing.T) {
-	simulate(t, Config{}, func(t *testing.T, s *Server) {
-		p := connected(t, s, mqttwire.V311, "p")
-		p.send(publication("t", strings.Repeat("x", 1_000_000)))
-		p.expectNothing()
-		synctest.Wait()
-		if n := len(s.all()[0].conn.framer.Release()); n > workerBuffer/4 {
-			t.Errorf("an idle connection holds %d bytes", n)
 		}
 	})
 }
@@ -259,13 +227,13 @@ func TestIdleBuffer(t *testing.T) {
 // stubborn is an authentication that never ends.
 type stubborn struct{}
 
-func (stubborn) Start(*Peer) Exchange                        { return stubborn{} }
-func (stubborn) Next([]byte) ([]byte, Access, ExchangeState) { return nil, nil, Continued }
+func (stubborn) Start(*hub.Peer) hub.Exchange                        { return stubborn{} }
+func (stubborn) Next([]byte) ([]byte, hub.Access, hub.ExchangeState) { return nil, nil, hub.Continued }
 
 // A client may leave while it authenticates [MQTT-3.1.2-30]: that is no offence,
 // and there is nothing to answer.
 func TestDisconnectWhileAuthenticating(t *testing.T) {
-	simulate(t, Config{Methods: map[string]Method{"m": stubborn{}}, Bans: Bans{Malformed: 1}}, func(t *testing.T, s *Server) {
+	simulate(t, Config{Methods: map[string]hub.Method{"m": stubborn{}}, Bans: hub.Bans{Malformed: 1}}, func(t *testing.T, s *Server) {
 		p := pipe(t, s, mqttwire.V50)
 		p.send(&codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: []byte("a"), Properties: codec.AppendAuthenticationMethod(codec.Properties{}, "m")})
 		if x, ok := p.receive().(*codec.Auth); !ok {
@@ -280,10 +248,10 @@ func TestDisconnectWhileAuthenticating(t *testing.T) {
 // A server that is cut while it shuts down publishes no wills either.
 func TestNoWillAtCut(t *testing.T) {
 	entered, block := make(chan struct{}), make(chan struct{})
-	s, address := listen(t, Config{SysInterval: -1, Handlers: map[string]Handler{"$h": func(*Peer, Access, qos.Level, []byte) Order {
+	s, address := listen(t, Config{SysInterval: -1, Handlers: map[string]hub.Handler{"$h": func(*hub.Peer, hub.Access, qos.Level, []byte) hub.Order {
 		close(entered)
 		<-block
-		return Order{}
+		return hub.Order{}
 	}}})
 	conn := dialRaw(t, address)
 	conn.Write(append(hello(t, mqttwire.V311, "c"), encode(t, mqttwire.V311, publication("$h", ""))...))
@@ -299,7 +267,7 @@ func TestNoWillAtCut(t *testing.T) {
 	if err := <-done; err != context.Canceled {
 		t.Error(err)
 	}
-	if n := s.retained.messages.Len(); n != 0 {
+	if n := s.Stats().Retained; n != 0 {
 		t.Errorf("%d wills were published", n)
 	}
 }

@@ -76,7 +76,7 @@ func TestLowerMaximumQoS(t *testing.T) {
 						p = connected(t, s, v, "p")
 						publish(most, "new", 4*uint16(most))
 						expect("new", 4)
-						s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte("newer"), QoS: qos.ExactlyOnce})
+						s.Inject(keep.Message{Topic: []byte("t"), Payload: []byte("newer"), QoS: qos.ExactlyOnce})
 						expect("newer", 5)
 						c.send(&codec.Pubrec{ID: 1})
 						c.expect(&codec.Pubrel{ID: 1})
@@ -87,7 +87,7 @@ func TestLowerMaximumQoS(t *testing.T) {
 						s = again(t, s)
 						c = rejoin(t, s, connect, present)
 						c.expectNothing()
-						if n := s.kept.Load(); n != 0 {
+						if n := s.Stats().Kept; n != 0 {
 							t.Errorf("%d bytes are kept", n)
 						}
 						c.conn.Close()

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"io"
 	"net"
 	"testing"
@@ -17,7 +18,7 @@ import (
 
 // withOptions returns the Config of a server with some other options.
 func withOptions(change func(o *session.ServerOptions)) Config {
-	c := Config{ServerOptions: DefaultOptions()}
+	c := Config{ServerOptions: hub.DefaultOptions()}
 	change(&c.ServerOptions)
 	return c
 }

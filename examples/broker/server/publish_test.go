@@ -58,7 +58,7 @@ func TestDollar(t *testing.T) {
 		p.send(publication("$a/x", "1"))
 		p.expectNothing()
 		p.subscribe("$a/#")
-		s.Deliver(keep.Message{Topic: []byte("$a/x"), Payload: []byte("2")})
+		s.Inject(keep.Message{Topic: []byte("$a/x"), Payload: []byte("2")})
 		p.expect(publication("$a/x", "2"))
 	})
 }
@@ -252,7 +252,7 @@ func TestClientMaximumPacketSize(t *testing.T) {
 		p.subscribe("#")
 		p.send(publication("a", "0123456789012345678901234567890123456789"), publication("a", "0123"))
 		p.expect(publication("a", "0123"))
-		if n := s.Dropped(); n != 1 {
+		if n := s.Stats().Dropped; n != 1 {
 			t.Error("Dropped", n)
 		}
 	})

@@ -19,7 +19,7 @@ func TestRetained(t *testing.T) {
 			p.expect(publication("live", "1")) // it was there before
 			p.send(retainedPublication("kept", "1"), retainedPublication("kept", "2"), publication("kept", "3"),
 				retainedPublication("removed", "1"), retainedPublication("removed", ""))
-			s.Deliver(keep.Message{Topic: []byte("$kept"), Payload: []byte("1"), Retain: true})
+			s.Inject(keep.Message{Topic: []byte("$kept"), Payload: []byte("1"), Retain: true})
 			for range 2 { // again whenever it subscribes
 				p.subscribe("+") // expects the SUBACK before what it brings
 				got := map[string]bool{}
@@ -85,9 +85,7 @@ func TestRetainedExpiry(t *testing.T) {
 		time.Sleep(70 * time.Second)
 		p.subscribe("a")
 		p.expectNothing()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.retained.messages.Len() != 0 {
+		if s.Stats().Retained != 0 {
 			t.Error("the message is still there")
 		}
 	})
@@ -156,7 +154,7 @@ func TestRetainedUnsubscribed(t *testing.T) {
 	simulate(t, Config{MaxQueue: 100}, func(t *testing.T, s *Server) {
 		p := connected(t, s, mqttwire.V311, "c")
 		for i := range 50 {
-			s.Deliver(keep.Message{Topic: fmt.Append(nil, "t/", i), Payload: []byte("0123456789"), Retain: true})
+			s.Inject(keep.Message{Topic: fmt.Append(nil, "t/", i), Payload: []byte("0123456789"), Retain: true})
 		}
 		var filters codec.Filters
 		filters = filters.Append([]byte("#"))

@@ -51,7 +51,7 @@ func (w *wire) told() []string {
 // deliver has another node take what comes, until the wire is closed.
 func (w *wire) deliver(to *Server) {
 	for m := range w.queue {
-		to.Deliver(m)
+		to.Inject(m)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestDeliver(t *testing.T) {
 		p := connected(t, a, mqttwire.V50, "p")
 		p.subscribeWith(codec.Subscription{Filter: []byte("x"), Options: codec.NoLocal}, codec.Properties{})
 		for i, from := range []string{"p", "other", ""} {
-			a.Deliver(keep.Message{Topic: []byte("x"), Payload: fmt.Append(nil, i), From: from})
+			a.Inject(keep.Message{Topic: []byte("x"), Payload: fmt.Append(nil, i), From: from})
 		}
 		p.expect(publication("x", "1"), publication("x", "2"))
 		p.expectNothing()

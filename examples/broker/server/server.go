@@ -3,41 +3,23 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"maps"
 	"net"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
-	"github.com/mqttwire/mqttwire/topicmatch"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 )
 
+// Config is what a Server is told: what its hub is.
+type Config = hub.Config
+
 // A Server is a broker. Its methods may be called by many goroutines.
-//
-// Locks are taken in this order: that of the retained messages, a client's, one
-// of the rest.
 type Server struct {
-	config  Config
-	started time.Time
-	debug   bool // packets are logged
-	ahead   int  // bytes of messages above QoS 0 that are encoded ahead of a socket
-
-	mu      sync.Mutex
-	clients map[string]*client // by Client Identifier
-	joined  uint64             // clients that ever were
-
-	retained      retained
-	subscriptions topicmatch.Index[*client, subscription]
-	interests     interests
-	turns         atomic.Uint64 // of Shared Subscriptions
-
-	kept atomic.Int64 // bytes of messages that are queued and in flight, at all clients
-
-	workers sync.Pool // of *worker
-	buffers sync.Pool // of *buffer
+	hub    *hub.Hub
+	config *Config
+	now    func() time.Duration // since the server was made
 
 	life      sync.Mutex
 	closing   bool
@@ -45,44 +27,47 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{} // those before their CONNECT too
 	running   sync.WaitGroup
-	ticker    *time.Timer
 
-	bans    bans
-	rates   rates
-	stats   stats
-	journal journal
+	alarm alarm
 }
 
 // New returns a Server that serves nothing yet. What its Store has kept is not
 // there before [Server.Restore].
 func New(c Config) *Server {
+	started := time.Now()
 	s := &Server{
-		config:    c.withDefaults(),
-		started:   time.Now(),
-		clients:   make(map[string]*client),
+		now:       func() time.Duration { return time.Since(started) },
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 	}
-	s.debug = s.config.Log.Enabled(context.Background(), slog.LevelDebug)
-	s.workers.New = func() any { return &worker{server: s, buf: make([]byte, workerBuffer)} }
-	s.buffers.New = func() any { return &buffer{b: make([]byte, 0, 1024)} }
-	s.ahead = min(maxAhead, s.config.MaxQueue)
-	s.retained.limit = s.config.MaxRetained
-	s.bans.init(&s.config)
-	s.journal.server = s
-	if s.config.Store != nil {
-		s.journal.on = true
-		s.journal.Open(s.config.Store, s.fail)
-	}
+	s.hub = hub.New(c, started, s)
+	s.config = s.hub.Config()
 	return s
 }
 
-// now is the time since the server was made.
-func (s *Server) now() time.Duration { return time.Since(s.started) }
+// work has a worker do something in the hub now, and all that comes of it written.
+func (s *Server) work(do func(w *hub.Worker)) {
+	w := s.hub.Worker(s.now())
+	do(w)
+	w.Finish()
+}
 
-// Dropped returns how many messages were not delivered because their reader
-// was slow or takes no packets of that size.
-func (s *Server) Dropped() uint64 { return uint64(s.stats.dropped.Load()) }
+// Restore brings back what the Store has kept. Call it before Serve. With an
+// error the server is not to be used.
+func (s *Server) Restore() (err error) {
+	s.work(func(w *hub.Worker) { err = s.hub.Restore(w) })
+	return err
+}
+
+// Recheck asks every RevocableAccess whether it is still good.
+func (s *Server) Recheck() { s.work(s.hub.Recheck) }
+
+// Inject takes a message that came from another node to the clients of this one:
+// see [hub.Hub.Inject].
+func (s *Server) Inject(m keep.Message) { s.work(func(w *hub.Worker) { s.hub.Inject(w, m) }) }
+
+// Stats returns what the server has and has done.
+func (s *Server) Stats() hub.Stats { return s.hub.Stats() }
 
 // Serve accepts connections from l, which it closes, until Shutdown. It
 // returns nil then, else why l cannot accept, or that the Store has failed.
@@ -131,14 +116,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.life.Lock()
 		defer s.life.Unlock()
 		for c := range s.conns {
-			c.lost.Store(true)
+			c.peer.Cut()
 			go c.net.Close() // which waits for who reads
 		}
 	})
 	defer cut()
 	s.running.Wait()
-	s.stopTimers()
-	if err := s.journal.sync(s.journal.Mark()); err != nil {
+	s.hub.Stop()
+	s.alarm.stop()
+	if err := s.hub.Sync(s.hub.Mark()); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -157,20 +143,16 @@ func (s *Server) stop(why error) {
 	if s.failed == nil {
 		s.failed = why
 	}
-	if s.ticker != nil {
-		s.ticker.Stop()
-	}
 	for l := range s.listeners {
 		l.Close()
 	}
 	for c := range s.conns {
-		c.kick(mqttwire.ServerShuttingDown, text)
+		c.peer.Kick(mqttwire.ServerShuttingDown, text)
 	}
 }
 
-// fail ends the server because its Store has failed: nothing that must last can
-// be promised any more.
-func (s *Server) fail(err error) {
+// Failed ends the server because its Store has failed: it is the hub that calls.
+func (s *Server) Failed(err error) {
 	s.config.Log.Error("the store has failed: start again", "error", err)
 	s.stop(err)
 }
@@ -181,48 +163,25 @@ func (s *Server) failure() error {
 	return s.failed
 }
 
-// all returns the clients there are.
-func (s *Server) all() []*client {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.clients))
-}
-
-// stopTimers has the sessions that wait for nothing but time let go.
-func (s *Server) stopTimers() {
-	for _, cl := range s.all() {
-		cl.mu.Lock()
-		if cl.timer != nil {
-			cl.timer.Stop()
-		}
-		cl.mu.Unlock()
-	}
-}
-
 // take takes a connection in, or closes it and returns nil.
 func (s *Server) take(n net.Conn) *conn {
-	c := newConn(s, n)
+	c := &conn{server: s, net: n, raw: rawConn(n), woken: make(chan struct{}, 1)}
 	s.life.Lock()
 	defer s.life.Unlock()
-	limit := s.config.MaxConnections
-	if s.closing || limit > 0 && len(s.conns) >= 2*limit {
+	if !s.closing {
+		c.peer = s.hub.Open(c, n.RemoteAddr().String(), s.now())
+	}
+	if c.peer == nil {
 		n.Close()
 		return nil
 	}
-	switch {
-	case limit > 0 && len(s.conns) >= limit:
-		c.denied = mqttwire.ServerBusy
-	case !s.rates.allow(&s.config, c):
-		c.denied = mqttwire.ConnectionRateExceeded
-	}
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
-	s.stats.connections.Add(1)
-	s.startTicker()
 	return c
 }
 
 func (s *Server) dismiss(c *conn) {
+	c.peer.Closed()
 	s.life.Lock()
 	delete(s.conns, c)
 	s.life.Unlock()
@@ -251,18 +210,4 @@ func (s *Server) removeListener(l net.Listener) {
 	delete(s.listeners, l)
 	s.life.Unlock()
 	s.running.Done()
-}
-
-// Recheck asks every RevocableAccess whether it is still good.
-func (s *Server) Recheck() {
-	w := s.worker()
-	for _, cl := range s.all() {
-		cl.mu.Lock()
-		c := cl.conn
-		cl.mu.Unlock()
-		if c != nil {
-			c.recheck(w)
-		}
-	}
-	w.finish()
 }

@@ -220,7 +220,7 @@ func TestShareLostLast(t *testing.T) {
 		p.expect(&codec.Puback{ID: 1})
 		lost.conn.Close()
 		synctest.Wait()
-		if n := s.kept.Load(); n != 0 {
+		if n := s.Stats().Kept; n != 0 {
 			t.Errorf("%d bytes are kept", n)
 		}
 		back := connected(t, s, mqttwire.V50, "back")
@@ -327,30 +327,4 @@ func TestShareBesides(t *testing.T) {
 		}
 		c.expectNothing()
 	})
-}
-
-// Turns go on where their number is negative as an int of 32 or 64 bits.
-func TestShareTurnsWithoutEnd(t *testing.T) {
-	for _, turns := range []uint64{1<<31 - 4, 1<<32 - 4, 1<<63 - 4, 1<<64 - 4} {
-		simulate(t, Config{}, func(t *testing.T, s *Server) {
-			s.turns.Store(turns)
-			for i := range 3 {
-				away := join(t, s, lasting(mqttwire.V50, fmt.Sprint("away", i), 1000))
-				away.subscribeAt("$share/g/a", qos.AtLeastOnce)
-				away.conn.Close()
-				synctest.Wait()
-			}
-			p := connected(t, s, mqttwire.V50, "p")
-			for i := range 10 {
-				p.send(publicationAt("a", fmt.Sprint(i), qos.AtLeastOnce, 1))
-				p.expect(&codec.Puback{ID: 1})
-			}
-			synctest.Wait()
-			for _, cl := range s.all() {
-				if n := cl.waiting.n; cl.id != "p" && (n < 2 || n > 5) {
-					t.Errorf("%d of 10 messages wait for %s", n, cl.id)
-				}
-			}
-		})
-	}
 }

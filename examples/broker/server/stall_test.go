@@ -149,8 +149,8 @@ func TestStallBeforeRetry(t *testing.T) {
 			simulate(t, config, func(t *testing.T, s *Server) {
 				p, stop := joinStopped(t, s, v)
 				p.subscribeAt("t", qos.AtLeastOnce)
-				s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte("1"), QoS: qos.AtLeastOnce})
-				s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte("2"), QoS: qos.AtLeastOnce})
+				s.Inject(keep.Message{Topic: []byte("t"), Payload: []byte("1"), QoS: qos.AtLeastOnce})
+				s.Inject(keep.Message{Topic: []byte("t"), Payload: []byte("2"), QoS: qos.AtLeastOnce})
 				p.expect(publicationAt("t", "1", qos.AtLeastOnce, 1), publicationAt("t", "2", qos.AtLeastOnce, 2))
 				stop.before(p, 50*time.Second)
 				p.send(&codec.Puback{ID: 1})
@@ -173,21 +173,20 @@ func TestStallWhileWriting(t *testing.T) {
 			for _, payload := range []string{"1", "2"} {
 				synctest.Wait()
 				stop.write = 30 * time.Second
-				s.Deliver(keep.Message{Topic: []byte("t"), Payload: []byte(payload)})
+				s.Inject(keep.Message{Topic: []byte("t"), Payload: []byte(payload)})
 				time.Sleep(40*time.Second - 1)
 				if payload == "1" {
 					p.expect(publication("t", payload))
 					p.expectNothing()
 				}
 			}
-			cl := s.all()[0]
 			synctest.Wait()
-			if !cl.online.Load() {
+			if s.Stats().Connected != 1 {
 				t.Error("it is cut too early")
 			}
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
-			if cl.online.Load() {
+			if s.Stats().Connected != 0 {
 				t.Error("it is not cut")
 			}
 		})

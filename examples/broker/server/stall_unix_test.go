@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,8 +27,9 @@ import (
 // A halt stops the one connection of a server between a look at its socket that
 // finds nothing and the wait for more, or before it looks. Much time passes.
 type halt struct {
-	s *Server
-	c *conn
+	s       *Server
+	c       *conn
+	stopped atomic.Int64 // in all
 
 	mu      sync.Mutex
 	stops   []bool // to come: whether it is before a look
@@ -37,6 +39,8 @@ type halt struct {
 
 func newHalt(t *testing.T) *halt {
 	h := &halt{s: New(Config{SysInterval: -1}), entered: make(chan struct{}), resume: make(chan struct{})}
+	running := h.s.now
+	h.s.now = func() time.Duration { return running() + time.Duration(h.stopped.Load()) }
 	t.Cleanup(func() {
 		if err := h.s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
@@ -133,8 +137,8 @@ func (h *halt) during(p *peer, do ...func()) {
 				n, _, _ = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 			})
 		}
-		h.s.started = h.s.started.Add(-100 * time.Second)
-		h.c.wake() // its deadline is past
+		h.stopped.Add(int64(100 * time.Second))
+		h.c.net.SetReadDeadline(time.Unix(1, 0)) // its deadline is past
 		h.resume <- struct{}{}
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"math"
 	"net"
 	"runtime"
@@ -112,8 +113,8 @@ func TestRecordsOfSessionThatTurnsVolatile(t *testing.T) {
 				publisher.expectNothing()
 				store.Sync() // nobody is promised that it has ended
 				next := crash(t, store, 0)
-				if len(next.clients) != 0 || next.subscriptions.Len() != 0 {
-					t.Errorf("%d clients and %d subscriptions are back", len(next.clients), next.subscriptions.Len())
+				if have := next.Stats(); have.Clients != 0 || have.Subscriptions != 0 {
+					t.Errorf("%d clients and %d subscriptions are back", have.Clients, have.Subscriptions)
 				}
 				rejoin(t, next, lasting(mqttwire.V50, "c", 100), false).expectNothing()
 			})
@@ -441,7 +442,11 @@ func TestMessageExpiryOverCrash(t *testing.T) {
 			store := new(keeptest.Recorder)
 			simulate(t, Config{Store: store}, func(t *testing.T, s *Server) {
 				join(t, s, lasting(mqttwire.V50, "c", 1000)).subscribeAt("a", qos.AtLeastOnce)
-				s.clients["c"].conn.net.Close()
+				s.life.Lock()
+				for c := range s.conns {
+					c.net.Close()
+				}
+				s.life.Unlock()
 				synctest.Wait()
 				p := connected(t, s, mqttwire.V50, "p")
 				m := publicationAt("a", "1", qos.AtLeastOnce, 1)
@@ -600,8 +605,8 @@ func TestRestoreAfterClockWasSet(t *testing.T) {
 func TestHandlerOverCrash(t *testing.T) {
 	store := new(keeptest.Recorder)
 	calls := 0
-	config := Config{SysInterval: -1, Store: store, Handlers: map[string]Handler{
-		"$own": func(*Peer, Access, qos.Level, []byte) Order { calls++; return Order{} },
+	config := Config{SysInterval: -1, Store: store, Handlers: map[string]hub.Handler{
+		"$own": func(*hub.Peer, hub.Access, qos.Level, []byte) hub.Order { calls++; return hub.Order{} },
 	}}
 	simulate(t, config, func(t *testing.T, s *Server) {
 		p := join(t, s, lasting(mqttwire.V50, "c", 100))

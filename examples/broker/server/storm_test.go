@@ -188,16 +188,16 @@ func TestStorm(t *testing.T) {
 	}
 	storm.Wait()
 	left := func() string {
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.life.Lock()
-		defer s.life.Unlock()
+		conns := len(s.conns)
+		s.life.Unlock()
+		have := s.Stats()
 		// Serve, and who waits for it.
-		if len(s.clients)+len(s.conns)+s.subscriptions.Len() == 0 && runtime.NumGoroutine() <= before+1 {
+		if have.Clients+conns+have.Subscriptions == 0 && runtime.NumGoroutine() <= before+1 {
 			return ""
 		}
 		return fmt.Sprintf("%d clients, %d connections, %d subscriptions and %d goroutines, %d before",
-			len(s.clients), len(s.conns), s.subscriptions.Len(), runtime.NumGoroutine(), before)
+			have.Clients, conns, have.Subscriptions, runtime.NumGoroutine(), before)
 	}
 	for deadline := time.Now().Add(10 * time.Second); left() != ""; runtime.Gosched() {
 		if time.Now().After(deadline) {

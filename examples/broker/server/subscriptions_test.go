@@ -77,7 +77,7 @@ func TestManySubscriptions(t *testing.T) {
 				return fmt.Sprintf("device/%d/%d/command", i, k)
 			})
 		}
-		if got := s.Subscriptions(); got != clients*each {
+		if got := s.Stats().Subscriptions; got != clients*each {
 			t.Fatalf("%d subscriptions, want %d", got, clients*each)
 		}
 		if per := (heap() - before) / int64(clients*each); per > 1024 {
@@ -113,7 +113,7 @@ func TestManySubscriptions(t *testing.T) {
 			*p = peer{}
 		}
 		synctest.Wait()
-		if got := s.Subscriptions(); got != 0 {
+		if got := s.Stats().Subscriptions; got != 0 {
 			t.Errorf("%d subscriptions are left", got)
 		}
 		if left := heap() - empty; left > 1<<20+int64(clients)*1024 {

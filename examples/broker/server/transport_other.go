@@ -11,7 +11,7 @@ import (
 
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
-func (c *conn) receiveRaw() error { return nil }
+func (c *conn) readRaw() error { return nil }
 
 func (c *conn) drainRaw() error { return nil }
 

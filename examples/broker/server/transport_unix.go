@@ -20,9 +20,9 @@ func rawConn(n net.Conn) syscall.RawConn {
 	return nil
 }
 
-// receiveRaw reads when there is something to read, into a buffer that is only
+// readRaw reads when there is something to read, into a buffer that is only
 // taken then.
-func (c *conn) receiveRaw() error {
+func (c *conn) readRaw() error {
 	var failed error
 	err := c.raw.Read(func(fd uintptr) bool {
 		return c.readable(func(b []byte) (n int, wait bool, err error) {

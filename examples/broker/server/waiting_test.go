@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"testing"
 	"testing/synctest"
 
@@ -24,10 +25,10 @@ func TestWaitingAccess(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		eachVersion(t, func(t *testing.T, v mqttwire.Version) {
 			access := &unknown{}
-			config := Config{Authenticator: judge{access}, Handlers: map[string]Handler{
-				"$known": func(*Peer, Access, qos.Level, []byte) Order {
+			config := Config{Authenticator: judge{access}, Handlers: map[string]hub.Handler{
+				"$known": func(*hub.Peer, hub.Access, qos.Level, []byte) hub.Order {
 					access.waiting = false
-					return Order{}
+					return hub.Order{}
 				},
 			}}
 			if stored {

@@ -71,7 +71,7 @@ func TestNoWillAtShutdown(t *testing.T) {
 		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
-		if s.retained.messages.Len() != 0 {
+		if s.Stats().Retained != 0 {
 			t.Error("the will was published")
 		}
 	})

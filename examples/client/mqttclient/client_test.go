@@ -21,6 +21,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/examples/broker/servertest"
 	"github.com/mqttwire/mqttwire/qos"
@@ -442,7 +443,7 @@ func backPressure(t *testing.T, v mqttwire.Version) {
 // and receives later, is not stuck.
 func TestPublishThenReceive(t *testing.T) {
 	ctx := within(t)
-	o := server.DefaultOptions()
+	o := hub.DefaultOptions()
 	o.MaximumKeepAlive = 0
 	dial := broker(t, server.Config{ServerOptions: o})
 	p := hello("c", mqttwire.V50)

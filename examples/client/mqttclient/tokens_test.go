@@ -17,6 +17,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/tokenauth"
@@ -106,10 +107,10 @@ func inTokenWorld(t *testing.T, v mqttwire.Version, silent bool, test, check fun
 			if err != nil {
 				t.Fatal(err)
 			}
-			config := server.Config{ServerOptions: server.DefaultOptions(), SysInterval: -1, Authenticator: g, Handlers: g.Handlers()}
+			config := server.Config{ServerOptions: hub.DefaultOptions(), SysInterval: -1, Authenticator: g, Handlers: g.Handlers()}
 			w := &world{T: t, key: key, store: &memory{}, silent: silent, uploads: map[string]int{}}
 			update := config.Handlers[tokenauth.TopicUpdate]
-			config.Handlers[tokenauth.TopicUpdate] = func(who *server.Peer, a server.Access, level qos.Level, payload []byte) server.Order {
+			config.Handlers[tokenauth.TopicUpdate] = func(who *hub.Peer, a hub.Access, level qos.Level, payload []byte) hub.Order {
 				w.Lock()
 				w.uploads[string(payload)]++
 				if w.lossy {

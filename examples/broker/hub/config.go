@@ -1,0 +1,135 @@
+package hub
+
+import (
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// Config is what a Server is told. A zero field takes its default.
+type Config struct {
+	// ServerOptions are what the server announces to its clients and holds them
+	// to. The zero value stands for DefaultOptions: change what that returns to
+	// set some of them.
+	session.ServerOptions
+
+	// MaxQueue is how many bytes may wait to be written to a connection:
+	// messages of QoS 0 that find more are dropped and counted, those of QoS 1
+	// and 2 wait in their session. As many may be on their way to the socket
+	// besides. Default 1 MiB.
+	MaxQueue int
+	// MaxQueuedMessages is how many messages of QoS 1 and 2 may wait in a
+	// session, while its client is slow or away, MaxQueuedBytes how many bytes
+	// of topics, properties and payloads may, including what is in flight and
+	// might have to be sent again. Defaults 100,000 messages, 64 MiB.
+	MaxQueuedMessages, MaxQueuedBytes int
+	// MaxTotalBytes is how much may wait and be in flight in all sessions
+	// together. A message counts for each. Default 2 GiB.
+	MaxTotalBytes int64
+	// MaxSessions is how many clients there may be, connected or not: more are
+	// refused, unless their session ends with their connection. Default
+	// 1,000,000.
+	MaxSessions int
+	// DisconnectSlow has a client disconnected, with 0x97, when its session's
+	// queue is full. Either way the message is refused: a publisher of 5.0 is
+	// told with 0x97, earlier ones cannot be.
+	DisconnectSlow bool
+
+	// MaxSubscriptions is how many subscriptions a client may have. Default
+	// 100,000.
+	MaxSubscriptions int
+	// MaxLevels is how many levels a Topic Filter, or the topic of a message to
+	// be retained, may have: each costs tens of bytes. Default 128.
+	MaxLevels int
+	// MaxRetained is how many messages are retained, except those of the
+	// server itself, 0 for no limit. A publisher of 5.0 is answered 0x97 to more.
+	MaxRetained int
+	// RefusedFilters are Topic Filters that nobody may subscribe to, in a share
+	// or not. Others that match the same are not refused.
+	RefusedFilters []string
+	// MaxConnections is how many connections there may be, 0 for no limit.
+	MaxConnections int
+	// ConnectRate is how many connections a second an address may open, with
+	// bursts of twice as many, 0 for no limit. What comes on top is answered
+	// 0x9F, or in 3.1.1 server unavailable.
+	ConnectRate int
+	// Bans says when an address or a Client Identifier is banned. The zero
+	// value: never.
+	Bans Bans
+
+	// WriteTimeout is how long a write to a client, of at most 64 KiB, may take
+	// before the connection counts as lost. Default 60 s.
+	WriteTimeout time.Duration
+	// Linger is how long a connection that the server ends is kept to deliver
+	// its last packet. Default 1 s.
+	Linger time.Duration
+	// SysInterval is how often $SYS/broker/… is published. Default 10 s,
+	// negative for never.
+	SysInterval time.Duration
+	// ResponseInformation is what a client of 5.0 that asks gets as Response
+	// Information, with %c for its Client Identifier. "" is none.
+	ResponseInformation string
+
+	// Authenticator judges who may connect. Default: everybody, to do
+	// anything.
+	Authenticator Authenticator
+	// Methods are the Authentication Methods of 5.0, by name.
+	Methods map[string]Method
+	// Handlers claim topics that start with $ for themselves, by Topic Name:
+	// what clients publish there goes to them and nowhere else.
+	Handlers map[string]Handler
+	// Store keeps sessions and retained messages over a restart. Once it has
+	// failed the server ends, and Serve returns the error. Default: in memory
+	// only.
+	Store keep.Store
+	// Router takes messages to the other nodes of a cluster. Default: none.
+	Router Router
+
+	// Log gets a record for each connection, and at slog.LevelDebug for each
+	// packet. Default: none.
+	Log *slog.Logger
+}
+
+// DefaultOptions are the options of a Config that has none.
+func DefaultOptions() session.ServerOptions {
+	return session.ServerOptions{
+		Limits:             session.Limits{OutboundWindow: 1024, TopicAliases: 32},
+		ConnectTimeout:     10 * time.Second,
+		MaximumConnectSize: session.DefaultMaximumConnectSize,
+		MaximumPacketSize:  1 << 20,
+		MaximumKeepAlive:   60,
+		ReceiveMaximum:     1024,
+		TopicAliasMaximum:  32,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if reflect.ValueOf(c.ServerOptions).IsZero() {
+		c.ServerOptions = DefaultOptions()
+	}
+	c.AuthenticationMethods = slices.Collect(maps.Keys(c.Methods))
+	defaultTo(&c.MaxQueue, 1<<20)
+	defaultTo(&c.MaxQueuedMessages, 100_000)
+	defaultTo(&c.MaxQueuedBytes, 64<<20)
+	defaultTo(&c.MaxTotalBytes, 2<<30)
+	defaultTo(&c.MaxSessions, 1_000_000)
+	defaultTo(&c.MaxSubscriptions, 100_000)
+	defaultTo(&c.MaxLevels, 128)
+	defaultTo(&c.WriteTimeout, time.Minute)
+	defaultTo(&c.Linger, time.Second)
+	defaultTo(&c.SysInterval, 10*time.Second)
+	defaultTo(&c.Log, slog.New(slog.DiscardHandler))
+	return c
+}
+
+func defaultTo[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,81 @@
+package hub
+
+import (
+	"log/slog"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/session"
+)
+
+// disconnect ends the connection for a reason of the hub's own.
+func (c *Conn) disconnect(why mqttwire.Reason, text string) {
+	c.lock()
+	defer c.unlock()
+	if text == "" {
+		text = why.String()
+	}
+	c.ending, c.linger = text, true
+	if c.machine.Phase() == session.Connecting {
+		c.refuseLocked(why, text)
+		return
+	}
+	out, _ := c.machine.Disconnect(c.out.Bytes(), why, c.say(text))
+	if c.out.Gather(out); why == mqttwire.ServerShuttingDown {
+		c.leaveWill()
+	}
+}
+
+// leaveWill has the will not published now: a server that goes is no news of its
+// clients. With a Store it is when the server is back (5.0 §3.1.2.5).
+func (c *Conn) leaveWill() {
+	if c.client != nil {
+		c.client.will, c.deferred = nil, true
+	}
+}
+
+// dropWill removes the will of the connection.
+func (c *Conn) dropWill() {
+	if c.client != nil {
+		c.client.setWill(nil, false)
+	}
+}
+
+// Leave takes the client off the connection, which is over. Take, Wrote and
+// Unwritten go on.
+func (c *Conn) Leave(w *Worker) {
+	cl := c.client
+	if cl == nil {
+		if c.who.ClientID == "" {
+			c.log(slog.LevelInfo, "not connected", "why", c.ending)
+		} else {
+			c.log(slog.LevelInfo, "not connected", "client", c.who.ClientID, "user", c.who.UserName, "why", c.ending)
+		}
+		return
+	}
+	h := c.hub
+	cl.mu.Lock()
+	h.stop(&c.expiry)
+	h.stop(&c.last)
+	c.machine.Close(w.now)
+	cl.conn = nil
+	cl.online.Store(false)
+	cl.flight.compact()
+	cl.keepBacklog()
+	a := cl.settle(w.now)
+	if !cl.gone && !c.deferred { // else as if the server had crashed
+		h.journal.session(cl)
+	}
+	dropped, heirs := c.dropped, c.heirs
+	c.heirs = nil
+	cl.mu.Unlock()
+	h.stats.connected.Add(-1)
+	cl.finish(w, a) // the will comes before anything that an heir does
+	for _, heir := range heirs {
+		heir.await()
+	}
+	level := slog.LevelInfo
+	if c.ordered {
+		level = slog.LevelDebug // no news: "connected" has told
+	}
+	c.log(level, "disconnected", "client", cl.id, "why", c.ending, "dropped", dropped)
+}

@@ -1,0 +1,25 @@
+package hub
+
+import "sync"
+
+// The locks of the hub, all of them. Who holds one takes only such as stand below
+// it: first retained, then one client's mu, then one of the rest. Outboxes and
+// machines are guarded by the mu of the client that has their connection; before
+// it has one, nobody but who serves it knows a connection.
+type (
+	locks struct {
+		// retained is held while a message to be retained is stored and routed,
+		// and while a client subscribes: nobody gets it twice, or not at all.
+		retained sync.Mutex
+
+		clients   sync.Mutex // who there is
+		doors     sync.Mutex // connections and their rates
+		bans      sync.Mutex
+		interests sync.Mutex
+		timers    sync.Mutex
+	}
+
+	// clientLock guards a client, its session, and what its connection has to
+	// write.
+	clientLock struct{ sync.Mutex }
+)

@@ -1,0 +1,55 @@
+package hub
+
+import (
+	"slices"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// A plan is the sink of a hub with a Store: what is decided and not done.
+type plan struct{ intents []intent }
+
+// An origin is the exchange of QoS 2 that a message comes from, where the session
+// of its publisher is kept; else the zero origin.
+type origin struct {
+	client   *client
+	accepted qos.Record
+}
+
+func (p *plan) execute(_ *Worker, _ *posting, in intent) outcome {
+	in.ids = slices.Clone(in.ids)
+	if cl := in.client; in.level > qos.AtMostOnce {
+		cl.mu.Lock()
+		if !cl.gone && !cl.volatile {
+			in.key = cl.hub.journal.key()
+		}
+		cl.mu.Unlock()
+	}
+	p.intents = append(p.intents, in)
+	return taken
+}
+
+// routePlanned plans, has the plan journalled, and executes it.
+func (h *Hub) routePlanned(w *Worker, pub *posting, from origin) (reason mqttwire.Reason, told bool) {
+	p := &w.plan
+	p.intents = p.intents[:0]
+	h.decide(w, pub, p)
+	told = h.journal.published(pub, p.intents, from) && from.client != nil
+	reason = mqttwire.NoMatchingSubscribers
+	for i := range p.intents {
+		in := &p.intents[i]
+		result := in.client.offer(w, pub, in)
+		if result != taken {
+			in.client.mu.Lock()
+			h.journal.unqueued(in.client, in.key)
+			in.client.mu.Unlock()
+			if in.share != nil {
+				result = h.decideOther(w, pub, in.share, in.client)
+			}
+		}
+		reason = worse(reason, result)
+	}
+	clear(p.intents)
+	return reason, told
+}

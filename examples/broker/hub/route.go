@@ -1,0 +1,154 @@
+package hub
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// route takes a message to all who want it, retains it if it is to be, and says so
+// to other nodes. The reason is that of the acknowledgement; told reports whether
+// the Store was told of what it comes from.
+func (h *Hub) route(w *Worker, pub *posting, from origin) (reason mqttwire.Reason, told bool) {
+	if h.config.Router != nil {
+		h.config.Router.Publish(messageOf(pub))
+	}
+	return h.routeHere(w, pub, from)
+}
+
+// routeHere is route on this node alone.
+func (h *Hub) routeHere(w *Worker, pub *posting, from origin) (reason mqttwire.Reason, told bool) {
+	if !pub.retain {
+		return h.routeLive(w, pub, from)
+	}
+	h.locks.retained.Lock()
+	defer h.locks.retained.Unlock()
+	stored := h.retained.store(h, pub)
+	reason, told = h.routeLive(w, pub, from)
+	if !stored {
+		h.stats.refused.Add(1)
+		reason = mqttwire.QuotaExceeded
+	}
+	return reason, told
+}
+
+// routeLive takes a message to all who have subscribed. With a Store it is first
+// decided who gets it, which is kept as a whole, together with what it means for
+// the publisher; then it is sent.
+func (h *Hub) routeLive(w *Worker, pub *posting, from origin) (reason mqttwire.Reason, told bool) {
+	w.matches = h.subscriptions.AppendTurns(w.matches[:0], pub.topic)
+	if h.journal.on {
+		reason, told = h.routePlanned(w, pub, from)
+	} else {
+		reason = h.decide(w, pub, live{})
+	}
+	clear(w.matches)
+	return reason, told
+}
+
+// An intent is what is decided about one recipient of a publication. It borrows
+// its identifiers until it is executed.
+type intent struct {
+	client     *client
+	generation uint16 // of its session: what follows it has not subscribed
+	level      qos.Level
+	retain     bool     // RETAIN as it is sent
+	ids        []uint32 // Subscription Identifiers
+	share      *share   // the Shared Subscription, nil for others
+	key        uint64   // in the Store, 0 where it is not there yet
+}
+
+// An outcome is what has become of an intent.
+type outcome uint8
+
+const (
+	taken   outcome = iota // on its way, or queued
+	dropped                // not delivered, and that is in order
+	refused                // the queue is full
+)
+
+// A sink executes intents: at once, or later as a plan.
+type sink interface {
+	execute(w *Worker, pub *posting, in intent) outcome
+}
+
+// live is the sink that gives a publication to its recipient at once.
+type live struct{}
+
+func (live) execute(w *Worker, pub *posting, in intent) outcome {
+	return in.client.offer(w, pub, &in)
+}
+
+// decide makes the intents of a publication from w.matches: one for each client,
+// whatever the number of its subscriptions (3.1.1 §3.3.5, 5.0 §3.3.4), except for
+// what it gets as a member of Shared Subscriptions.
+func (h *Hub) decide(w *Worker, pub *posting, to sink) mqttwire.Reason {
+	several := w.several[:0]
+	reason := mqttwire.NoMatchingSubscribers
+	for i := range w.matches {
+		m := &w.matches[i]
+		switch {
+		case m.Group != 0:
+			reason = worse(reason, h.decideShare(w, pub, m, to))
+		case m.Key.subscribed.Load() > 1:
+			several = append(several, *m)
+		default:
+			reason = worse(reason, h.decideClient(w, pub, w.matches[i:i+1], to))
+		}
+	}
+	if len(several) > 0 {
+		slices.SortFunc(several, func(a, b match) int {
+			return cmp.Or(cmp.Compare(a.Key.serial, b.Key.serial), cmp.Compare(a.Value.id, b.Value.id))
+		})
+		for rest := several; len(rest) > 0; {
+			n := 1
+			for n < len(rest) && rest[n].Key == rest[0].Key {
+				n++
+			}
+			reason = worse(reason, h.decideClient(w, pub, rest[:n], to))
+			rest = rest[n:]
+		}
+		clear(several)
+	}
+	w.several = several
+	return reason
+}
+
+// worse returns what a publisher is told after one more subscriber: that one
+// could not take the message, or that one could.
+func worse(reason mqttwire.Reason, o outcome) mqttwire.Reason {
+	switch {
+	case o == refused:
+		return mqttwire.QuotaExceeded
+	case reason == mqttwire.NoMatchingSubscribers && o == taken:
+		return mqttwire.Success
+	}
+	return reason
+}
+
+// decideClient decides what one client gets, which these subscriptions of it
+// match.
+func (h *Hub) decideClient(w *Worker, pub *posting, matches []match, to sink) outcome {
+	in := intent{client: matches[0].Key, generation: matches[0].Value.generation, ids: w.ids[:0]}
+	wanted := false
+	for i := range matches {
+		v := &matches[i].Value
+		if v.options.NoLocal() && pub.from == in.client.id {
+			continue // [MQTT-3.8.3-3]
+		}
+		wanted = true
+		in.level = max(in.level, v.options.QoS())                            // [MQTT-3.3.5-1; 5.0 MQTT-3.3.4-2]
+		in.retain = in.retain || pub.retain && v.options.RetainAsPublished() // else 0 [MQTT-3.3.1-9; 5.0 MQTT-3.3.1-12]
+		if v.id != 0 {
+			in.ids = append(in.ids, v.id)
+		}
+	}
+	w.ids = in.ids
+	if !wanted {
+		return dropped
+	}
+	in.level = min(in.level, pub.level)
+	return to.execute(w, pub, in)
+}
