@@ -10,7 +10,7 @@ import (
 //
 // Its wire form is a byte for the version of the format, 1; a CRC-32C of all
 // other bytes, big-endian; a byte that is 1 where another part follows, else 0;
-// Node, Incarnation, First and Part as numbers; and Records. The first five bytes
+// Node, Incarnation, First, Needs and Part as numbers; and Records. The first five bytes
 // are those of every version to come.
 type Batch struct {
 	// Node is the number of the node that has written it, at most MaxNode.
@@ -20,6 +20,9 @@ type Batch struct {
 	// First is the number of its first Record, of the first part: Records are
 	// counted from 1 without a gap, from run to run too.
 	First uint64
+	// Needs is the number of the first Record that was needed when this was
+	// written: a log that begins later has lost some.
+	Needs uint64
 	// Part counts the parts before this one, and More says that another follows.
 	// The Records of a part that has no last one were never acknowledged.
 	Part uint32
@@ -48,6 +51,7 @@ func (b *Batch) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(b.Node))
 	dst = binary.AppendUvarint(dst, b.Incarnation)
 	dst = binary.AppendUvarint(dst, b.First)
+	dst = binary.AppendUvarint(dst, b.Needs)
 	dst = binary.AppendUvarint(dst, uint64(b.Part))
 	dst = append(dst, b.Records...)
 	binary.BigEndian.PutUint32(dst[start+batchSum:], batchChecksum(dst[start:]))
@@ -56,7 +60,7 @@ func (b *Batch) Append(dst []byte) []byte {
 
 // Size returns how many bytes Append writes.
 func (b *Batch) Size() int {
-	return batchBody + 1 + sizeNumber(uint64(b.Node)) + sizeNumber(b.Incarnation) + sizeNumber(b.First) + sizeNumber(uint64(b.Part)) + len(b.Records)
+	return batchBody + 1 + sizeNumber(uint64(b.Node)) + sizeNumber(b.Incarnation) + sizeNumber(b.First) + sizeNumber(b.Needs) + sizeNumber(uint64(b.Part)) + len(b.Records)
 }
 
 // Decode reads the wire form, all of src, which Records goes on being part of.
@@ -75,8 +79,8 @@ func (b *Batch) Decode(src []byte) error {
 	c := cursor{b: src[batchBody:]}
 	more := c.byte()
 	c.require(more <= 1)
-	*b = Batch{More: more == 1, Node: uint16(c.upTo(MaxNode)), Incarnation: c.number(), First: c.number(), Part: uint32(c.upTo(1<<32 - 1))}
-	c.require(b.First != 0)
+	*b = Batch{More: more == 1, Node: uint16(c.upTo(MaxNode)), Incarnation: c.number(), First: c.number(), Needs: c.number(), Part: uint32(c.upTo(1<<32 - 1))}
+	c.require(b.First != 0 && b.Needs <= b.First)
 	if c.short || c.bad {
 		*b = Batch{}
 		return ErrMalformed

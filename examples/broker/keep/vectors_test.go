@@ -73,6 +73,7 @@ type plainBatch struct {
 	Node        uint16   `json:"node,omitempty"`
 	Incarnation uint64   `json:"incarnation,omitempty"`
 	First       uint64   `json:"first"`
+	Needs       uint64   `json:"needs,omitempty"`
 	Part        uint32   `json:"part,omitempty"`
 	More        bool     `json:"more,omitempty"`
 	Records     hexBytes `json:"records,omitempty"`
@@ -178,7 +179,7 @@ func TestVectors(t *testing.T) {
 			}
 			continue
 		}
-		want := keep.Batch{Node: v.Batch.Node, Incarnation: v.Batch.Incarnation, First: v.Batch.First, Part: v.Batch.Part, More: v.Batch.More, Records: v.Batch.Records}
+		want := keep.Batch{Node: v.Batch.Node, Incarnation: v.Batch.Incarnation, First: v.Batch.First, Needs: v.Batch.Needs, Part: v.Batch.Part, More: v.Batch.More, Records: v.Batch.Records}
 		if err != nil {
 			t.Errorf("%s: %v", v.Name, err)
 		} else if diff := cmp.Diff(want, b, same); diff != "" {
@@ -259,32 +260,33 @@ func TestUpdateVectors(t *testing.T) {
 		keep.Batch
 	}{
 		{"batch/one", keep.Batch{First: 1, Records: records}},
-		{"batch/of-a-node", keep.Batch{Node: 3, Incarnation: 1 << 40, First: 1 << 33, Records: append(records, records...)}},
+		{"batch/of-a-node", keep.Batch{Node: 3, Incarnation: 1 << 40, First: 1 << 33, Needs: 70000, Records: append(records, records...)}},
 		{"batch/part", keep.Batch{Incarnation: 9, First: 200, More: true, Records: records[:1]}},
 		{"batch/last-part", keep.Batch{Incarnation: 9, First: 200, Part: 1, Records: records[1:]}},
 	} {
-		p := plainBatch{b.Node, b.Incarnation, b.First, b.Part, b.More, b.Records}
+		p := plainBatch{b.Node, b.Incarnation, b.First, b.Needs, b.Part, b.More, b.Records}
 		line(&batches, vector{Name: b.name, Hex: b.Append(nil), Batch: &p})
 	}
 	sealed := func(version byte, body ...byte) hexBytes {
 		sum := sumOf(version, body)
 		return append([]byte{version, byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}, body...)
 	}
-	damaged := sealed(1, 0, 0, 0, 1, 0, 2, 1, 'a')
-	damaged[11] ^= 1
+	damaged := sealed(1, 0, 0, 0, 1, 0, 0, 2, 1, 'a')
+	damaged[12] ^= 1
 	for _, bad := range []struct {
 		name string
 		hex  hexBytes
 		err  keep.Error
 	}{
-		{"batch/later-version", sealed(2, 0, 0, 0, 1, 0), keep.ErrVersion},
-		{"batch/version-0", sealed(0, 0, 0, 0, 1, 0), keep.ErrMalformed},
+		{"batch/later-version", sealed(2, 0, 0, 0, 1, 0, 0), keep.ErrVersion},
+		{"batch/version-0", sealed(0, 0, 0, 0, 1, 0, 0), keep.ErrMalformed},
 		{"batch/damaged", damaged, keep.ErrDamaged},
 		{"batch/empty", nil, keep.ErrDamaged},
 		{"batch/no-header", sealed(1), keep.ErrMalformed},
-		{"batch/unknown-flag", sealed(1, 2, 0, 0, 1, 0), keep.ErrMalformed},
-		{"batch/first-0", sealed(1, 0, 0, 0, 0, 0), keep.ErrMalformed},
-		{"batch/node-over-15-bits", sealed(1, 0, 0x80, 0x80, 2, 0, 1, 0), keep.ErrMalformed},
+		{"batch/unknown-flag", sealed(1, 2, 0, 0, 1, 0, 0), keep.ErrMalformed},
+		{"batch/first-0", sealed(1, 0, 0, 0, 0, 0, 0), keep.ErrMalformed},
+		{"batch/needs-what-comes", sealed(1, 0, 0, 0, 1, 2, 0), keep.ErrMalformed},
+		{"batch/node-over-15-bits", sealed(1, 0, 0x80, 0x80, 2, 0, 1, 0, 0), keep.ErrMalformed},
 	} {
 		line(&batches, vector{Name: bad.name, Hex: bad.hex, Error: bad.err.Error()})
 	}

@@ -110,7 +110,7 @@ func TestAppendAllocates(t *testing.T) {
 
 // A batch whose bits are not all as they were is damaged, whichever it is.
 func TestBatchFlipped(t *testing.T) {
-	want := keep.Batch{Node: 3, Incarnation: 1 << 40, First: 1000, Part: 2, More: true}
+	want := keep.Batch{Node: 3, Incarnation: 1 << 40, First: 1000, Needs: 900, Part: 2, More: true}
 	for x := range 20 {
 		rec := keeptest.Random(rand.New(rand.NewPCG(uint64(x), 3)))
 		want.Records, _ = rec.Append(want.Records)
@@ -170,7 +170,7 @@ func FuzzRecord(f *testing.F) {
 }
 
 func FuzzBatch(f *testing.F) {
-	for _, x := range []keep.Batch{{First: 1}, {Node: 9, Incarnation: 1 << 60, First: 1 << 50, Part: 7, More: true, Records: []byte("abc")}} {
+	for _, x := range []keep.Batch{{First: 1}, {Node: 9, Incarnation: 1 << 60, First: 1 << 50, Needs: 1 << 49, Part: 7, More: true, Records: []byte("abc")}} {
 		f.Add(x.Append(nil)[5:])
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
