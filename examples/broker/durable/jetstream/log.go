@@ -1,0 +1,275 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeplog"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	stream  = "keep"
+	subject = "keep"
+
+	// MaxBatch is the most bytes of a batch.
+	MaxBatch = 1 << 20
+	// Overhead is about how many bytes a file has for a batch besides its own.
+	Overhead = 100
+	// Block is the size of a file of the log. So much may stay of what is purged.
+	Block = 8 << 20
+
+	answerWithin = 10 * time.Second // then nobody knows what became of a batch
+)
+
+// Durability says what survives what, once an append has returned.
+type Durability struct {
+	// Interval is after how long at most what was written is synced; 0 is before
+	// an append returns, negative is when the operating system likes. What is not
+	// synced survives the end of the process, and not that of the machine.
+	Interval time.Duration
+}
+
+// Config is what a Log is told.
+type Config struct {
+	// Dir is the directory, which is made where it is not there. One process has
+	// it at a time.
+	Dir string
+	Durability
+	// Free is how many bytes stay free on the disk: an append that would need
+	// them is keep.ErrFull.
+	Free int64
+	// Log gets what the server warns of. Default: nothing.
+	Log *slog.Logger
+}
+
+// A Log is a stream. It is made by [Open].
+type Log struct {
+	config Config
+	lock   *os.File
+	server *server.Server
+	conn   *nats.Conn
+	js     jetstream.JetStream
+	stream jetstream.Stream
+}
+
+var _ keeplog.Log = (*Log)(nil)
+
+// Open opens the log of a directory. The error is one that wraps [ErrInUse] where
+// another process has it, a [keeplog.DamageError] or one that names the file
+// where something in it is not as it was written.
+func Open(ctx context.Context, c Config) (_ *Log, err error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Log{config: c}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if l.lock, err = lock(filepath.Join(c.Dir, "lock")); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Dir, err)
+	}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return l, l.start(ctx)
+}
+
+// blocks is where the files of the stream are.
+func (c *Config) blocks() string {
+	return filepath.Join(c.Dir, "jetstream", "$G", "streams", stream, "msgs")
+}
+
+func (l *Log) start(ctx context.Context) (err error) {
+	c := l.config
+	o := &server.Options{
+		ServerName: "mqttwire",
+		DontListen: true, JetStream: true, StoreDir: c.Dir,
+		JetStreamMaxStore: 1 << 62, JetStreamMaxMemory: 1 << 20,
+		MaxPayload: 2 * MaxBatch,
+		NoSigs:     true, NoSystemAccount: true,
+	}
+	switch {
+	case c.Interval == 0:
+		o.SyncAlways = true
+	case c.Interval > 0:
+		o.SyncInterval = c.Interval
+	default:
+		o.SyncInterval = 24 * time.Hour
+	}
+	if l.server, err = server.NewServer(o); err != nil {
+		return err
+	}
+	l.server.SetLogger(complaints{c.Log}, false, false)
+	go l.server.Start()
+	if !l.server.ReadyForConnections(time.Minute) {
+		return errors.New("nats-server does not get ready")
+	}
+	l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	if l.js, err = jetstream.New(l.conn); err != nil {
+		return err
+	}
+	l.stream, err = l.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: stream, Subjects: []string{subject},
+		Storage: jetstream.FileStorage, Replicas: 1,
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1,
+		DenyDelete: true, Duplicates: 2 * time.Minute,
+	})
+	return err
+}
+
+// Close ends the server and gives the directory back.
+func (l *Log) Close() error {
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	if l.server != nil {
+		l.server.Shutdown()
+		l.server.WaitForShutdown()
+	}
+	return l.lock.Close()
+}
+
+// answer is what JetStream says to a message.
+type answer struct {
+	Sequence uint64              `json:"seq"`
+	Error    *jetstream.APIError `json:"error"`
+}
+
+// Codes of errors of JetStream after which nothing was written.
+const (
+	insufficientResources = 10023
+	storageExceeded       = 10047
+)
+
+// Append implements keeplog.Log.
+func (l *Log) Append(ctx context.Context, id string, batch []byte) (uint64, error) {
+	if free, ok := freeBytes(l.config.Dir); ok && free < l.config.Free+int64(len(batch)) {
+		return 0, fmt.Errorf("%s: %d bytes are free on the disk, and %d are to stay so: %w", l.config.Dir, free, l.config.Free, keep.ErrFull)
+	}
+	m := nats.NewMsg(subject)
+	m.Data = batch
+	m.Header.Set(jetstream.MsgIDHeader, id)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	reply, err := l.conn.RequestMsgWithContext(ctx, m)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders): // the stream is not there yet
+		time.Sleep(100 * time.Millisecond)
+		return 0, keeplog.ErrUnknown
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return 0, keeplog.ErrUnknown
+	case err != nil:
+		return 0, err
+	}
+	var a answer
+	if err := json.Unmarshal(reply.Data, &a); err != nil {
+		return 0, fmt.Errorf("an answer that is none: %w", err)
+	}
+	switch e := a.Error; {
+	case e == nil && a.Sequence == 0:
+		return 0, errors.New("an answer without a position")
+	case e == nil:
+		return a.Sequence, nil
+	case e.ErrorCode == insufficientResources || e.ErrorCode == storageExceeded:
+		return 0, fmt.Errorf("%s: %s: %w", l.config.Dir, e.Description, keep.ErrFull)
+	default:
+		return 0, fmt.Errorf("%s: %w", l.config.Dir, e)
+	}
+}
+
+// Last implements keeplog.Log.
+func (l *Log) Last(ctx context.Context) (uint64, error) {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return info.State.LastSeq, nil
+}
+
+// Read implements keeplog.Log.
+func (l *Log) Read(ctx context.Context, from uint64, back func(uint64, []byte) error) error {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	from = max(from, info.State.FirstSeq)
+	if info.State.Msgs == 0 || from > info.State.LastSeq {
+		return nil
+	}
+	c, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		InactiveThreshold: 10 * time.Second,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := c.Messages(jetstream.PullMaxMessages(1 << 10))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for next := from; ; next++ {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		pos := meta.Sequence.Stream
+		if pos != next {
+			return &keeplog.DamageError{Pos: next, Err: fmt.Errorf("%w: position %d comes after %d", keep.ErrGap, pos, next-1)}
+		}
+		if err := back(pos, m.Data()); err != nil {
+			return err
+		}
+		if pos >= info.State.LastSeq {
+			return nil
+		}
+	}
+}
+
+// Purge implements keeplog.Log. It forgets whole files: to forget a part of one
+// costs as many syncs as there are batches in it.
+func (l *Log) Purge(ctx context.Context, below uint64) error {
+	all, err := blockFiles(l.config.blocks())
+	if err != nil {
+		return err
+	}
+	for i := len(all) - 1; i > 0; i-- {
+		if first, ok := firstSequence(all[i]); ok && first <= below {
+			return l.stream.Purge(ctx, jetstream.WithPurgeSequence(first))
+		}
+	}
+	return nil
+}
+
+// complaints are what the server logs that somebody should know.
+type complaints struct{ log *slog.Logger }
+
+func (c complaints) Warnf(f string, v ...any)  { c.log.Warn("nats-server: " + fmt.Sprintf(f, v...)) }
+func (c complaints) Errorf(f string, v ...any) { c.log.Error("nats-server: " + fmt.Sprintf(f, v...)) }
+func (c complaints) Fatalf(f string, v ...any) { c.log.Error("nats-server: " + fmt.Sprintf(f, v...)) }
+func (complaints) Noticef(string, ...any)      {}
+func (complaints) Debugf(string, ...any)       {}
+func (complaints) Tracef(string, ...any)       {}
