@@ -141,8 +141,11 @@ func another(f *flag.Flag) string {
 
 // Every flag can be set by a file, to the same, and each is read by something.
 func TestConfigOfAll(t *testing.T) {
-	needed := map[string][]string{"anonymous": {"-users", "u"}, "listen-tls": {"-tls-cert", "c", "-tls-key", "k"}, "tls-require-cert": {"-tls-client-ca", "c"},
-		"token-revoked": {"-token-keys", "k"}, "token-late": {"-token-keys", "k"}, "token-instance": {"-token-keys", "k"}}
+	tls := []string{"-listen-tls", "x:1", "-tls-cert", "c", "-tls-key", "k", "-tls-client-ca", "ca"}
+	keys, bans := []string{"-token-keys", "k"}, []string{"-ban-credentials", "7"}
+	needed := map[string][]string{"anonymous": {"-users", "u"},
+		"listen-tls": tls, "tls-cert": tls, "tls-key": tls, "tls-client-ca": tls, "tls-require-cert": tls, "tls-cert-user": tls,
+		"token-revoked": keys, "token-notice": keys, "token-late": keys, "token-instance": keys, "deny": keys, "ban-window": bans, "ban-for": bans}
 	for _, f := range flags() {
 		if f.Name == "hash-password" {
 			continue
@@ -158,6 +161,9 @@ func TestConfigOfAll(t *testing.T) {
 		}
 		more := needed[f.Name]
 		plain := mustParse(t, more...)
+		if at := slices.Index(more, "-"+f.Name); at >= 0 {
+			more = slices.Delete(slices.Clone(more), at, at+2)
+		}
 		line := mustParse(t, append([]string{"-" + f.Name + "=" + value}, more...)...)
 		file := mustParse(t, append([]string{"-config", write(t, "config.json", text)}, more...)...)
 		for _, s := range []*settings{plain, line, file} {

@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -25,6 +27,8 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/tokenauth"
+	"github.com/mqttwire/mqttwire/tokenauth/hmactoken"
 )
 
 // patience is how long a test waits for what has to come.
@@ -380,6 +384,50 @@ func TestRunRecheck(t *testing.T) {
 	}
 }
 
+// Who gives no name is let in where somebody says so.
+func TestRunAnonymous(t *testing.T) {
+	users := write(t, "users", "# nobody\n")
+	for arg, want := range map[string]connack.Code{"-anonymous=true": connack.Success, "-anonymous=false": connack.NotAuthorized} {
+		p := start(t, "-listen", "127.0.0.1:0", "-users", users, arg)
+		conn, err := net.DialTimeout("tcp", p.address(), patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, code := ask(t, conn, &codec.Connect{Version: mqttwire.V50, CleanStart: true}); code != want {
+			t.Errorf("%s: answered with %#x", arg, uint8(code))
+		}
+		p.signal(syscall.SIGTERM)
+		conn.Close()
+		p.expectEnd()
+	}
+}
+
+// A token of one of the keys lets its client in, and no other does.
+func TestRunTokens(t *testing.T) {
+	key := bytes.Repeat([]byte("k"), 32)
+	p := start(t, "-listen", "127.0.0.1:0", "-token-keys", write(t, "keys", "k "+base64.StdEncoding.EncodeToString(key)+"\n"))
+	address := p.address()
+	for _, x := range []struct {
+		key  []byte
+		want connack.Code
+	}{{key, connack.Success}, {bytes.Repeat([]byte("x"), 32), connack.BadUserNameOrPassword}} {
+		claims := hmactoken.Claims{KeyID: "k", AccessKeyID: "acme", InstanceID: "post-1", Type: tokenauth.ReadWrite, Issued: time.Now(),
+			Expires: time.Now().Add(time.Hour), Filters: []string{"a"}}
+		token, err := claims.Append(nil, hmactoken.Keys{"k": x.key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.DialTimeout("tcp", address, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, code := ask(t, conn, &codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: []byte("c"), UserNameFlag: true,
+			UserName: []byte("Token|acme|post-1"), PasswordFlag: true, Password: append([]byte("RW|"), token...)}); code != x.want {
+			t.Errorf("answered with %#x, want %#x", uint8(code), uint8(x.want))
+		}
+	}
+}
+
 func TestRunErrors(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -412,6 +460,61 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
+// Certificates of clients are asked for, needed, and taken for a name, as the
+// settings say.
+func TestRunClientCertificates(t *testing.T) {
+	certificate, key := selfSigned(t)
+	ours, theirs := selfSigned(t)
+	other, others := selfSigned(t)
+	ca := write(t, "ca.pem", ours)
+	client, err := tls.X509KeyPair([]byte(ours), []byte(theirs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := tls.X509KeyPair([]byte(other), []byte(others))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in, refused = connack.Success, connack.NotAuthorized
+	const cut connack.Code = 0xff // in the handshake
+	for _, x := range []struct {
+		args                     []string
+		none, ofOurs, ofStranger connack.Code
+	}{
+		{nil, in, in, in}, // nobody asks
+		{[]string{"-tls-client-ca", ca}, in, in, cut},
+		{[]string{"-tls-client-ca", ca, "-tls-require-cert"}, cut, in, cut},
+		{[]string{"-tls-client-ca", ca, "-anonymous=false"}, refused, refused, cut},
+		{[]string{"-tls-client-ca", ca, "-anonymous=false", "-tls-cert-user"}, refused, in, cut},
+	} {
+		p := start(t, append([]string{"-listen-tls", "127.0.0.1:0", "-tls-cert", write(t, "cert.pem", certificate), "-tls-key", write(t, "key.pem", key)}, x.args...)...)
+		address := p.address()
+		for i, certificates := range [][]tls.Certificate{nil, {client}, {stranger}} {
+			conn, err := dialTLS(address, certificate, certificates...)
+			if err != nil {
+				t.Fatal(err) // in TLS 1.3 the client is through before the server has judged it
+			}
+			want, got := []connack.Code{x.none, x.ofOurs, x.ofStranger}[i], cut
+			b, err := (&codec.Connect{CleanStart: true, ClientID: []byte("c")}).Append(nil, codec.Rules{Version: mqttwire.V50, From: mqttwire.Client})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.SetDeadline(time.Now().Add(patience))
+			conn.Write(b)
+			var answer [4]byte
+			if _, err := io.ReadFull(conn, answer[:]); err == nil {
+				got = connack.Code(answer[3])
+			}
+			conn.Close()
+			if got != want {
+				t.Errorf("%q, certificate %d: %#x, want %#x", x.args, i, uint8(got), uint8(want))
+			}
+		}
+		p.signal(syscall.SIGTERM)
+		p.expectEnd()
+	}
+}
+
 // Where one address cannot be listened on, none is.
 func TestOpenAllOrNone(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -435,7 +538,7 @@ func selfSigned(t *testing.T) (certificate, private string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: "alice"}, SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
@@ -448,11 +551,14 @@ func selfSigned(t *testing.T) (certificate, private string) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }
 
-// dialTLS trusts one certificate.
-func dialTLS(address, certificate string) (*tls.Conn, error) {
+// dialTLS trusts one certificate, and shows its own, asked or not.
+func dialTLS(address, certificate string, own ...tls.Certificate) (*tls.Conn, error) {
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM([]byte(certificate))
-	return tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{RootCAs: trusted})
+	return tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, &tls.Config{RootCAs: trusted,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &append(own, tls.Certificate{})[0], nil
+		}})
 }
 
 // Certificate and key are read again now and then, and on SIGHUP. Connections

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"os"
 	"strings"
@@ -140,12 +141,18 @@ func parse(args []string, out io.Writer, extensions ...Extension) (*settings, er
 	}
 	given := map[string]bool{}
 	f.Visit(func(x *flag.Flag) { given[x.Name] = true })
+	first := maps.Clone(given)
 	if *config != "" {
 		if err := s.read(f, *config, given); err != nil {
 			return nil, err
 		}
 	}
-	return s, s.finish(given)
+	if given["v"] && given["log-level"] && first["v"] != first["log-level"] {
+		s.verbose = s.verbose && first["v"] // the command line says which
+	} else if s.verbose && given["log-level"] && s.logLevel != "debug" {
+		return nil, fmt.Errorf("-v and -log-level %s contradict each other", s.logLevel)
+	}
+	return s, s.finish(f, given)
 }
 
 // grantLeniencies reads the names of -lenient.
@@ -162,8 +169,8 @@ func (s *settings) grantLeniencies() error {
 	return nil
 }
 
-// finish checks what settings say together.
-func (s *settings) finish(given map[string]bool) error {
+// finish makes of the settings what they stand for, and checks them.
+func (s *settings) finish(f *flag.FlagSet, given map[string]bool) error {
 	c := &s.server
 	c.NoQoS1, c.NoQoS2 = s.maximumQoS < 1, s.maximumQoS < 2
 	c.NoRetain, c.NoWildcard, c.NoShared, c.NoSubscriptionID = !s.retain, !s.wildcard, !s.shared, !s.ids
@@ -177,27 +184,17 @@ func (s *settings) finish(given map[string]bool) error {
 	if len(s.listenTLS.values) > 0 && !given["listen"] {
 		s.listen.values = nil // who asks for TLS does not want the other unasked
 	}
-	switch {
-	case s.hashPassword != "":
+	if s.hashPassword != "" {
 		return nil
-	case len(s.listen.values)+len(s.listenTLS.values) == 0:
-		return errors.New("there is nothing to listen on: give -listen or -listen-tls")
-	case len(s.listenTLS.values) > 0 && (s.certificates.Certificate == "" || s.certificates.Key == ""):
-		return errors.New("-listen-tls needs -tls-cert and -tls-key")
-	case s.certificates.Required && s.certificates.ClientCA == "":
-		return errors.New("-tls-require-cert needs -tls-client-ca")
-	case c.WriteTimeout <= 0 || c.Linger <= 0 || c.ConnectTimeout < 0 || c.Retry < 0 || s.grace < 0 || s.reload < 0 || s.ahead < 0 || s.late < 0 || c.Bans.Window <= 0 || c.Bans.For <= 0:
-		return errors.New("a duration is negative, or zero where that means nothing")
-	case c.SysInterval == 0:
-		return errors.New("-sys-interval: 0 means nothing; negative is never")
-	case c.MaxTotalBytes < 1:
+	}
+	if err := s.checkDurations(); err != nil {
+		return err
+	}
+	if c.MaxTotalBytes < 1 {
 		return errors.New("-max-total-bytes: less than 1")
-	case s.files.Revocations != "" && s.files.TokenKeys == "":
-		return errors.New("-token-revoked needs -token-keys")
-	case s.late != 0 && s.files.TokenKeys == "":
-		return errors.New("-token-late needs -token-keys")
-	case s.instance != "" && s.files.TokenKeys == "":
-		return errors.New("-token-instance needs -token-keys")
+	}
+	if err := s.agree(f); err != nil {
+		return err
 	}
 	if s.instance != "" {
 		c := tokenauth.Credentials{AccessKeyID: []byte("x"), InstanceID: []byte(s.instance)}

@@ -118,8 +118,16 @@ func TestFlags(t *testing.T) {
 	if c.Log.Enabled(context.Background(), slog.LevelInfo) || !c.Log.Enabled(context.Background(), slog.LevelWarn) {
 		t.Error("the log is not at level warn")
 	}
-	if !mustParse(t, "-v", "-log-level", "error").server.Log.Enabled(context.Background(), slog.LevelDebug) {
-		t.Error("-v is no debug")
+	for level, args := range map[slog.Level][]string{
+		slog.LevelDebug:     {"-v"},
+		slog.LevelDebug + 1: {"-v", "-log-level", "debug"},
+		slog.LevelDebug + 2: {"-v", "-config", write(t, "config.json", `{"log-level": "error"}`)},
+		slog.LevelError:     {"-log-level", "error", "-config", write(t, "config.json", `{"v": true}`)},
+	} {
+		log := mustParse(t, args...).server.Log
+		if got := log.Enabled(context.Background(), slog.LevelDebug); got != (level < slog.LevelInfo) {
+			t.Errorf("%q: debug is %v", args, got)
+		}
 	}
 	if s := mustParse(t, "-max-qos", "0", "-refuse-filter", ""); !s.server.NoQoS1 || !s.server.NoQoS2 || len(s.server.RefusedFilters) != 0 {
 		t.Errorf("%+v", s.server)
@@ -167,27 +175,44 @@ func TestContradictions(t *testing.T) {
 		{"-listen-tls needs -tls-cert and -tls-key", []string{"-listen-tls", ":8883", "-tls-cert", "c"}},
 		{"-listen-tls needs -tls-cert and -tls-key", []string{"-listen-tls", ":8883", "-tls-key", "k"}},
 		{"-tls-require-cert needs -tls-client-ca", []string{"-tls-require-cert"}},
+		{"-tls-cert needs -listen-tls", []string{"-tls-cert", "c"}},
+		{"-tls-key needs -listen-tls", []string{"-tls-key", "k"}},
+		{"-tls-client-ca needs -listen-tls", []string{"-tls-client-ca", "ca"}},
+		{"-tls-cert-user needs -tls-client-ca", []string{"-tls-cert-user"}},
 		{"-token-revoked needs -token-keys", []string{"-token-revoked", "r"}},
+		{"-token-notice needs -token-keys", []string{"-token-notice", "10s"}},
 		{"-token-late needs -token-keys", []string{"-token-late", "10s"}},
 		{"-token-instance needs -token-keys", []string{"-token-instance", "post-1"}},
 		{"-token-instance: character", []string{"-token-keys", "k", "-token-instance", "post|1"}},
+		{"-deny needs -acl or -token-keys", []string{"-deny", "close"}},
+		{"-ban-window needs -ban-credentials or -ban-malformed", []string{"-ban-window", "1h"}},
+		{"-ban-for needs -ban-credentials or -ban-malformed", []string{"-config", write(t, "config.json", `{"ban-for": "1h"}`)}},
+		{"-max-retained means nothing with -retain=false", []string{"-retain=false", "-max-retained", "5"}},
+		{"-max-inflight means nothing with -max-qos=0", []string{"-max-qos", "0", "-max-inflight", "5"}},
+		{"-max-queued means nothing with -max-qos=0", []string{"-max-qos", "0", "-max-queued", "5"}},
+		{"-max-queued-bytes means nothing with -max-qos=0", []string{"-max-qos", "0", "-max-queued-bytes", "5"}},
+		{"-receive-maximum means nothing with -max-qos=0", []string{"-max-qos", "0", "-receive-maximum", "5"}},
+		{"-retry means nothing with -max-qos=0", []string{"-max-qos", "0", "-retry", "5s"}},
+		{"-max-queued-bytes of a session is more than -max-total-bytes of all", []string{"-max-queued-bytes", "1001", "-max-total-bytes", "1000"}},
+		{"-v and -log-level error contradict each other", []string{"-v", "-log-level", "error"}},
+		{"-v and -log-level error contradict each other", []string{"-config", write(t, "config.json", `{"v": true, "log-level": "error"}`)}},
 		{"neither acknowledge nor close", []string{"-deny", "ignore"}},
 		{"neither acknowledge nor close", []string{"-deny", ""}},
-		{"duration", []string{"-token-keys", "k", "-token-late", "-1s"}},
 		{"-log-level", []string{"-log-level", "loud"}},
 		{"-log-format", []string{"-log-format", "xml"}},
-		{"-sys-interval", []string{"-sys-interval", "0"}},
-		{"-max-total-bytes", []string{"-max-total-bytes", "0"}},
-		{"duration", []string{"-write-timeout", "0"}},
-		{"duration", []string{"-linger", "0"}},
-		{"duration", []string{"-linger", "-1s"}},
-		{"duration", []string{"-connect-timeout", "-1s"}},
-		{"duration", []string{"-retry", "-1s"}},
-		{"duration", []string{"-grace", "-1s"}},
-		{"duration", []string{"-reload", "-1s"}},
-		{"duration", []string{"-token-notice", "-1s"}},
-		{"duration", []string{"-ban-window", "0"}},
-		{"duration", []string{"-ban-for", "-1m"}},
+		{"-max-total-bytes: ", []string{"-max-total-bytes", "0"}},
+		{"-sys-interval: ", []string{"-sys-interval", "0"}},
+		{"-write-timeout: ", []string{"-write-timeout", "0"}},
+		{"-linger: ", []string{"-linger", "0"}},
+		{"-linger: ", []string{"-linger", "-1s"}},
+		{"-connect-timeout: ", []string{"-connect-timeout", "-1s"}},
+		{"-retry: ", []string{"-retry", "-1s"}},
+		{"-grace: ", []string{"-grace", "-1s"}},
+		{"-reload: ", []string{"-reload", "-1s"}},
+		{"-token-notice: ", []string{"-token-keys", "k", "-token-notice", "-1s"}},
+		{"-token-late: ", []string{"-token-keys", "k", "-token-late", "-1s"}},
+		{"-ban-window: ", []string{"-ban-malformed", "1", "-ban-window", "0"}},
+		{"-ban-for: ", []string{"-ban-malformed", "1", "-ban-for", "-1m"}},
 	} {
 		expectError(t, x.want, x.args...)
 	}
@@ -247,7 +272,7 @@ func TestAnonymous(t *testing.T) {
 // Without notices the gate gives none, and by default those that -help tells.
 func TestTokenNotice(t *testing.T) {
 	for arg, want := range map[string]time.Duration{"": tokenauth.DefaultAhead, "-token-notice=0": -1, "-token-notice=0s": -1, "-token-notice=20s": 20 * time.Second} {
-		var args []string
+		args := []string{"-token-keys", write(t, "keys", "# none\n")}
 		if arg != "" {
 			args = append(args, arg)
 		}
@@ -282,6 +307,46 @@ func TestGateSettings(t *testing.T) {
 		}
 		if got := (told{g.Late, g.Instance, g.Deny}); got != x.want {
 			t.Errorf("%q: %+v", x.args, got)
+		}
+	}
+}
+
+// What is logged, and as what.
+func TestLog(t *testing.T) {
+	stderr := os.Stderr
+	defer func() { os.Stderr = stderr }()
+	for _, x := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "level=INFO msg=b\nlevel=WARN msg=c\n"},
+		{[]string{"-log-level", "warn"}, "level=WARN msg=c\n"},
+		{[]string{"-log-level", "error"}, ""},
+		{[]string{"-log-level", "debug"}, "level=DEBUG msg=a\nlevel=INFO msg=b\nlevel=WARN msg=c\n"},
+		{[]string{"-v"}, "level=DEBUG msg=a\nlevel=INFO msg=b\nlevel=WARN msg=c\n"},
+		{[]string{"-log-format", "text", "-log-level", "warn"}, "level=WARN msg=c\n"},
+		{[]string{"-log-format", "json", "-log-level", "warn"}, `"level":"WARN","msg":"c"}` + "\n"},
+	} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		os.Stderr = f
+		log := mustParse(t, x.args...).server.Log
+		log.Debug("a")
+		log.Info("b")
+		log.Warn("c")
+		b, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		for line := range strings.Lines(string(b)) { // without the time
+			got.WriteString(line[strings.Index(line, "level")-strings.Count(line[:1], "{"):])
+		}
+		if got.String() != x.want {
+			t.Errorf("%q: logged %q, want %q", x.args, got.String(), x.want)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 type Config struct {
 	// ServerOptions are what the server announces to its clients and holds them
 	// to. The zero value stands for DefaultOptions: change what that returns to
-	// set some of them.
+	// set some of them. StreamAbove does not count: the broker has messages
+	// whole. AuthenticationMethods are those of Methods.
 	session.ServerOptions
 
 	// MaxQueue is how many bytes may wait to be written to a connection:
@@ -112,6 +113,7 @@ func (c Config) withDefaults() Config {
 	if reflect.ValueOf(c.ServerOptions).IsZero() {
 		c.ServerOptions = DefaultOptions()
 	}
+	c.StreamAbove = 0
 	c.AuthenticationMethods = slices.Collect(maps.Keys(c.Methods))
 	defaultTo(&c.MaxQueue, 1<<20)
 	defaultTo(&c.MaxQueuedMessages, 100_000)
