@@ -48,6 +48,7 @@ type talker struct {
 	clean    bool   // the CONNECT asks for a new one
 	quota    uint16 // the peer's Receive Maximum
 	window   uint16 // that of this end
+	lenient  bool   // a repeated PUBLISH needs no DUP
 	messages []*codec.Publish
 	tickets  map[uint16]qos.Ticket
 	now      time.Duration
@@ -56,9 +57,9 @@ type talker struct {
 }
 
 func newTalker(t *testing.T, c *testdata.Conversation) *talker {
-	v := map[string]mqttwire.Version{"3.1.1": mqttwire.V311, "5.0": mqttwire.V50}[c.Version]
+	v := map[string]mqttwire.Version{"3.1": mqttwire.V31, "3.1.1": mqttwire.V311, "5.0": mqttwire.V50}[c.Version]
 	x := &talker{t: t, own: codec.Rules{Version: v, From: mqttwire.Server}, peer: codec.Rules{Version: v, From: mqttwire.Client},
-		window: c.Options.ReceiveMaximum, tickets: map[uint16]qos.Ticket{}}
+		window: c.Options.ReceiveMaximum, lenient: c.Leniency == "repeat-without-dup", tickets: map[uint16]qos.Ticket{}}
 	if c.End == "client" {
 		x.own, x.peer = x.peer, x.own
 	}
@@ -95,7 +96,7 @@ func (x *talker) receive(p codec.Packet) {
 	case *codec.Connack:
 		x.quota, _ = p.Properties.ReceiveMaximum()
 		x.tell("accepted", 0, 0)
-		x.join(p.SessionPresent)
+		x.join(p.SessionPresent || x.own.Version == mqttwire.V31 && x.exists && !x.clean) // 3.1 does not say it
 	case *codec.Pingreq:
 		x.write(&codec.Pingresp{})
 	case *codec.Publish:
@@ -140,7 +141,7 @@ func (x *talker) acted(a qos.Action, err error, reason mqttwire.Reason) {
 		x.closed = true
 		x.said.Error, x.said.Closes = err.Error(), true
 		if x.own.Version == mqttwire.V50 {
-			x.write(&codec.Disconnect{Code: err.Reason()})
+			x.write(&codec.Disconnect{Code: err.Answer(x.own.Version, mqttwire.PUBLISH).Code})
 		}
 		return
 	}
@@ -213,7 +214,8 @@ func (x *talker) join(present bool) {
 	if err := x.out.Connect(qos.Connection{Version: x.own.Version, Resumed: present, ReceiveMaximum: x.quota}); err != nil {
 		x.t.Fatal(err)
 	}
-	if err := x.in.Connect(qos.Connection{Version: x.own.Version, Resumed: present, ReceiveMaximum: x.window}); err != nil {
+	c := qos.Connection{Version: x.own.Version, Resumed: present, ReceiveMaximum: x.window, RepeatWithoutDup: x.lenient}
+	if err := x.in.Connect(c); err != nil {
 		x.t.Fatal(err)
 	}
 	for d, ok := x.out.NextDropped(); ok; d, ok = x.out.NextDropped() {
@@ -232,14 +234,16 @@ func (x *talker) do(s *testdata.Step) {
 	case "connect":
 		c := &codec.Connect{Version: x.own.Version, CleanStart: p.CleanStart, ClientID: []byte(p.ClientID), Properties: properties(p)}
 		x.window, _ = c.Properties.ReceiveMaximum()
+		x.clean = c.CleanStart
 		x.write(c)
 	case "accept":
-		ack := &codec.Connack{SessionPresent: x.exists && !x.clean}
+		present := x.exists && !x.clean
+		ack := &codec.Connack{SessionPresent: present && x.own.Version != mqttwire.V31}
 		if x.window != 0 {
 			ack.Properties = codec.AppendReceiveMaximum(ack.Properties, x.window)
 		}
 		x.write(ack)
-		x.join(ack.SessionPresent)
+		x.join(present)
 		x.resend()
 	case "publish":
 		m := &codec.Publish{QoS: qos.Level(p.QoS), Topic: []byte(p.Topic), Payload: p.Payload.Bytes(), Properties: properties(p)}

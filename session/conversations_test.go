@@ -132,16 +132,22 @@ type talker struct {
 func newTalker(t *testing.T, c *testdata.Conversation) *talker {
 	x := &talker{t: t, tickets: map[uint16]qos.Ticket{}, requests: map[uint16]session.Request{}}
 	x.version = map[string]mqttwire.Version{"3.1": mqttwire.V31, "3.1.1": mqttwire.V311, "5.0": mqttwire.V50}[c.Version]
-	o := &c.Options
+	o, limits := &c.Options, session.Limits{TopicAliases: c.Options.Aliases}
+	if c.Leniency != "" {
+		var ok bool
+		if limits.Lenient, ok = codec.LeniencyNamed(c.Leniency); !ok {
+			t.Fatalf("no leniency %q", c.Leniency)
+		}
+	}
 	if c.End == "client" {
-		x.clientOptions.TopicAliases = o.Aliases
+		x.clientOptions.Limits = limits
 		x.client = new(session.Client)
 		x.machine = x.client
 		return x
 	}
 	lacks := func(what string) bool { return slices.Contains(o.Lacks, what) }
 	x.serverOptions = session.ServerOptions{
-		Limits:                session.Limits{TopicAliases: o.Aliases},
+		Limits:                limits,
 		MaximumPacketSize:     o.MaximumPacketSize,
 		MaximumKeepAlive:      o.MaximumKeepAlive,
 		ReceiveMaximum:        o.ReceiveMaximum,

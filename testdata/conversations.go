@@ -27,8 +27,12 @@ type Conversation struct {
 	End string `json:"end"`
 	// Options are what the end is set to.
 	Options Options `json:"options"`
-	// Clauses are the rules that it shows: conformance statements and error
-	// rules, of Version.
+	// Leniency names a deviation that the end has been told to take, such as
+	// "repeat-without-dup" (README.md has them all). It is empty where the end
+	// takes none.
+	Leniency string `json:"leniency"`
+	// Clauses are the rules that it shows, or with a Leniency those that the peer
+	// breaks: conformance statements and error rules, of Version.
 	Clauses []string `json:"clauses"`
 	// Note explains what the name does not.
 	Note  string `json:"note"`
