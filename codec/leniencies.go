@@ -47,7 +47,7 @@ const (
 	// Topic Filters: empty [MQTT-4.7.3-1], with a wildcard in the wrong place (5.0
 	// [MQTT-4.7.1-1, MQTT-4.7.1-2], 3.1.1 [MQTT-4.7.1-2, MQTT-4.7.1-3]), or with
 	// a wrong ShareName (5.0 [MQTT-4.8.2-1, MQTT-4.8.2-2]). The receiver
-	// judges each by itself, with [CheckFilter], and answers it with a failure.
+	// judges each by itself, with CheckFilter, and answers it with a failure.
 	BadFilter
 
 	// AllLeniencies is all there are.

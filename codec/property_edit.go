@@ -10,7 +10,7 @@ import (
 type Edit struct {
 	// Without are the properties that are left out.
 	Without []PropertyID
-	// Set are properties as [Properties.Append] takes them. Those of an ID stand
+	// Set are properties as Properties.Append takes them. Those of an ID stand
 	// in place of all that the list has of that ID, where the first of these
 	// stood, and at the end where it has none.
 	Set []Property

@@ -11,9 +11,9 @@ import (
 // their fields are its own: a.Packet, a.Event, a.Change.
 type Action struct {
 	// Token is the caller's handle of the message, as given to
-	// [Outbound.Publish], [Outbound.Subscribe] or [Outbound.Unsubscribe]. In a
+	// Outbound.Publish, Outbound.Subscribe or Outbound.Unsubscribe. In a
 	// Deliver event it is the Ticket of the delivery, and in other Actions of
-	// an [Inbound] 0.
+	// an Inbound 0.
 	Token uint64
 	// ID is the Packet Identifier of the packet, of the event and of the Record.
 	ID uint16

@@ -27,7 +27,7 @@ type Connection struct {
 	// only limit; 1 gives strict order.
 	Window uint16
 	// Retry is after how long without an acknowledgement a PUBLISH or PUBREL is
-	// due again on the same connection; see [Outbound.Poll]. 0 or less is never.
+	// due again on the same connection; see Outbound.Poll. 0 or less is never.
 	// Only for an Outbound before 5.0 (3.1 §4.2; 3.1.1 §4.4 leaves it open); 5.0
 	// forbids it [MQTT-4.4.0-1], and there it is ignored.
 	Retry time.Duration

@@ -28,15 +28,15 @@ type Limits struct {
 	// event Head, and Payload takes its payload as it comes, so that a buffer of
 	// fixed size will do. Topic and properties are held: a PUBLISH with more than
 	// 128 KiB of them, or StreamAbove if that is more, is
-	// [mqttwire.ErrPacketTooLarge] then.
+	// mqttwire.ErrPacketTooLarge then.
 	StreamAbove uint32
 	// Retry is after how long a message is sent again on the same connection,
-	// before 5.0 only; 0 is never. See [qos.Outbound.Poll].
+	// before 5.0 only; 0 is never. See qos.Outbound.Poll.
 	Retry time.Duration
 	// Lenient are the deviations of the peer that this end takes, none by
-	// default: see [codec.Leniencies]. After codec.BadFilter a Subscribe or
+	// default: see codec.Leniencies. After codec.BadFilter a Subscribe or
 	// Unsubscribe event may have strings that are no Topic Filters: answer those
-	// that [codec.CheckFilter] refuses with mqttwire.TopicFilterInvalid.
+	// that codec.CheckFilter refuses with mqttwire.TopicFilterInvalid.
 	Lenient codec.Leniencies
 }
 
@@ -105,12 +105,12 @@ type ClientOptions struct {
 	// likes.
 	ConnectTimeout time.Duration
 	// PingTimeout is how long the PINGRESP may take, 0 for what
-	// [keepalive.Client] thinks fit.
+	// keepalive.Client thinks fit.
 	PingTimeout time.Duration
 	// AdoptSession has a client of 3.1.1 take Session Present for what it is
 	// told, though it has no state of the session, or asked for a new one: it
 	// goes on with an empty state, as 3.1.1 §3.2.2.2 leaves open. Else that is
-	// [mqttwire.ErrSessionUnknown], as always in 5.0 [MQTT-3.2.2-4]: there see
-	// [Session.Resume].
+	// mqttwire.ErrSessionUnknown, as always in 5.0 [MQTT-3.2.2-4]: there see
+	// Session.Resume.
 	AdoptSession bool
 }

@@ -33,7 +33,7 @@ type Client struct {
 	// before half its time has passed. 0 or less means DefaultRenew.
 	Renew time.Duration
 	// Retry is the least time from one asking for a type to the next, less than
-	// half of what a token lives. 0 or less means [DefaultRetry].
+	// half of what a token lives. 0 or less means DefaultRetry.
 	Retry time.Duration
 
 	slots   [3]slot // by type
