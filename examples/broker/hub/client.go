@@ -206,6 +206,7 @@ type aftermath struct {
 	wills   []*message
 	retain  []bool // Will Retain of each
 	orphans []delivery
+	ended   bool // the Store is to be told
 	forget  bool
 }
 
@@ -264,34 +265,31 @@ func (cl *client) end(a *aftermath) {
 	cl.backlog, cl.backlogs = nil, nil
 	cl.hub.unsubscribeAll(cl)
 	cl.generation++ // what is on its way to the session before is not for the next
-	if !cl.volatile {
+	switch {
+	case cl.volatile:
+	case cl.conn != nil: // a new session follows
 		cl.hub.journal.ended(cl)
+	default:
+		a.ended = true
 	}
 }
 
 // finish does what settle found, without the lock.
 func (cl *client) finish(w *Worker, a aftermath) {
 	h := cl.hub
-	if a.forget {
-		h.forget(cl)
-	}
-	if len(a.wills)+len(a.orphans) == 0 {
-		return
-	}
 	for i, m := range a.wills {
 		w.pub.republish(m, w.now)
 		w.pub.kept, w.pub.retain = nil, a.retain[i] // its time begins now (5.0 §3.1.3.2.4)
-		h.route(w, &w.pub, origin{})
-	}
-	if len(a.wills) > 0 { // a crash before would have it published again
-		cl.mu.Lock()
-		if !cl.gone && cl.will == nil {
-			h.journal.will(cl, nil, false)
-		}
-		cl.mu.Unlock()
+		h.route(w, &w.pub, origin{client: cl, will: true})
 	}
 	for i := range a.orphans {
 		h.adopt(w, &a.orphans[i], cl)
+	}
+	if a.ended { // after what is left of it: a crash before has all that done again
+		h.journal.ended(cl)
+	}
+	if a.forget {
+		h.forget(cl)
 	}
 }
 

@@ -89,9 +89,9 @@ func (j *journal) will(cl *client, m *message, retain bool) {
 	}
 }
 
-// published keeps a message for all who are to get it, and that it was accepted
-// from its publisher, if it has an origin: all of it or nothing. It reports
-// whether there was anything to keep.
+// published keeps a message for all who are to get it, and what that means for its
+// origin: that it was accepted from its publisher, or that the will is over. It is
+// all of it or nothing. It reports whether there was anything to keep.
 func (j *journal) published(pub *posting, plan []intent, from origin) bool {
 	r := keep.Record{Kind: keep.MessageQueued, Exchange: from.accepted}
 	for i := range plan {
@@ -110,6 +110,22 @@ func (j *journal) published(pub *posting, plan []intent, from origin) bool {
 	}
 	if from.client != nil {
 		r.Client = from.client.id
+	}
+	if !from.will {
+		j.append(&r)
+		return true
+	}
+	cl := from.client
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	over := cl.will == nil && j.keeps(cl) // else a later one has voided it
+	switch {
+	case r.Message != nil:
+		r.Client, r.Message.Will = "", over
+	case over:
+		r.Kind = keep.WillEnded
+	default:
+		return false
 	}
 	j.append(&r)
 	return true

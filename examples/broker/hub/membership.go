@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/mqttwire/mqttwire"
+import (
+	"runtime"
+
+	"github.com/mqttwire/mqttwire"
+)
 
 // dropLost takes what a session has lost, such as a request that went with its
 // connection, off the list.
@@ -20,8 +24,9 @@ func (c *Conn) join() *client {
 		cl := c.hub.clientOf(c.who.ClientID)
 		cl.mu.Lock()
 		switch old := cl.conn; {
-		case cl.gone: // look the identifier up again
+		case cl.gone: // it leaves: look the identifier up again
 			cl.mu.Unlock()
+			runtime.Gosched()
 		case old == nil:
 			cl.conn, c.client = c, cl
 			return cl

@@ -10,11 +10,12 @@ import (
 // A plan is the sink of a hub with a Store: what is decided and not done.
 type plan struct{ intents []intent }
 
-// An origin is the exchange of QoS 2 that a message comes from, where the session
-// of its publisher is kept; else the zero origin.
+// An origin is what a message comes from, where that is kept: the exchange of QoS 2
+// of its publisher, or a will; else the zero origin.
 type origin struct {
 	client   *client
 	accepted qos.Record
+	will     bool
 }
 
 func (p *plan) execute(_ *Worker, _ *posting, in intent) outcome {

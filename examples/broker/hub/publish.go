@@ -35,7 +35,7 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 		w.pub.set(p, c.who.ClientID, w.now)
 		var from origin
 		if t.Level() == qos.ExactlyOnce && c.hub.journal.keeps(c.client) {
-			from = origin{c.client, t.Record()}
+			from = origin{client: c.client, accepted: t.Record()}
 		}
 		reason, told = c.hub.route(w, &w.pub, from)
 	}

@@ -57,6 +57,9 @@ func (h *Hub) replay(r *keep.Record, now time.Duration) error {
 	}
 	if r.Kind == keep.MessageQueued {
 		h.requeue(r)
+		if cl := h.clients[r.Message.From]; cl != nil && r.Message.Will {
+			cl.will = nil
+		}
 		if r.Exchange == (qos.Record{}) {
 			return nil
 		}

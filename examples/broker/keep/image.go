@@ -95,6 +95,10 @@ func (m *Image) Apply(r *Record, number uint64, size int) {
 			put(&s.messages, r.To[i].Key, x)
 		}
 		m.exchange(r, e)
+		if s := m.sessions[r.Message.From]; r.Message.Will && s != nil {
+			m.void(s.will)
+			s.will = nil
+		}
 	case MessageDropped:
 		m.drop(r.Client, r.Key)
 	case Exchanged:
@@ -278,6 +282,11 @@ func (m *Image) Rest(r *Record, number uint64) (rest Record, ok bool) {
 		}
 		if r.Exchange.Change != 0 && !here(s.accepted[r.Exchange.ID]) {
 			rest.Exchange, rest.Client = qos.Record{}, ""
+		}
+		if r.Message.Will { // which it has voided where it stood: a later one counts
+			message := *r.Message
+			message.Will = false
+			rest.Message = &message
 		}
 		return rest, len(rest.To) > 0 || rest.Exchange.Change != 0
 	case Exchanged:

@@ -24,7 +24,7 @@ const (
 	SubscriptionEnded                       // Filter: voids SubscriptionKept
 	WillKept                                // Message, At: voids an earlier one
 	WillEnded                               // voids WillKept
-	MessageQueued                           // To, Message, At; with Exchange it is Exchanged too, of the client that has published
+	MessageQueued                           // To, Message, At; with Exchange it is Exchanged too, of the client that has published; a will is WillEnded too, of From
 	MessageDropped                          // Key: voids MessageQueued at the client
 	Exchanged                               // Exchange: a step of a message in flight; of one that is sent with its Key
 	MessageRetained                         // Message, At, no Client: voids an earlier one of the topic
@@ -64,6 +64,9 @@ type Message struct {
 	Retain         bool
 	// From is the Client Identifier of the publisher, "" for the server.
 	From string
+	// Will reports, in MessageQueued, that it is the will of From, which is over
+	// with it.
+	Will bool
 }
 
 // A Recipient is a session that a message is queued for.
@@ -106,7 +109,7 @@ func (r *Record) Check() error {
 	}
 	switch r.Kind {
 	case MessageQueued, WillKept, MessageRetained, RetainedRemoved:
-		if m := r.Message; m == nil || topicmatch.CheckName(m.Topic) != nil || !m.QoS.Valid() {
+		if m := r.Message; m == nil || topicmatch.CheckName(m.Topic) != nil || !m.QoS.Valid() || m.Will && r.Kind != MessageQueued {
 			return mqttwire.ErrSnapshot
 		}
 	}

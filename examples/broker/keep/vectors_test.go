@@ -67,6 +67,7 @@ type plainMessage struct {
 	QoS        uint8    `json:"qos,omitempty"`
 	Retain     bool     `json:"retain,omitempty"`
 	From       string   `json:"from,omitempty"`
+	Will       bool     `json:"will,omitempty"`
 }
 
 type plainBatch struct {
@@ -93,7 +94,7 @@ func (p *plain) record() keep.Record {
 	}
 	if m := p.Message; m != nil {
 		r.Message = &keep.Message{Topic: []byte(m.Topic), Payload: []byte(m.Payload), Properties: codec.PropertiesOf(m.Properties),
-			QoS: qos.Level(m.QoS), Retain: m.Retain, From: m.From}
+			QoS: qos.Level(m.QoS), Retain: m.Retain, From: m.From, Will: m.Will}
 	}
 	return r
 }
@@ -111,7 +112,7 @@ func plainOf(r *keep.Record) *plain {
 		p.Exchange = &plainExchange{uint8(x.Change), x.ID, x.Token}
 	}
 	if m := r.Message; m != nil {
-		p.Message = &plainMessage{string(m.Topic), string(m.Payload), m.Properties.Bytes(), uint8(m.QoS), m.Retain, m.From}
+		p.Message = &plainMessage{string(m.Topic), string(m.Payload), m.Properties.Bytes(), uint8(m.QoS), m.Retain, m.From, m.Will}
 	}
 	return p
 }
@@ -223,6 +224,13 @@ func TestUpdateVectors(t *testing.T) {
 			line(&text, vector{Name: names[kind] + "/" + string(rune('0'+i)), Hex: b, Record: plainOf(&x)})
 		}
 	}
+	will := keep.Record{Kind: keep.MessageQueued, Message: &keep.Message{Topic: []byte("w"), From: "a", Will: true},
+		To: []keep.Recipient{{Client: "b", Key: 1, Level: 1}}}
+	b, err := will.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line(&text, vector{Name: "message-queued/will", Hex: b, Record: plainOf(&will)})
 	for _, bad := range []struct {
 		name string
 		hex  []byte
@@ -241,7 +249,8 @@ func TestUpdateVectors(t *testing.T) {
 		{"exchange/unknown-bit", []byte{9, 1, 'a', 0, 0x51, 1, 1}, keep.ErrMalformed},
 		{"exchange/id-over-16-bits", []byte{9, 1, 'a', 0, 0x11, 0x80, 0x80, 4, 1}, keep.ErrMalformed},
 		{"message/qos-3", []byte{10, 3, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
-		{"message/unknown-flag", []byte{10, 8, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"message/will-retained", []byte{10, 8, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"message/unknown-flag", []byte{10, 16, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/no-topic", []byte{10, 0, 0, 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/wildcard", []byte{10, 0, 1, '#', 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/property-of-no-publish", []byte{10, 0, 1, 't', 0, 5, 17, 0, 0, 0, 1, 0, 0, 0}, keep.ErrMalformed},

@@ -28,7 +28,7 @@ import (
 //	MessageRetained    message, at
 //	RetainedRemoved    topic
 //
-//	message     flags (QoS, 4 RETAIN), topic, payload, properties, from
+//	message     flags (QoS, 4 RETAIN, 8 a will that is over), topic, payload, properties, from
 //	exchange    change byte; where that is not 0: Packet Identifier, token
 //	recipients  how many; each: flags (QoS, 4 RETAIN, 8 identifiers, 16 share), client, key;
 //	            how many Subscription Identifiers and these; filter
@@ -41,9 +41,10 @@ const (
 	flagConnected = 2
 	flagWill      = 4
 
-	flagRetain = 4
-	flagIDs    = 8
-	flagShare  = 16
+	flagRetain  = 4
+	flagWillNow = 8
+	flagIDs     = 8
+	flagShare   = 16
 )
 
 const (
@@ -211,6 +212,9 @@ func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 			return 0, ErrKind
 		}
 	}
+	if m := r.Message; m != nil && m.Will {
+		c.require(r.Kind == MessageQueued)
+	}
 	switch {
 	case c.bad:
 		return 0, ErrMalformed
@@ -223,7 +227,7 @@ func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 }
 
 func (m *Message) append(b []byte) []byte {
-	b = append(b, byte(m.QoS)|flag(m.Retain, flagRetain))
+	b = append(b, byte(m.QoS)|flag(m.Retain, flagRetain)|flag(m.Will, flagWillNow))
 	b = appendText(appendText(b, m.Topic), m.Payload)
 	return appendText(appendText(b, m.Properties.Bytes()), m.From)
 }
@@ -405,8 +409,8 @@ func (c *cursor) exchange() (x qos.Record) {
 
 func (c *cursor) message() *Message {
 	flags := c.byte()
-	c.require(flags < 8)
-	m := &Message{QoS: qos.Level(flags & 3), Retain: flags&flagRetain != 0}
+	c.require(flags < 16)
+	m := &Message{QoS: qos.Level(flags & 3), Retain: flags&flagRetain != 0, Will: flags&flagWillNow != 0}
 	m.Topic, m.Payload = c.bytes(maxText), c.bytes(maxPayload)
 	if b := c.bytes(maxPayload); len(b) > 0 {
 		m.Properties = codec.PropertiesOf(b)

@@ -89,7 +89,15 @@ func (l *Life) step(c *lifeClient) (r keep.Record) {
 		return r
 	case k == 3:
 		if c.will {
-			c.will, r.Kind = false, keep.WillEnded
+			if c.will = false; l.Rand.IntN(2) == 0 {
+				if r = l.queue(c, keep.Record{}); r.Exchange.Change == 0 {
+					r.Message.Will = true
+					return r
+				}
+				c.will = true
+				return r
+			}
+			r.Kind = keep.WillEnded
 			return r
 		}
 		c.will, r.Kind, r.Message, r.At = true, keep.WillKept, l.message(c), moment(l.Rand)

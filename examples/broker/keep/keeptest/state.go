@@ -48,6 +48,9 @@ func State(records []keep.Record) string {
 					s.queue = append(s.queue, waiting{to.Key, text(r) + fmt.Sprint(to.Level, to.Retain, to.SubscriptionIDs, to.Share)})
 				}
 			}
+			if s := sessions[r.Message.From]; s != nil && r.Message.Will {
+				s.will = ""
+			}
 			if x.Op() == qos.Accept && x.Level() == qos.ExactlyOnce {
 				at(r.Client).held[x.ID] = true
 			}
