@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -96,11 +97,11 @@ func (h *Hub) Recheck(w *Worker) {
 // Stop has nothing ring any more: sessions and wills wait for the next run.
 func (h *Hub) Stop() { h.closeTimers() }
 
-// all returns the clients there are.
+// all returns the clients there are, in the order they came.
 func (h *Hub) all() []*client {
 	h.locks.clients.Lock()
 	defer h.locks.clients.Unlock()
-	return slices.Collect(maps.Values(h.clients))
+	return slices.SortedFunc(maps.Values(h.clients), func(a, b *client) int { return cmp.Compare(a.serial, b.serial) })
 }
 
 // wall returns a moment of the hub's clock as one of the day.

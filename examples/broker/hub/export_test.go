@@ -1,0 +1,22 @@
+package hub
+
+import "fmt"
+
+// Leftover says what there is of clients, or "" when nobody and nothing is left.
+func (h *Hub) Leftover() string {
+	switch {
+	case len(h.clients) > 0:
+		return fmt.Sprint(len(h.clients), " sessions")
+	case h.kept.Load() != 0:
+		return fmt.Sprint(h.kept.Load(), " bytes of messages")
+	case len(h.timers.heap) > 0:
+		return fmt.Sprint(len(h.timers.heap), " timers")
+	case h.doors.open > 0:
+		return fmt.Sprint(h.doors.open, " connections")
+	case h.subscriptions.Len() > 0:
+		return fmt.Sprint(h.subscriptions.Len(), " subscriptions")
+	case len(h.interests) > 0:
+		return fmt.Sprint(len(h.interests), " interests")
+	}
+	return ""
+}
