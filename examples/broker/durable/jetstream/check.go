@@ -1,8 +1,10 @@
 package jetstream
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -72,21 +74,24 @@ func firstSequence(f blockFile) (uint64, bool) {
 	return sequence, sequence <= sequenceAll
 }
 
-// check looks through all files. What is cut short at the end of the last it
-// leaves to the server, which cuts it off, and says so.
-func (c *Config) check() error {
+// check looks through all files, and returns the last position there is. What is
+// cut short at the end of the last file it leaves to the server, which cuts it off,
+// and says so: the end is torn. All other damage is an error. A stream that was
+// being made, and has nothing in it, it removes.
+func (c *Config) check() (last uint64, torn bool, err error) {
 	all, err := blockFiles(c.blocks())
 	if err != nil {
-		return err
+		return 0, false, err
+	}
+	damaged := func(file string, at int) error {
+		return fmt.Errorf("%s, byte %d, after position %d of the log: %w; nothing was changed: go back to a copy of %s, or move it away to begin with nothing", file, at, last, keep.ErrDamaged, c.Dir)
 	}
 	var b []byte
-	last := uint64(0)
 	for i, f := range all {
 		if b, err = readFile(f.path, b); err != nil {
-			return err
+			return 0, false, err
 		}
-		hash := f.hash()
-		at := 0
+		hash, at := f.hash(), 0
 		for at < len(b) {
 			n := hash.record(b[at:])
 			if n == 0 {
@@ -100,13 +105,32 @@ func (c *Config) check() error {
 		if at == len(b) {
 			continue
 		}
-		damage := fmt.Errorf("%s, byte %d, after position %d of the log: %w", f.path, at, last, keep.ErrDamaged)
 		if i < len(all)-1 || hash.anyIn(b[at+1:]) {
-			return fmt.Errorf("%w; nothing was changed: go back to a copy of %s, or move it away to begin with nothing", damage, c.Dir)
+			return 0, false, damaged(f.path, at)
 		}
+		torn = true
 		c.Log.Warn("the last write was torn, and is cut off: it was never acknowledged", "file", f.path, "byte", at, "bytes", len(b)-at, "position", last+1)
 	}
-	return nil
+	switch described := c.described(); {
+	case last > 0 && !described:
+		return 0, false, damaged(filepath.Join(c.dir(), "meta.inf"), 0)
+	case !described:
+		return 0, false, os.RemoveAll(c.dir())
+	}
+	return last, torn, nil
+}
+
+// described reports whether the description of the stream is as it was written.
+// The server would make a new stream in its place.
+func (c *Config) described() bool {
+	b, err := os.ReadFile(filepath.Join(c.dir(), "meta.inf"))
+	sum, err2 := os.ReadFile(filepath.Join(c.dir(), "meta.sum"))
+	if err != nil || err2 != nil {
+		return false
+	}
+	h := newHasher(stream).h
+	h.Write(b)
+	return hex.EncodeToString(h.Sum(nil)) == string(sum)
 }
 
 // readFile reads a file into b, or into more.
@@ -128,8 +152,10 @@ func readFile(path string, b []byte) ([]byte, error) {
 // hasher checks the records of one file.
 type hasher struct{ h *highwayhash.Digest64 }
 
-func (f blockFile) hash() hasher {
-	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", stream, f.index))
+func (f blockFile) hash() hasher { return newHasher(fmt.Sprintf("%s-%d", stream, f.index)) }
+
+func newHasher(name string) hasher {
+	key := sha256.Sum256([]byte(name))
 	h, err := highwayhash.NewDigest64(key[:])
 	if err != nil {
 		panic(err) // the key has the right length
@@ -156,6 +182,12 @@ func (x hasher) record(b []byte) int {
 	x.h.Write(b[4:20])
 	x.h.Write(b[recordHead : recordHead+subject])
 	x.h.Write(b[from : n-recordHash])
+	if length&headerBit != 0 { // whose length is not in the hash
+		end := from + int(binary.LittleEndian.Uint32(b[from-4:]))
+		if end > n-recordHash || !bytes.HasPrefix(b[from:], []byte("NATS/1.0\r\n")) || !bytes.HasSuffix(b[:end], []byte("\r\n\r\n")) {
+			return 0
+		}
+	}
 	if x.h.Sum64() != binary.LittleEndian.Uint64(b[n-recordHash:]) {
 		return 0
 	}

@@ -83,16 +83,44 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 			l.Close()
 		}
 	}()
-	if err := c.check(); err != nil {
+	last, torn, err := c.check()
+	if err != nil {
 		return nil, err
 	}
-	return l, l.start(ctx)
+	if err := l.start(ctx); err != nil {
+		return nil, err
+	}
+	switch got, err := l.Last(ctx); {
+	case err != nil:
+		return nil, err
+	case got < last:
+		return nil, &keeplog.DamageError{Pos: got + 1, Err: fmt.Errorf("%w: nats-server has not taken up what comes to position %d", keep.ErrGap, last)}
+	case got > last && !torn && c.Interval == 0 && got > c.excused():
+		return nil, &keeplog.DamageError{Pos: last + 1, Err: fmt.Errorf("%w: there were some to position %d", keep.ErrGap, got)}
+	case got > last:
+		c.Log.Warn("the end of the log is gone", "from", last+1, "to", got)
+		return l, c.excuse(got)
+	}
+	return l, nil
 }
 
-// blocks is where the files of the stream are.
-func (c *Config) blocks() string {
-	return filepath.Join(c.Dir, "jetstream", "$G", "streams", stream, "msgs")
+// excused returns up to which position some may be missing at the end of the log,
+// since an earlier start has said so: the server goes on counting from there.
+func (c *Config) excused() (pos uint64) {
+	b, _ := os.ReadFile(filepath.Join(c.Dir, "excused"))
+	fmt.Sscan(string(b), &pos)
+	return pos
 }
+
+func (c *Config) excuse(pos uint64) error {
+	return os.WriteFile(filepath.Join(c.Dir, "excused"), fmt.Append(nil, pos, "\n"), 0o600)
+}
+
+// dir is where the stream is.
+func (c *Config) dir() string { return filepath.Join(c.Dir, "jetstream", "$G", "streams", stream) }
+
+// blocks is where the files of the stream are.
+func (c *Config) blocks() string { return filepath.Join(c.dir(), "msgs") }
 
 func (l *Log) start(ctx context.Context) (err error) {
 	c := l.config
@@ -126,7 +154,11 @@ func (l *Log) start(ctx context.Context) (err error) {
 	if l.js, err = jetstream.New(l.conn); err != nil {
 		return err
 	}
-	l.stream, err = l.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	l.stream, err = l.js.Stream(ctx, stream)
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	l.stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: stream, Subjects: []string{subject},
 		Storage: jetstream.FileStorage, Replicas: 1,
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
@@ -211,15 +243,14 @@ func (l *Log) Read(ctx context.Context, from uint64, back func(uint64, []byte) e
 	if err != nil {
 		return err
 	}
-	from = max(from, info.State.FirstSeq)
-	if info.State.Msgs == 0 || from > info.State.LastSeq {
-		return nil
-	}
 	c, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, info.State.FirstSeq, 1),
 		InactiveThreshold: 10 * time.Second,
 	})
 	if err != nil {
+		return err
+	}
+	if i, err := c.Info(ctx); err != nil || i.NumPending == 0 {
 		return err
 	}
 	messages, err := c.Messages(jetstream.PullMaxMessages(1 << 10))
@@ -227,8 +258,8 @@ func (l *Log) Read(ctx context.Context, from uint64, back func(uint64, []byte) e
 		return err
 	}
 	defer messages.Stop()
-	for next := from; ; next++ {
-		m, err := messages.Next(jetstream.NextContext(ctx))
+	for {
+		m, err := messages.Next(jetstream.NextMaxWait(answerWithin))
 		if err != nil {
 			return err
 		}
@@ -236,14 +267,10 @@ func (l *Log) Read(ctx context.Context, from uint64, back func(uint64, []byte) e
 		if err != nil {
 			return err
 		}
-		pos := meta.Sequence.Stream
-		if pos != next {
-			return &keeplog.DamageError{Pos: next, Err: fmt.Errorf("%w: position %d comes after %d", keep.ErrGap, pos, next-1)}
-		}
-		if err := back(pos, m.Data()); err != nil {
+		if err := back(meta.Sequence.Stream, m.Data()); err != nil {
 			return err
 		}
-		if pos >= info.State.LastSeq {
+		if meta.NumPending == 0 {
 			return nil
 		}
 	}

@@ -1,0 +1,13 @@
+// Command durable is the broker of examples/broker with a memory that lasts:
+//
+//	go run . -data DIR
+//
+// It has all flags of the broker, and those of package data.
+package main
+
+import (
+	"github.com/mqttwire/mqttwire/examples/broker/command"
+	"github.com/mqttwire/mqttwire/examples/broker/durable/data"
+)
+
+func main() { command.Main(new(data.Extension)) }
