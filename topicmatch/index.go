@@ -1,7 +1,9 @@
 package topicmatch
 
 import (
+	"bytes"
 	"hash/maphash"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -19,8 +21,9 @@ import (
 // ShareName; the members of a group share what matches.
 //
 // Any number of goroutines may match while others change the index: a match
-// sees every change whole or not at all. Those who match do not wait for each
-// other; a change waits for the matches that are running.
+// sees every change whole or not at all, except for UnsubscribeAll, which
+// proceeds in slices. Those who match do not wait for each other; a change waits
+// for the matches that are running.
 //
 // Topics are byte slices and not kept. []byte(s) for a string s costs nothing
 // in the call.
@@ -43,8 +46,10 @@ import (
 // Subscribing and unsubscribing cost the length of the filter, whatever else is
 // in the index, and now and then a pass over a table that grows by half or has
 // become sparse: milliseconds at a million subscriptions, tens of them where
-// most have gone. A subscription takes about 40 bytes and the size of K and V,
-// its key, if new, 13, and each prefix that it is the first to have 50; a
+// most have gone. Other changes wait for it. A match does not: it waits for as
+// many steps as a filter has levels, or for a slice of UnsubscribeAll.
+//
+// A subscription takes about 40 bytes and the size of K and V, its key, if new, 13, and each prefix that it is the first to have 50; a
 // level is stored once, however many filters have it. So a filter of n levels
 // of its own costs 50 n bytes and its text, which is another reason to limit
 // levels. All of it is given back by unsubscribing. None of it holds pointers,
@@ -92,6 +97,10 @@ type Group uint32
 // keySeed keeps peers from choosing keys that collide.
 var keySeed = maphash.MakeSeed()
 
+func keyHash[K comparable](key K) uint64 { return maphash.Comparable(keySeed, key) }
+
+var slash = []byte{'/'}
+
 // split takes a valid filter apart. group is empty where it is not shared.
 func split(filter []byte) (group, inner []byte, err error) {
 	if err := CheckSubscription(filter); err != nil {
@@ -112,10 +121,13 @@ func (x *Index[K, V]) Subscribe(key K, filter []byte, value V) (old V, replaced 
 	if err != nil {
 		return old, false, err
 	}
-	h := maphash.Comparable(keySeed, key)
+	h := keyHash(key)
 
-	x.lock.lock()
-	defer x.lock.unlock()
+	x.lock.change.Lock()
+	defer x.lock.change.Unlock()
+	x.reserve(1, bytes.Count(filter, slash)+1)
+	x.lock.exclude()
+	defer x.lock.admit()
 	p := x.tree.insert(inner)
 	if len(group) != 0 {
 		p = x.tree.insertGroup(p, group)
@@ -132,43 +144,56 @@ func (x *Index[K, V]) Subscribe(key K, filter []byte, value V) (old V, replaced 
 // Unsubscribe removes a subscription. removed reports whether there was one,
 // and old is then the value it had.
 func (x *Index[K, V]) Unsubscribe(key K, filter []byte) (old V, removed bool) {
-	h := maphash.Comparable(keySeed, key)
-	x.lock.lock()
-	defer x.lock.unlock()
+	h := keyHash(key)
+	x.lock.change.Lock()
+	defer x.lock.change.Unlock()
 	id := x.find(h, key, filter)
 	if id == 0 {
 		return old, false
 	}
+	x.lock.exclude()
 	old = x.subs[id].value
 	x.remove(h, id)
+	x.lock.admit()
 	x.shrink()
 	return old, true
 }
 
-// UnsubscribeAll removes all subscriptions of a key, in one step for those who
-// match, and returns how many there were.
+// UnsubscribeAll removes all subscriptions of a key, and returns how many there
+// were. It does so in slices, see UnsubscribeSome: a match beside it may still
+// find some of many, and so may the slices one that is made meanwhile.
 func (x *Index[K, V]) UnsubscribeAll(key K) (n int) {
-	h := maphash.Comparable(keySeed, key)
-	x.lock.lock()
-	defer x.lock.unlock()
+	for {
+		some, more := x.UnsubscribeSome(key)
+		if n += some; !more {
+			return n
+		}
+		runtime.Gosched() // those who match have their turn
+	}
+}
+
+// UnsubscribeSome removes some subscriptions of a key, and returns how many, and
+// whether the key has more. A match beside it sees all of them or none. Those
+// who match wait for about 512 steps at most, a step being a subscription or a
+// prefix that goes with it; one filter with more levels is removed at once.
+func (x *Index[K, V]) UnsubscribeSome(key K) (n int, more bool) {
+	h := keyHash(key)
+	x.lock.change.Lock()
+	defer x.lock.change.Unlock()
 	first := x.first(h, key)
 	if first == 0 {
-		return 0
+		return 0, false
 	}
-	// The first one last, so that the table can stay as it is till then.
-	n = 1
-	for id := x.subs[first].more; id != 0; id = x.subs[first].more {
-		x.remove(h, id)
-		n++
-	}
-	x.remove(h, first)
+	x.lock.exclude()
+	n, more, _ = x.removeSome(h, first)
+	x.lock.admit()
 	x.shrink()
-	return n
+	return n, more
 }
 
 // Get returns the value of a subscription, and whether there is one.
 func (x *Index[K, V]) Get(key K, filter []byte) (value V, ok bool) {
-	h := maphash.Comparable(keySeed, key)
+	h := keyHash(key)
 	r := x.enter()
 	defer x.leave(r)
 	id := x.find(h, key, filter)

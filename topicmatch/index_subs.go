@@ -1,7 +1,7 @@
 package topicmatch
 
-// The subscriptions of an Index, their lists and tables. The writer's lock is
-// held.
+// The subscriptions of an Index, their lists and tables. What only looks needs
+// other writers to be kept out, what changes something, readers too.
 
 // at returns the place of a filter, and ok=false if no subscription can be there.
 func (x *Index[K, V]) at(filter []byte) (p place, ok bool) {
@@ -51,10 +51,10 @@ func (x *Index[K, V]) add(h uint64, key K, p place, value V) {
 		x.free = x.subs[id].next
 	} else {
 		if len(x.subs) == 0 {
-			x.subs = make([]sub[K, V], 1, 8)
+			x.subs = push(x.subs, sub[K, V]{})
 		}
 		id = uint32(len(x.subs))
-		x.subs = append(x.subs, sub[K, V]{})
+		x.subs = push(x.subs, sub[K, V]{})
 	}
 
 	head := x.tree.head(p)
@@ -82,7 +82,9 @@ func (x *Index[K, V]) add(h uint64, key K, p place, value V) {
 	x.place.insert(mix(h, uint64(p)), id)
 }
 
-func (x *Index[K, V]) remove(h uint64, id uint32) {
+// remove removes a subscription, and returns in how many steps: for itself, and
+// for each prefix that goes with it.
+func (x *Index[K, V]) remove(h uint64, id uint32) (steps int) {
 	s := &x.subs[id]
 	n := &x.tree.nodes[s.place.node()]
 	if n.isGroup() && n.below == id {
@@ -112,7 +114,27 @@ func (x *Index[K, V]) remove(h uint64, id uint32) {
 		x.subs[s.more].less = s.less
 	}
 
-	x.tree.prune(s.place)
+	steps = 1 + x.tree.prune(s.place)
 	*s = sub[K, V]{place: noPlace, next: x.free}
 	x.free = id
+	if x.place.n == 0 {
+		x.subs, x.free = nil, 0
+	}
+	return steps
+}
+
+const sliceSteps = 512
+
+// removeSome removes subscriptions of a key, of which first is the first, until
+// there are none or as many steps are done.
+func (x *Index[K, V]) removeSome(h uint64, first uint32) (n int, more bool, steps int) {
+	// The first one last, so that the table can stay as it is till then.
+	for id := x.subs[first].more; id != 0; id = x.subs[first].more {
+		if steps >= sliceSteps {
+			return n, true, steps
+		}
+		steps += x.remove(h, id)
+		n++
+	}
+	return n + 1, false, steps + x.remove(h, first)
 }

@@ -1,6 +1,9 @@
 package topicmatch
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"slices"
+)
 
 // levels keeps the distinct levels of an index, each once however many
 // prefixes end in it, and numbers them: two levels are equal if their numbers
@@ -68,10 +71,10 @@ func (l *levels) add(b []byte) uint32 {
 		l.free = l.list[id].chunk
 	} else {
 		if len(l.list) == 0 {
-			l.list = make([]level, 1, 8)
+			l.list = push(l.list, level{})
 		}
 		id = uint32(len(l.list))
-		l.list = append(l.list, level{})
+		l.list = push(l.list, level{})
 	}
 	l.list[id] = l.store(b)
 	l.size += len(b)
@@ -106,20 +109,59 @@ func (l *levels) release(id uint32) {
 	l.free = id
 	if l.table.n == 0 {
 		*l = levels{}
-	} else if l.stored > 2*l.size+chunkSize {
-		l.pack()
 	}
 }
 
-// pack copies the bytes of the levels in use together.
-func (l *levels) pack() {
-	old := *l
-	l.chunks, l.stored = nil, 0
-	for id := range l.list {
-		if v := &l.list[id]; v.refs != 0 {
-			refs := v.refs
-			*v = l.store(old.bytes(uint32(id)))
-			v.refs = refs
+// reserve makes room for n more levels.
+func (l *levels) reserve(readers *lock, n int) {
+	if cap(l.list)-l.table.n-1 < n {
+		onPass(len(l.list))
+		replace(readers, &l.list, slices.Grow(l.list, n+1))
+	}
+	growTable(readers, &l.table, n)
+}
+
+// shrink gives back what levels that are gone have left, where it is most.
+func (l *levels) shrink(readers *lock) {
+	shrinkTable(readers, &l.table)
+	if l.stored > 2*l.size+chunkSize {
+		replace(readers, l, l.tight())
+	}
+}
+
+// packed returns a copy without gaps, whose levels are numbered anew in the old
+// order, and the new numbers.
+func (l *levels) packed() (p levels, ids []uint32) {
+	onPass(len(l.list))
+	ids = make([]uint32, len(l.list))
+	p.list = make([]level, 1, l.table.n+1)
+	for i := range l.list {
+		if v := &l.list[i]; v.refs != 0 {
+			ids[i] = uint32(len(p.list))
+			p.list = append(p.list, p.moved(l, uint32(i)))
 		}
 	}
+	p.table = l.table.shrunk(ids)
+	return p, ids
+}
+
+// tight returns a copy with the bytes of the levels in use alone, and with the
+// old numbers.
+func (l *levels) tight() (p levels) {
+	onPass(len(l.list))
+	p = levels{table: l.table, free: l.free, list: slices.Clone(l.list)}
+	for i := range p.list {
+		if p.list[i].refs != 0 {
+			p.list[i] = p.moved(l, uint32(i))
+		}
+	}
+	return p
+}
+
+// moved stores a level of another.
+func (l *levels) moved(from *levels, id uint32) level {
+	v := l.store(from.bytes(id))
+	v.refs = from.list[id].refs
+	l.size += int(v.size)
+	return v
 }

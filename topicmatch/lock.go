@@ -9,9 +9,14 @@ import (
 // lock lets many readers in at once, or one writer. It is a sync.RWMutex whose
 // readers count themselves on cache lines of their own, so that cores that
 // only read do not slow each other down; the writer looks at all of the lines.
+//
+// A writer can also let readers in for a while, and still be the only one: what
+// takes long it prepares then, beside what they read, and puts in its place
+// while they are kept out.
 type lock struct {
-	writer  sync.Mutex
-	writing atomic.Bool
+	change  sync.Mutex    // held by the writer
+	gate    sync.Mutex    // held by the writer while readers are kept out
+	writing atomic.Bool   // the same, for readers
 	left    chan struct{} // made by the first writer that had to wait
 	lines   [16]readers
 	next    atomic.Uint32
@@ -42,10 +47,10 @@ func (l *lock) rlock(r *readers) {
 		for i := 0; i < spins && l.writing.Load(); i++ {
 		}
 	}
-	// Whoever holds the mutex keeps writers out; whoever counts under it has entered.
-	l.writer.Lock()
+	// Whoever holds the gate keeps writers out; whoever counts under it has entered.
+	l.gate.Lock()
 	r.n.Add(1)
-	l.writer.Unlock()
+	l.gate.Unlock()
 }
 
 func (l *lock) runlock(r *readers) {
@@ -57,8 +62,9 @@ func (l *lock) runlock(r *readers) {
 	}
 }
 
-func (l *lock) lock() {
-	l.writer.Lock()
+// exclude keeps readers out until admit. The writer calls it.
+func (l *lock) exclude() {
+	l.gate.Lock()
 	if l.left == nil {
 		l.left = make(chan struct{}, 1)
 	}
@@ -66,6 +72,11 @@ func (l *lock) lock() {
 	for i := range l.lines {
 		l.wait(&l.lines[i])
 	}
+}
+
+func (l *lock) admit() {
+	l.writing.Store(false)
+	l.gate.Unlock()
 }
 
 // wait waits until the readers of one line have left.
@@ -79,9 +90,4 @@ func (l *lock) wait(r *readers) {
 			<-l.left
 		}
 	}
-}
-
-func (l *lock) unlock() {
-	l.writing.Store(false)
-	l.writer.Unlock()
 }

@@ -1,6 +1,9 @@
 package topicmatch
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // Names holds a value for each of a set of Topic Names, as a server holds
 // retained messages (3.1.1 §3.3.1.3, 5.0 §3.3.1.3), and finds those that a
@@ -16,7 +19,9 @@ import "sync"
 //
 // # Cost
 //
-// Set, Delete and Get cost the length of the name, whatever else there is.
+// Set, Delete and Get cost the length of the name, whatever else there is, and
+// changes now and then a pass over a table, as those of the [Index] do, which
+// keeps nobody waiting who looks.
 // Visit goes to the prefixes of names that its filter matches, and no others:
 // one for a level that the filter spells out, all there are on a level for
 // "+", and all names below for "#". Its worst case is a filter such as
@@ -71,8 +76,11 @@ func (x *Names[V]) Set(name []byte, value V) (old V, replaced bool, err error) {
 	if err := CheckName(name); err != nil {
 		return old, false, err
 	}
-	x.lock.lock()
-	defer x.lock.unlock()
+	x.lock.change.Lock()
+	defer x.lock.change.Unlock()
+	x.reserve(bytes.Count(name, slash) + 1)
+	x.lock.exclude()
+	defer x.lock.admit()
 	at := x.insert(name)
 	if x.nodes[at].state == nodeName {
 		old, x.values[at] = x.values[at], value
@@ -87,17 +95,20 @@ func (x *Names[V]) Set(name []byte, value V) (old V, replaced bool, err error) {
 // Delete removes a name. deleted reports whether it was there, and old is then
 // the value it had.
 func (x *Names[V]) Delete(name []byte) (old V, deleted bool) {
-	x.lock.lock()
-	defer x.lock.unlock()
+	x.lock.change.Lock()
+	defer x.lock.change.Unlock()
 	at := x.find(name)
 	if at == 0 || x.nodes[at].state != nodeName {
 		return old, false
 	}
+	x.lock.exclude()
 	var zero V
 	old, x.values[at] = x.values[at], zero
 	x.nodes[at].state = nodePrefix
 	x.n--
 	x.prune(at)
+	x.lock.admit()
+	x.shrink()
 	return old, true
 }
 

@@ -31,8 +31,9 @@ func (x *Names[V]) find(name []byte) uint32 {
 // insert returns the node of a name, which it makes if need be.
 func (x *Names[V]) insert(name []byte) uint32 {
 	if len(x.nodes) == 0 {
-		x.nodes = make([]nameNode, 1, 8)
-		x.values = make([]V, 1, 8)
+		var zero V
+		x.nodes = push(x.nodes, nameNode{})
+		x.values = push(x.values, zero)
 	}
 	at := uint32(0)
 	for more := true; more; {
@@ -56,9 +57,9 @@ func (x *Names[V]) add(parent, level uint32) uint32 {
 		x.free = x.nodes[id].parent
 	} else {
 		id = uint32(len(x.nodes))
-		x.nodes = append(x.nodes, nameNode{})
+		x.nodes = push(x.nodes, nameNode{})
 		var zero V
-		x.values = append(x.values, zero)
+		x.values = push(x.values, zero)
 	}
 	p := &x.nodes[parent]
 	x.nodes[id] = nameNode{parent: parent, level: level, next: p.child}
@@ -95,36 +96,7 @@ func (x *Names[V]) prune(at uint32) {
 		x.used--
 		at = up
 	}
-	switch {
-	case x.used == 0:
+	if x.used == 0 {
 		x.nodes, x.values, x.free = nil, nil, 0
-	case sparse(x.used, len(x.nodes)), sparse(x.levels.table.n, len(x.levels.list)):
-		x.pack()
 	}
-}
-
-// pack copies nodes and levels together; see the Index.
-func (x *Names[V]) pack() {
-	levels := x.levels.packList()
-	ids := make([]uint32, len(x.nodes))
-	nodes := append(make([]nameNode, 0, x.used+1), x.nodes[0])
-	values := append(make([]V, 0, x.used+1), x.values[0])
-	for i := 1; i < len(x.nodes); i++ {
-		if x.nodes[i].state != nodeFree {
-			ids[i] = uint32(len(nodes))
-			nodes = append(nodes, x.nodes[i])
-			values = append(values, x.values[i])
-		}
-	}
-	x.table = table{}
-	x.table.reserve(x.used)
-	for i := range nodes {
-		n := &nodes[i]
-		n.parent, n.child, n.next, n.prev = ids[n.parent], ids[n.child], ids[n.next], ids[n.prev]
-		n.level = levels[n.level]
-		if i != 0 {
-			x.table.insert(mix(uint64(n.parent), uint64(n.level)), uint32(i))
-		}
-	}
-	x.nodes, x.values, x.free = nodes, values, 0
 }

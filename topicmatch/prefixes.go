@@ -112,7 +112,7 @@ func (t *prefixes) find(filter []byte) (p place, ok bool) {
 // be. A place nothing hangs on is to be given back with prune.
 func (t *prefixes) insert(filter []byte) place {
 	if len(t.nodes) == 0 {
-		t.nodes = make([]node, 1, 8)
+		t.nodes = push(t.nodes, node{})
 	}
 	at := uint32(0)
 	for more := true; more; {
@@ -155,7 +155,7 @@ func (t *prefixes) add(parent, level uint32) uint32 {
 		t.free = t.nodes[id].parent
 	} else {
 		id = uint32(len(t.nodes))
-		t.nodes = append(t.nodes, node{})
+		t.nodes = push(t.nodes, node{})
 	}
 	t.nodes[id] = node{parent: parent, level: level}
 	t.nodes[parent].children++
@@ -209,8 +209,8 @@ func (t *prefixes) insertGroup(p place, name []byte) (members place) {
 func (n *node) isGroup() bool { return n.level&groupMarks != 0 && n.level != plusLevel }
 
 // prune removes the node of a place, if nothing hangs on it, and whatever
-// nodes then lead nowhere.
-func (t *prefixes) prune(p place) {
+// nodes then lead nowhere. It returns how many.
+func (t *prefixes) prune(p place) (removed int) {
 	at := p.node()
 	for at != 0 {
 		n := &t.nodes[at]
@@ -240,11 +240,13 @@ func (t *prefixes) prune(p place) {
 		*n = node{parent: t.free, children: freeNode}
 		t.free = at
 		t.used--
+		removed++
 		at = up
 	}
 	if t.used == 0 && t.nodes[0].below == 0 {
 		*t = prefixes{}
 	}
+	return removed
 }
 
 // matches is where match leaves what it finds, for reuse.

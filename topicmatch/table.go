@@ -54,8 +54,8 @@ func (t *table) first(h uint64) (int, uint64) {
 func (t *table) next(i int) (int, uint64) { return i + 1, t.slots[i+1] }
 
 func (t *table) insert(h uint64, id uint32) {
-	if 4*uint64(t.n) >= 3*t.homes {
-		t.resize(max(minHomes, t.homes+t.homes/2))
+	if t.full(1) {
+		*t = t.grown(1)
 	}
 	s := h>>32<<32 | uint64(id)
 	i := t.home(h)
@@ -91,38 +91,47 @@ func (t *table) remove(h uint64, id uint32) {
 	t.n--
 	if t.n == 0 {
 		*t = table{}
-	} else if 4*uint64(t.n) < t.homes && t.homes > minHomes {
-		t.resize(max(minHomes, t.homes/2))
 	}
 }
 
-func (t *table) resize(homes uint64) {
-	old := t.slots
-	t.homes = homes
-	t.slots = make([]uint64, homes+homes/64+spareSlots)
+// full reports whether n more ids do not fit in.
+func (t *table) full(n int) bool { return 4*uint64(t.n+n-1) >= 3*t.homes }
+
+// grown returns a copy that n more ids fit into.
+func (t *table) grown(n int) table {
+	return t.resized(max(minHomes, t.homes+t.homes/2, uint64(t.n+n)*3/2), nil)
+}
+
+// loose reports whether the table is too large for what is in it.
+func (t *table) loose() bool { return 4*uint64(t.n) < t.homes && t.homes > minHomes }
+
+// shrunk returns a copy that is just large enough.
+func (t *table) shrunk(ids []uint32) table { return t.resized(max(minHomes, uint64(t.n)*2), ids) }
+
+// resized returns a copy of another size. If ids is not nil, it has the new
+// number of each id, and the order of any two is as before.
+func (t *table) resized(homes uint64, ids []uint32) table {
+	onPass(len(t.slots))
+	r := table{slots: make([]uint64, homes+homes/64+spareSlots), homes: homes, n: t.n}
 	at := 0
-	for _, s := range old {
+	for _, s := range t.slots {
 		if s == 0 {
 			continue
 		}
-		at = max(at, t.home(s))
-		if at == len(t.slots)-1 {
-			t.slots = append(t.slots, 0)
+		at = max(at, r.home(s))
+		if at == len(r.slots)-1 {
+			r.slots = append(r.slots, 0)
 		}
-		t.slots[at] = s
+		if ids != nil {
+			s = s>>32<<32 | uint64(ids[uint32(s)])
+		}
+		r.slots[at] = s
 		at++
 	}
+	return r
 }
 
-// reserve makes room for n ids in an empty table.
-func (t *table) reserve(n int) { t.resize(max(minHomes, uint64(n)*8/5)) }
-
-// renumber replaces every id by its new one. The order of any two ids must
-// stay as it is.
-func (t *table) renumber(ids []uint32) {
-	for i, s := range t.slots {
-		if s != 0 {
-			t.slots[i] = s>>32<<32 | uint64(ids[uint32(s)])
-		}
-	}
+// tableFor returns an empty table with room for n ids.
+func tableFor(n int) table {
+	return (&table{}).resized(max(minHomes, uint64(n)*8/5), nil)
 }
