@@ -5,6 +5,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -71,4 +72,30 @@ func TestBadFilterAlone(t *testing.T) {
 			p.expectNothing()
 		})
 	})
+}
+
+// The same PUBLISH of QoS 1 twice, without DUP, harms nobody: one is decided
+// before the next is looked at, so that the second is a new message (3.1.1 [MQTT-4.3.2-2]),
+// also while both PUBACKs wait for the Store, and whatever may be taken.
+func TestRepeatWithoutDup(t *testing.T) {
+	for name, l := range map[string]codec.Leniencies{"taken": codec.RepeatWithoutDup, "not taken": 0} {
+		for _, stored := range []bool{false, true} {
+			config := lenient(l)
+			if stored {
+				config.Store = new(keeptest.Recorder)
+				name += ", stored"
+			}
+			t.Run(name, func(t *testing.T) {
+				simulate(t, config, func(t *testing.T, s *Server) {
+					keeper := join(t, s, lasting(mqttwire.V311, "keeper", 0))
+					keeper.subscribeAt("a", qos.AtLeastOnce)
+					p := connected(t, s, mqttwire.V311, "c")
+					p.write([]byte("\x32\x05\x00\x01a\x00\x05\x32\x05\x00\x01a\x00\x05"))
+					keeper.expect(publicationAt("a", "", qos.AtLeastOnce, 1), publicationAt("a", "", qos.AtLeastOnce, 2))
+					p.expect(&codec.Puback{ID: 5}, &codec.Puback{ID: 5})
+					p.expectNothing()
+				})
+			})
+		}
+	}
 }
