@@ -199,3 +199,50 @@ func BenchmarkEdit(b *testing.B) {
 		}
 	})
 }
+
+// FuzzEdit edits any bytes. Its twin is editTwin where they are a list in its
+// shortest form; of what cannot be read to its end the error stays.
+func FuzzEdit(f *testing.F) {
+	f.Add([]byte("\x02\x00\x00\x00\x3c\x23\x00\x09\x26\x00\x01k\x00\x01v"), []byte("\x0b\x01\x0b\x02"), []byte("\x23"), uint32(61))
+	f.Add([]byte("\x0b\x81\x00\x02\x00"), []byte("\x02\x00\x00\x00\x01"), []byte("\x7f"), uint32(1))
+	f.Fuzz(func(t *testing.T, list, set, without []byte, waited uint32) {
+		e := codec.Edit{Set: slices.Collect(codec.PropertiesOf(set).All()), Waited: waited}
+		for _, id := range without {
+			e.Without = append(e.Without, codec.PropertyID(id))
+		}
+		all := slices.Collect(codec.PropertiesOf(list).All())
+		shortest := bytes.Equal(codec.Properties{}.Append(all...).Bytes(), list)
+		lists := []codec.Properties{codec.PropertiesOf(list)}
+		if shortest {
+			lists = append(lists, codec.Properties{}.Append(all...))
+		}
+		before := codec.AppendPayloadFormatIndicator(codec.Properties{}, 1)
+		for _, dst := range []codec.Properties{{}, before, codec.PropertiesOf(before.Bytes())} {
+			for _, p := range lists {
+				was := bytes.Clone(p.Bytes())
+				got := e.Append(dst.Clone(), p)
+				if !bytes.Equal(p.Bytes(), was) || !bytes.HasPrefix(got.Bytes(), dst.Bytes()) {
+					t.Fatalf("%x edited by %+v is %x, and itself %x", was, e, got.Bytes(), p.Bytes())
+				}
+				err := got.Check(mqttwire.PUBLISH)
+				if !shortest {
+					read := 0
+					for rest, ok := p, true; ok; {
+						var next codec.Properties
+						if _, next, ok = rest.Next(); ok {
+							read += rest.Size() - next.Size()
+							rest = next
+						}
+					}
+					if read < len(was) && err == nil {
+						t.Fatalf("%x edited by %+v is %x without an error", was, e, got.Bytes())
+					}
+					continue
+				}
+				if want := editTwin(e, dst.Clone(), p); !bytes.Equal(got.Bytes(), want.Bytes()) || err != want.Check(mqttwire.PUBLISH) {
+					t.Fatalf("%x edited by %+v is %x, %v, want %x, %v", was, e, got.Bytes(), err, want.Bytes(), want.Check(mqttwire.PUBLISH))
+				}
+			}
+		}
+	})
+}
