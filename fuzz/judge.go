@@ -29,7 +29,7 @@ func Judge(tb testing.TB, parse func(codec.Rules, []byte) error) Report {
 
 // A Trial says how a parser is judged. The zero Trial is fine.
 type Trial struct {
-	// Versions are those to judge by, nil for 3.1, 3.1.1 and 5.0.
+	// Versions are those to judge by, none for 3.1, 3.1.1 and 5.0.
 	Versions []mqttwire.Version
 	// Packets is how many packets are generated, beside the vectors: 0 for
 	// 20,000, less than 0 for none.
@@ -60,13 +60,19 @@ type Trial struct {
 // A call that hangs ends the trial, since what hangs cannot be called again: its
 // goroutine stays until parse returns, and nothing else does.
 //
-// Where tb is not nil, a Report with faults fails the test.
+// Where tb is not nil, a Report with faults fails the test. Judge panics where
+// Versions has one that is not valid.
 func (t Trial) Judge(tb testing.TB, parse func(codec.Rules, []byte) error) Report {
 	if tb != nil {
 		tb.Helper()
 	}
-	if t.Versions == nil {
+	if len(t.Versions) == 0 {
 		t.Versions = []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50}
+	}
+	for _, v := range t.Versions {
+		if !v.Valid() {
+			panic("fuzz: Judge by a version that there is not")
+		}
 	}
 	if t.Packets == 0 {
 		t.Packets = 20_000

@@ -62,10 +62,9 @@ func (j *judge) ask(c evidence) (kind FaultKind, key faultKey, said string) {
 		return Hangs, faultKey{Hangs, ""}, ""
 	case a.panicked != "":
 		return Panics, faultKey{Panics, withoutNumbers(a.panicked)}, a.panicked
-	case a.err != nil && c.verdict == Valid:
-		said = a.err.Error()
-		return Refuses, faultKey{Refuses, packetName(c.packet) + " " + withoutNumbers(said)}, said
-	case a.err == nil && (c.verdict == Invalid || c.verdict == Incomplete):
+	case a.refused && c.verdict == Valid:
+		return Refuses, faultKey{Refuses, packetName(c.packet) + " " + withoutNumbers(a.said)}, a.said
+	case !a.refused && (c.verdict == Invalid || c.verdict == Incomplete):
 		text, _ := broken(c)
 		return Accepts, faultKey{Accepts, text}, ""
 	}

@@ -43,7 +43,7 @@ type Fault struct {
 	// mqttwire.Error, and Clause the rule of the version that it breaks. Both
 	// are empty where it is valid, Clause also where bytes are missing.
 	Error, Clause string
-	// Said is the error or the panic of the parser.
+	// Said is the error or the panic of the parser, or its beginning.
 	Said string
 	// Count is how many packets showed the same.
 	Count int

@@ -90,6 +90,51 @@ func TestJudgePanics(t *testing.T) {
 	}
 }
 
+// A parser that ends its goroutine, as T.FailNow does, panics; the trial goes on.
+func TestJudgeGoexit(t *testing.T) {
+	before := runtime.NumGoroutine()
+	r := small.Judge(nil, wrong(func(_ codec.Rules, packet []byte, err error) error {
+		if len(packet) > 4 && packet[0]>>4 == 8 {
+			runtime.Goexit()
+		}
+		return err
+	}))
+	if len(r.Faults) != 1 || r.Faults[0].Kind != fuzz.Panics || len(r.Faults[0].Packet) != 5 || r.Faults[0].Said != "runtime.Goexit" || r.Calls < 2000 {
+		t.Errorf("%v", r)
+	}
+	settled(t, before)
+}
+
+type silent struct{}
+
+func (*silent) Error() string { panic("it has no words") }
+
+// An error that panics when it is asked what it says is a panic too.
+func TestJudgeErrorThatPanics(t *testing.T) {
+	r := small.Judge(nil, wrong(func(_ codec.Rules, _ []byte, err error) error {
+		if err == mqttwire.ErrPacketID {
+			return (*silent)(nil)
+		}
+		return err
+	}))
+	if len(r.Faults) != 1 || r.Faults[0].Kind != fuzz.Panics || r.Faults[0].Said != "it has no words" {
+		t.Errorf("%v", r)
+	}
+}
+
+func TestJudgeCutsWhatIsSaid(t *testing.T) {
+	long := errors.New(strings.Repeat("é", 100_000))
+	r := small.Judge(nil, wrong(func(_ codec.Rules, packet []byte, err error) error {
+		if err == nil && packet[0] == 0x3d {
+			return long
+		}
+		return err
+	}))
+	if len(r.Faults) != 1 || len(r.Faults[0].Said) > 600 || !strings.HasSuffix(r.Faults[0].Said, "é...") {
+		t.Errorf("%v", r)
+	}
+}
+
 // What hangs ends the trial. Once it returns, nothing of the trial is left.
 func TestJudgeHangs(t *testing.T) {
 	before := runtime.NumGoroutine()

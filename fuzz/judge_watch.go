@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
@@ -22,31 +23,58 @@ const patienceSteps = 10
 
 // answer is what came of a call.
 type answer struct {
-	err      error
+	refused  bool
+	said     string // the error
 	panicked string // what with, "" if it did not
 }
+
+// exited is what a call is told to have panicked with that has ended its
+// goroutine, as testing.T.FailNow does.
+const exited = "runtime.Goexit"
 
 func startWatch(parse func(codec.Rules, []byte) error, patience time.Duration) *watch {
 	// An answer has room, so that a call that comes back late ends its goroutine.
 	w := &watch{make(chan evidence), make(chan answer, 1), time.NewTicker(max(patience/patienceSteps, 1))}
-	go func() {
-		for c := range w.calls {
-			w.answers <- called(parse, c)
+	go w.run(parse)
+	return w
+}
+
+func (w *watch) run(parse func(codec.Rules, []byte) error) {
+	ended := false
+	defer func() {
+		if !ended { // the parser has ended the goroutine: another one goes on
+			w.answers <- answer{panicked: exited}
+			go w.run(parse)
 		}
 	}()
-	return w
+	for c := range w.calls {
+		w.answers <- called(parse, c)
+	}
+	ended = true
 }
 
 func called(parse func(codec.Rules, []byte) error, c evidence) (a answer) {
 	defer func() {
 		if x := recover(); x != nil {
-			a.panicked = fmt.Sprint(x)
+			a.panicked = short(fmt.Sprint(x))
 			if a.panicked == "" {
 				a.panicked = "a panic without words"
 			}
 		}
 	}()
-	return answer{err: parse(c.rules, slices.Clip(bytes.Clone(c.packet)))}
+	if err := parse(c.rules, slices.Clip(bytes.Clone(c.packet))); err != nil {
+		a.refused, a.said = true, short(err.Error())
+	}
+	return a
+}
+
+// short cuts what a parser says, which may hold the packet, to what one reads.
+func short(s string) string {
+	const most = 500 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // call returns ok false where the call hangs. The watch has ended then.
