@@ -5,7 +5,10 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/internal/binary"
 	"github.com/mqttwire/mqttwire/qos"
+	"github.com/mqttwire/mqttwire/varint"
 )
 
 // maxHead is how many bytes of topic and properties are held of a PUBLISH whose
@@ -17,6 +20,7 @@ const maxHead = 128 << 10
 type stream struct {
 	incoming    int    // bytes still to be taken
 	outgoing    int    // bytes still to be written
+	awaited     int    // of a head that has not all come, how many bytes are to be there before it is looked at again
 	streamAbove uint32 // that of Limits
 	// streams says that a head was told by Next and what follows from its last
 	// byte is not done.
@@ -97,8 +101,12 @@ func (e *end) nextHead(dst []byte, f *codec.Framer, d *codec.Decoder, now time.D
 	if !ok || h.Type != mqttwire.PUBLISH || uint64(h.Size())+uint64(h.Length) <= uint64(e.streamAbove) {
 		return dst, ev, other, nil
 	}
-	p, n, err := d.DecodeHead(f.Rules, h, part)
 	most := max(maxHead, int(min(e.streamAbove, codec.MaxPacketSize)))
+	if len(part) < min(e.awaited, most) {
+		return dst, ev, nothing, nil
+	}
+	p, n, err := d.DecodeHead(f.Rules, h, part)
+	e.awaited = 0
 	if err == nil && (n > most || n == 0 && len(part) >= most) {
 		err = mqttwire.ErrPacketTooLarge // a limit of this end's: 5.0 §3.14.2.1
 	}
@@ -107,6 +115,7 @@ func (e *end) nextHead(dst []byte, f *codec.Framer, d *codec.Decoder, now time.D
 		dst, ev, err = e.failed(dst, h.Type, err)
 		return dst, ev, failure, err
 	case n == 0:
+		e.awaited = headSize(f.Rules.Version, h, part)
 		return dst, ev, nothing, nil
 	case n == int(h.Length): // there is no payload
 		return dst, ev, other, nil
@@ -117,6 +126,27 @@ func (e *end) nextHead(dst []byte, f *codec.Framer, d *codec.Decoder, now time.D
 		return dst, ev, failure, err
 	}
 	return dst, ev, event, nil
+}
+
+// headSize returns how many bytes the head of a PUBLISH has that begins with part,
+// as far as that is to be seen: at least so many. A peer that sends its topic in
+// one piece and the rest a byte at a time has the topic looked at a few times.
+func headSize(v mqttwire.Version, h fixedheader.Header, part []byte) int {
+	if len(part) < 2 {
+		return 2
+	}
+	n := 2 + int(binary.BigEndian.Uint16(part))
+	if qos.Level(h.QoS()) != qos.AtMostOnce {
+		n += 2
+	}
+	if v != mqttwire.V50 || len(part) < n {
+		return n
+	}
+	length, width, _ := varint.Consume(part[n:])
+	if width == 0 {
+		return len(part) + 1
+	}
+	return n + width + int(length)
 }
 
 // receiveHead takes the head of a PUBLISH whose payload streams.

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/mqttwire/mqttwire"
@@ -442,4 +443,46 @@ func mustPanic(t *testing.T, what string, f func()) {
 		}
 	}()
 	f()
+}
+
+// A head that comes a byte at a time is looked at a few times, however long its
+// topic and its properties are.
+func TestHeadIsLookedAtSeldom(t *testing.T) {
+	for _, v := range versions {
+		for _, level := range []qos.Level{qos.AtMostOnce, qos.AtLeastOnce} {
+			for _, size := range []int{1, 200, 30_000} {
+				p := codec.Publish{Topic: bytes.Repeat([]byte("t"), size), QoS: level, ID: uint16(level)}
+				if v == mqttwire.V50 {
+					p.Properties = codec.AppendUserProperty(p.Properties, "k", strings.Repeat("v", size))
+				}
+				r := codec.Rules{Version: v}
+				head, err := p.AppendHead(nil, r, 1000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h, n, err := codec.SplitHeader(r, head, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				head = head[n:]
+				looks, awaited := 0, 0
+				for i := range len(head) + 1 {
+					if i < awaited {
+						continue
+					}
+					looks++
+					q, n, err := new(codec.Decoder).DecodeHead(r, h, head[:i])
+					if n == len(head) && i == n {
+						break
+					}
+					if awaited = session.HeadSize(v, h, head[:i]); n != 0 || err != nil || awaited > len(head) {
+						t.Fatalf("%v, %d of %d bytes: %v, %d, %v; %d awaited", v, i, len(head), q, n, err, awaited)
+					}
+				}
+				if awaited != len(head) || looks > 8 {
+					t.Errorf("%v, QoS %d, topic of %d bytes: %d looks, %d of %d bytes awaited", v, level, size, looks, awaited, len(head))
+				}
+			}
+		}
+	}
 }
