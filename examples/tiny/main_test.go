@@ -18,6 +18,8 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/conformance"
+	"github.com/mqttwire/mqttwire/conformance/conformancetest"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -562,11 +564,13 @@ func TestConformance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
-	command := build(t) + " -listen 127.0.0.1:PORT"
-	out, err := exec.Command("go", "test", "-count=1", "-parallel=32", "../broker/conformance", "-broker", command).CombinedOutput()
+	var said bytes.Buffer
+	p, err := conformance.Start(t.Context(), build(t)+" -listen 127.0.0.1:PORT", &said)
 	if err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, &said)
 	}
+	defer p.Stop()
+	conformancetest.Broker(t, p.Addr)
 }
 
 // What is to be read in ten minutes has at most 400 lines of code.

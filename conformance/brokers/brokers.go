@@ -1,0 +1,153 @@
+// Package brokers has the checks that judge a broker.
+package brokers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/conformance"
+)
+
+type needs = conformance.Needs
+
+func cite(text string) conformance.Clauses { return conformance.Cite(text) }
+
+// Checks returns the checks of a broker, those first that others come after. The
+// caller owns the slice.
+func Checks() []conformance.Check {
+	all := slices.Concat(baseChecks, connectChecks, refusedChecks(), publishChecks, retainedChecks, subscribeChecks, sessionChecks,
+		resendChecks, takeoverChecks, willChecks, expiryChecks, propertiesChecks, aliasChecks, flowChecks, sizeChecks,
+		sharedChecks, keepaliveChecks, v31Checks)
+	for i := range all {
+		c := &all[i]
+		subject, _, _ := strings.Cut(c.Name, "/")
+		c.After = append(after(c.Name, subject), c.After...)
+		if subject == "shared" {
+			c.Needs.Shared = true
+		}
+		if subject == "retained" {
+			c.Needs.Retain = true
+		}
+	}
+	return all
+}
+
+// base are the checks that all others come after: without what they show nothing
+// can be seen.
+var base = []string{"connect/accepted", "ping/answered", "subscribe/granted", "publish/qos-0", "publish/qos-1", "publish/qos-2"}
+
+// foundations are what the checks of a subject come after.
+var foundations = map[string]string{
+	"retained": "retained/sent",
+	"session":  "session/resumed",
+	"resend":   "session/resumed",
+	"takeover": "session/resumed",
+	"will":     "will/sent",
+	"shared":   "shared/delivered",
+}
+
+func after(name, subject string) []string {
+	if i := slices.Index(base, name); i >= 0 {
+		return base[:i]
+	}
+	if f := foundations[subject]; f != "" && f != name {
+		return append(slices.Clone(base), f)
+	}
+	return base
+}
+
+// New returns a Runner of the checks against a broker that listens on an address
+// of TCP. Its fields may be changed before it runs.
+func New(addr string) *conformance.Runner {
+	return &conformance.Runner{
+		Subject: "broker at " + addr,
+		Checks:  Checks(),
+		Learn:   Learn,
+		Open: func(ctx context.Context) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", addr)
+		},
+	}
+}
+
+// Learn connects in each version, and keeps what CONNACK of 5.0 announces. It
+// fails where no version is accepted.
+func Learn(t *conformance.T, facts *conformance.Facts) {
+	var why []string
+	for _, v := range versions {
+		facts.Speaks[v.String()] = "" // until it is known
+		b := &bench{T: t}
+		refused := "no connection"
+		b.each(v.String(), func(b *bench) {
+			refused = greet(b, v, facts)
+		})
+		if facts.Speaks[v.String()] = refused; refused != "" {
+			why = append(why, v.String()+": "+refused)
+		}
+	}
+	if len(why) == len(versions) {
+		t.Fatal(nil, "CONNACK", strings.Join(why, "; "))
+	}
+}
+
+// greet connects, and returns how that failed.
+func greet(b *bench, v mqttwire.Version, facts *conformance.Facts) (refused string) {
+	nc, err := b.TryOpen("learn", mqttwire.Client, v)
+	if err != nil {
+		return err.Error()
+	}
+	c := &client{Conn: nc, b: b}
+	c.send(b.login(&codec.Connect{Version: v, CleanStart: true, ClientID: []byte(b.id("learn"))}))
+	p, err := c.next(b.Patience())
+	if err != nil {
+		if conformance.IsTimeout(err) {
+			return "no answer to CONNECT"
+		}
+		return err.Error()
+	}
+	ack, ok := p.(*codec.Connack)
+	if !ok {
+		return fmt.Sprintf("CONNECT is answered with %v", p)
+	}
+	if ack.Code != 0 {
+		return fmt.Sprintf("CONNECT is answered with %v", ack)
+	}
+	if v == mqttwire.V50 {
+		announced(ack.Properties, facts)
+	}
+	c.send(&codec.Disconnect{})
+	if b.Login() != nil {
+		// Is who has no user name let in, too?
+		nc, err := b.TryOpen("learn", mqttwire.Client, v)
+		if err != nil {
+			return ""
+		}
+		nc.Send(&codec.Connect{Version: v, CleanStart: true, ClientID: []byte(b.id("anonymous"))})
+		p, _ := nc.Next(b.Patience())
+		ack, ok := p.(*codec.Connack)
+		facts.Anonymous = ok && ack.Code == 0
+	}
+	return ""
+}
+
+func announced(p codec.Properties, facts *conformance.Facts) {
+	no := func(n uint8, ok bool) bool { return ok && n == 0 }
+	if n, ok := p.MaximumQoS(); ok {
+		facts.MaximumQoS = n
+	}
+	facts.Retain = !no(p.RetainAvailable())
+	facts.Wildcard = !no(p.WildcardSubscriptionAvailable())
+	facts.SubscriptionIdentifiers = !no(p.SubscriptionIdentifierAvailable())
+	facts.Shared = !no(p.SharedSubscriptionAvailable())
+	if n, ok := p.ReceiveMaximum(); ok {
+		facts.ReceiveMaximum = n
+	}
+	facts.TopicAliasMaximum, _ = p.TopicAliasMaximum()
+	facts.MaximumPacketSize, _ = p.MaximumPacketSize()
+	facts.ServerKeepAlive, _ = p.ServerKeepAlive()
+}

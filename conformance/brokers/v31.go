@@ -1,0 +1,88 @@
+package brokers
+
+import (
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/conformance"
+)
+
+var v31Checks = []conformance.Check{
+	{
+		Name:    "v31/dup",
+		About:   "In 3.1 PUBREL, SUBSCRIBE and UNSUBSCRIBE may have DUP.",
+		Clauses: cite("3.1 V31-3"),
+		Func: on(func(b *bench) {
+			c := b.clean(mqttwire.V31, "c")
+			subscribe := []byte(encode(mqttwire.V31, &codec.Subscribe{ID: 1, Subscriptions: codec.Subscriptions{}.Append(b.sub("a", 2))}))
+			subscribe[0] |= 8
+			c.write(subscribe)
+			if ack := receive[*codec.Suback](c); ack.ID != 1 || ack.Codes.Len() != 1 || ack.Codes.At(0) != 2 {
+				b.Fatalf(nil, "SUBACK of 1 with QoS 2", "%v", ack)
+			}
+			publisher := b.clean(mqttwire.V31, "publisher")
+			m := b.msg("a", "x", 2)
+			m.ID = 5
+			publisher.send(m)
+			publisher.acknowledged(receive[*codec.Pubrec](publisher), 5)
+			for range 2 {
+				publisher.write([]byte("\x6a\x02\x00\x05"))
+				publisher.expect(&codec.Pubcomp{ID: 5})
+			}
+			c.take(b.msg("a", "x", 2))
+			c.ping()
+			unsubscribe := []byte(encode(mqttwire.V31, &codec.Unsubscribe{ID: 2, Filters: codec.Filters{}.Append([]byte(b.topic("a")))}))
+			unsubscribe[0] |= 8
+			c.write(unsubscribe)
+			c.expect(&codec.Unsuback{ID: 2})
+			publisher.publish(b.msg("a", "x", 1))
+			c.ping()
+		}),
+	},
+	{
+		Name:    "v31/connack",
+		About:   "CONNACK of 3.1 has no Session Present, and there is no failure in a SUBACK.",
+		Clauses: cite("3.1 V31-5 V31-6"),
+		Func: on(func(b *bench) {
+			p := b.keep(mqttwire.V31, "c")
+			for range 3 {
+				c := b.dial(mqttwire.V31)
+				c.send(p)
+				if ack := string(raw(c, receive[*codec.Connack](c))); ack != "\x20\x02\x00\x00" {
+					b.Faultf(nil, "20 02 00 00", "% x", ack)
+				}
+				c.subscribe("a", 2)
+				c.disconnect()
+			}
+		}),
+	},
+	{
+		Name:    "v31/unused-flags",
+		About:   "The flags that 3.1 gives no meaning do not matter.",
+		Clauses: cite("3.1 V31-4"),
+		Func: on(func(b *bench) {
+			c := b.clean(mqttwire.V31, "c")
+			c.write([]byte{0xc1, 0})
+			c.expect(&codec.Pingresp{})
+			c.ping()
+		}),
+	},
+	{
+		Name:    "connect/bridge",
+		About:   "The bridges of some brokers set bit 7 of the Protocol Level.",
+		Clauses: cite("3.1.1 3.1.2-2"),
+		Level:   conformance.May,
+		Func: on(func(b *bench) {
+			{
+				c := b.join(&codec.Connect{Version: b.Version, Bridge: true, CleanStart: true, ClientID: []byte(b.id("bridge"))})
+				c.subscribe("a", 1)
+				c.ping()
+			}
+		}),
+	},
+}
+
+// raw is a packet as the broker sends it.
+func raw(c *client, p codec.Packet) []byte {
+	b, _ := p.Append(nil, c.Rules())
+	return b
+}
