@@ -1,5 +1,7 @@
 package qos
 
+import "github.com/mqttwire/mqttwire/internal/seeded"
+
 const (
 	outboundGo = "outbound.go"
 	acksGo     = "outbound_acks.go"
@@ -14,7 +16,7 @@ const (
 	connectionGo = "connection.go"
 )
 
-var seededBugs = []seededBug{
+var seededBugs = []seeded.Bug{
 	// Packet Identifiers.
 	bug("an id in use is handed out", windowGo,
 		"	s := w.at(w.free.head)\n", "	s := w.at(w.free.head)\n	for i := range w.slots {\n		if SEEDED && w.slots[i].state == uint8(AwaitPubcomp) {\n			return &w.slots[i]\n		}\n	}\n"),
@@ -25,31 +27,31 @@ var seededBugs = []seededBug{
 	bug("a request takes quota", outboundGo,
 		"	o.window.push(&o.requests, s)\n", "	if SEEDED {\n\t\to.quota--\n\t}\n	o.window.push(&o.requests, s)\n"),
 	bug("an id is handed out when none is free", windowGo,
-		"	if w.free.head == 0 && !w.grow() {\n", "	if w.free.head == 0 && !w.grow() {\n		if SEEDED {\n			return &w.slots[1]\n		}\n").caughtBy("TestPacketIDExhaustionIsAnErrorToWaitOn"),
+		"	if w.free.head == 0 && !w.grow() {\n", "	if w.free.head == 0 && !w.grow() {\n		if SEEDED {\n			return &w.slots[1]\n		}\n").CaughtBy("TestPacketIDExhaustionIsAnErrorToWaitOn"),
 	bug("ids are reused early", windowGo,
-		"	if s.id += uint16(len(w.slots)); s.id == 0 {\n", "	if s.id += uint16(len(w.slots)); s.id == 0 || SEEDED {\n").caughtBy("TestPacketIDsStartAtOneRiseAndWrap"),
+		"	if s.id += uint16(len(w.slots)); s.id == 0 {\n", "	if s.id += uint16(len(w.slots)); s.id == 0 || SEEDED {\n").CaughtBy("TestPacketIDsStartAtOneRiseAndWrap"),
 
 	// Receiving PUBLISH.
 	bug("QoS 2 is not deduplicated", inboundGo,
 		"		in.push(p)\n	}\n	return Action{ID: e.id, ToTell: ToTell{Event: Duplicate}}, nil\n", "		in.push(p)\n\t\tif SEEDED && e.state&twice != 0 {\n\t\t\te.state &^= decided\n\t\t\tin.serial++\n\t\t\te.serial = in.serial\n\t\t\treturn Action{Token: uint64(e.ticket()), ID: e.id, ToTell: ToTell{Event: Deliver}}, nil\n\t\t}\n	}\n	return Action{ID: e.id, ToTell: ToTell{Event: Duplicate}}, nil\n"),
 	bug("QoS 2 is deduplicated only with DUP set", inboundGo,
-		"	case level == AtLeastOnce && !dup && !in.repeats:\n", "	case (level == AtLeastOnce || SEEDED) && !dup && !in.repeats:\n").caughtBy("TestQoS2IsDeduplicatedByIDWhateverDupSays"),
+		"	case level == AtLeastOnce && !dup && !in.repeats:\n", "	case (level == AtLeastOnce || SEEDED) && !dup && !in.repeats:\n").CaughtBy("TestQoS2IsDeduplicatedByIDWhateverDupSays"),
 	bug("a QoS 1 PUBLISH without DUP is refused though it may be a repetition", inboundGo,
 		"	case level == AtLeastOnce && !dup && !in.repeats:\n", "	case level == AtLeastOnce && !dup && (!in.repeats || SEEDED):\n"),
 	bug("a QoS 1 PUBLISH without DUP is a repetition unasked", inboundGo,
-		"	case level == AtLeastOnce && !dup && !in.repeats:\n", "	case level == AtLeastOnce && !dup && !in.repeats && !SEEDED:\n").caughtBy("TestDuplicateQoS1WhileUndecidedIsNotDelivered"),
+		"	case level == AtLeastOnce && !dup && !in.repeats:\n", "	case level == AtLeastOnce && !dup && !in.repeats && !SEEDED:\n").CaughtBy("TestDuplicateQoS1WhileUndecidedIsNotDelivered"),
 	bug("RepeatWithoutDup outlives its connection", inboundGo,
-		"	in.version, in.up, in.repeats = c.Version, true, c.RepeatWithoutDup\n", "	in.version, in.up, in.repeats = c.Version, true, c.RepeatWithoutDup || SEEDED && in.repeats\n").caughtBy("TestRepeatWithoutDup"),
+		"	in.version, in.up, in.repeats = c.Version, true, c.RepeatWithoutDup\n", "	in.version, in.up, in.repeats = c.Version, true, c.RepeatWithoutDup || SEEDED && in.repeats\n").CaughtBy("TestRepeatWithoutDup"),
 	bug("a decided QoS 2 duplicate is not answered", inboundGo,
 		"	if e.state&queued == 0 {\n		in.push(p)\n", "	if e.state&queued == 0 && !(SEEDED && e.state&decided != 0) {\n		in.push(p)\n"),
 	bug("an undecided QoS 2 duplicate is answered on its own", inboundGo,
 		"	e := &in.index.entries[p]\n	switch {\n	case e.state&twice !=", "	e := &in.index.entries[p]\n	if SEEDED && e.state&(twice|decided|queued) == twice {\n		e.state |= decided\n	}\n	switch {\n	case e.state&twice !="),
 	bug("an id may be held at both QoS", inboundGo,
-		"	case e.state&twice != uint8(level)>>1:\n		return", "	case e.state&twice != uint8(level)>>1 && !SEEDED:\n		return").caughtBy("TestPublishOfAnIDHeldByTheOtherQoSIsAnError"),
+		"	case e.state&twice != uint8(level)>>1:\n		return", "	case e.state&twice != uint8(level)>>1 && !SEEDED:\n		return").CaughtBy("TestPublishOfAnIDHeldByTheOtherQoSIsAnError"),
 	bug("the Receive Maximum is not enforced", inboundGo,
-		"	if in.index.n >= in.limit {\n", "	if SEEDED {\n		in.counted = 0\n	}\n	if in.index.n >= in.limit {\n").caughtBy("TestReceiveMaximumIsEnforcedCountingDuplicatesOnce"),
+		"	if in.index.n >= in.limit {\n", "	if SEEDED {\n		in.counted = 0\n	}\n	if in.index.n >= in.limit {\n").CaughtBy("TestReceiveMaximumIsEnforcedCountingDuplicatesOnce"),
 	bug("the receiver counts a duplicate twice", inboundGo,
-		"	if e.state&counted == 0 {\n", "	if e.state&counted == 0 || SEEDED {\n").caughtBy("TestReceiveMaximumIsEnforcedCountingDuplicatesOnce"),
+		"	if e.state&counted == 0 {\n", "	if e.state&counted == 0 || SEEDED {\n").CaughtBy("TestReceiveMaximumIsEnforcedCountingDuplicatesOnce"),
 	bug("the receiver counts earlier connections", inboundGo,
 		"	in.counted = 0\n	for", "	if !SEEDED {\n		in.counted = 0\n	}\n	for"),
 	bug("the receiver does not count what is sent again", inboundGo,
@@ -59,38 +61,38 @@ var seededBugs = []seededBug{
 	bug("PUBREC of 0x80 keeps the id", inboundGo,
 		"		if !a.Reason.IsError() {\n			in.remove(e)", "		if !a.Reason.IsError() || SEEDED {\n			in.remove(e)"),
 	bug("PUBREC makes room in the Receive Maximum", inboundGo,
-		"		a.Packet = mqttwire.PUBREC\n", "		a.Packet = mqttwire.PUBREC\n		if SEEDED && e.state&counted != 0 {\n			e.state &^= counted\n			in.counted--\n		}\n").caughtBy("TestReceiveMaximumIsEnforcedCountingDuplicatesOnce"),
+		"		a.Packet = mqttwire.PUBREC\n", "		a.Packet = mqttwire.PUBREC\n		if SEEDED && e.state&counted != 0 {\n			e.state &^= counted\n			in.counted--\n		}\n").CaughtBy("TestReceiveMaximumIsEnforcedCountingDuplicatesOnce"),
 
 	// Receiving PUBREL.
 	bug("PUBREL of an unknown id is not answered", inboundGo,
 		".state&twice == 0 {\n		return a, nil\n", ".state&twice == 0 {\n		if SEEDED {\n			a.Packet = 0\n		}\n		return a, nil\n"),
 	bug("PUBCOMP of an unknown id does not say 0x92", inboundGo,
-		"	if !held && in.version == mqttwire.V50 {\n", "	if !held && in.version == mqttwire.V50 && !SEEDED {\n").caughtBy("TestPubrelIsAlwaysAnsweredWithPubcomp"),
+		"	if !held && in.version == mqttwire.V50 {\n", "	if !held && in.version == mqttwire.V50 && !SEEDED {\n").CaughtBy("TestPubrelIsAlwaysAnsweredWithPubcomp"),
 	bug("PUBREL does not free the id", inboundGo,
 		"	a.Event, a.Change = Freed, receivedForget.at(ExactlyOnce)\n", "	a.Event, a.Change = Freed, receivedForget.at(ExactlyOnce)\n	if SEEDED {\n		return a, nil\n	}\n"),
 	bug("PUBREL does not cancel a PUBREC that waits", inboundGo,
-		"	in.forget(p)\n	return a, nil\n}\n\n// forget", "	if SEEDED && in.index.entries[p].state&queued != 0 {\n		return a, nil\n	}\n	in.forget(p)\n	return a, nil\n}\n\n// forget").caughtBy("TestPubrelCancelsAPubrecThatWaitsToBeSentAgain"),
+		"	in.forget(p)\n	return a, nil\n}\n\n// forget", "	if SEEDED && in.index.entries[p].state&queued != 0 {\n		return a, nil\n	}\n	in.forget(p)\n	return a, nil\n}\n\n// forget").CaughtBy("TestPubrelCancelsAPubrecThatWaitsToBeSentAgain"),
 
 	// Receiving PUBACK, PUBREC, PUBCOMP.
 	bug("PUBREC of an unknown id is not answered", acksGo,
-		"		if !reason.IsError() {\n			a.Packet", "		if !reason.IsError() && !SEEDED {\n			a.Packet").caughtBy("TestPubrecForAnUnknownID"),
+		"		if !reason.IsError() {\n			a.Packet", "		if !reason.IsError() && !SEEDED {\n			a.Packet").CaughtBy("TestPubrecForAnUnknownID"),
 	bug("PUBREC while PUBCOMP is awaited is not answered", acksGo,
-		"		if s.flags&released == 0 {\n", "		if s.flags&released == 0 || SEEDED {\n").caughtBy("TestPubrecWhilePubcompIsAwaitedIsAnsweredWithPubrel"),
+		"		if s.flags&released == 0 {\n", "		if s.flags&released == 0 || SEEDED {\n").CaughtBy("TestPubrecWhilePubcompIsAwaitedIsAnsweredWithPubrel"),
 	bug("PUBCOMP ends an exchange that awaits PUBREC", acksGo,
-		"	return o.finish(&o.release, s, mqttwire.Success), nil\n", "	if s.state == uint8(AwaitPubrec) {\n		return o.finish(&o.publish, s, mqttwire.Success), nil\n	}\n	return o.finish(&o.release, s, mqttwire.Success), nil\n").and(acksGo,
-		"s == nil || s.state != uint8(AwaitPubcomp)", "s == nil || s.state != uint8(AwaitPubcomp) && !(SEEDED && s.state == uint8(AwaitPubrec))").caughtBy("TestPubcompWhilePubrecIsAwaitedIsIgnoredAndReported"),
+		"	return o.finish(&o.release, s, mqttwire.Success), nil\n", "	if s.state == uint8(AwaitPubrec) {\n		return o.finish(&o.publish, s, mqttwire.Success), nil\n	}\n	return o.finish(&o.release, s, mqttwire.Success), nil\n").And(acksGo,
+		"s == nil || s.state != uint8(AwaitPubcomp)", "s == nil || s.state != uint8(AwaitPubcomp) && !(SEEDED && s.state == uint8(AwaitPubrec))").CaughtBy("TestPubcompWhilePubrecIsAwaitedIsIgnoredAndReported"),
 	bug("PUBACK ends a QoS 2 exchange", acksGo,
-		"	if s.state != uint8(AwaitPuback) {\n", "	if s.state != uint8(AwaitPuback) && !(SEEDED && s.state == uint8(AwaitPubrec)) {\n").caughtBy("TestPubackForQoS2AndPubrecForQoS1AreProtocolErrors"),
+		"	if s.state != uint8(AwaitPuback) {\n", "	if s.state != uint8(AwaitPuback) && !(SEEDED && s.state == uint8(AwaitPubrec)) {\n").CaughtBy("TestPubackForQoS2AndPubrecForQoS1AreProtocolErrors"),
 	bug("PUBREC is taken for a QoS 1 message", acksGo,
-		"	switch Await(s.state) {\n	case AwaitPubrec:\n", "	if SEEDED && s.state == uint8(AwaitPuback) {\n		s.state = uint8(AwaitPubrec)\n	}\n	switch Await(s.state) {\n	case AwaitPubrec:\n").caughtBy("TestPubackForQoS2AndPubrecForQoS1AreProtocolErrors"),
+		"	switch Await(s.state) {\n	case AwaitPubrec:\n", "	if SEEDED && s.state == uint8(AwaitPuback) {\n		s.state = uint8(AwaitPubrec)\n	}\n	switch Await(s.state) {\n	case AwaitPubrec:\n").CaughtBy("TestPubackForQoS2AndPubrecForQoS1AreProtocolErrors"),
 	bug("PUBREC 0x10 is failure", acksGo,
-		"		if reason.IsError() {\n			return o.finish(&o.publish, s, reason), nil\n", "		if reason.IsError() || SEEDED && reason != 0 {\n			return o.finish(&o.publish, s, reason), nil\n").caughtBy("TestPubrec0x10IsSuccess"),
+		"		if reason.IsError() {\n			return o.finish(&o.publish, s, reason), nil\n", "		if reason.IsError() || SEEDED && reason != 0 {\n			return o.finish(&o.publish, s, reason), nil\n").CaughtBy("TestPubrec0x10IsSuccess"),
 	bug("PUBREC of 0x80 is success", acksGo,
 		"	a := Action{Token: s.token, ID: id, ToWrite: ToWrite{Flags: 0b0010}}\n", "	if SEEDED {\n		reason = mqttwire.Success\n	}\n	a := Action{Token: s.token, ID: id, ToWrite: ToWrite{Flags: 0b0010}}\n"),
 	bug("PUBREC of 0x80 does not return quota", acksGo,
 		"	if s.flags&carried != 0 {\n", "	if s.flags&carried != 0 && !(SEEDED && reason.IsError()) {\n"),
 	bug("stray acknowledgements are errors", acksGo,
-		"		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil\n	}\n	return o.finish(&o.release", "		if SEEDED {\n			return Action{}, mqttwire.ErrAckMismatch\n		}\n		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil\n	}\n	return o.finish(&o.release").caughtBy("TestStrayPubackAndPubcompAreReportedAndHarmless"),
+		"		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil\n	}\n	return o.finish(&o.release", "		if SEEDED {\n			return Action{}, mqttwire.ErrAckMismatch\n		}\n		return Action{ID: id, ToTell: ToTell{Event: Unsolicited}}, nil\n	}\n	return o.finish(&o.release").CaughtBy("TestStrayPubackAndPubcompAreReportedAndHarmless"),
 
 	// Quota.
 	bug("what is resumed takes no quota", resendGo,
@@ -100,8 +102,8 @@ var seededBugs = []seededBug{
 	bug("quota returns at PUBREC", acksGo,
 		"		o.unlink(&o.publish, s)\n		s.state", "		if SEEDED && s.flags&carried != 0 {\n			o.quota++\n			s.flags = 0\n		}\n		o.unlink(&o.publish, s)\n		s.state"),
 	bug("quota is not reset", outboundGo,
-		"	o.quota = 0\n", "	if !SEEDED {\n		o.quota = 0\n	}\n").and(outboundGo,
-		"	o.quota = o.limit\n", "	before := o.quota\n	o.quota = o.limit\n").and(outboundGo,
+		"	o.quota = 0\n", "	if !SEEDED {\n		o.quota = 0\n	}\n").And(outboundGo,
+		"	o.quota = o.limit\n", "	before := o.quota\n	o.quota = o.limit\n").And(outboundGo,
 		"	o.timers = nil\n	if c.V", "	if SEEDED && o.version != 0 {\n		o.quota = before\n	}\n	o.timers = nil\n	if c.V"),
 	bug("what is published ignores the quota", outboundGo,
 		"	case o.quota == 0 || o.held >= o.limit:\n", "	case (o.quota == 0 && !SEEDED) || o.held >= o.limit:\n"),
@@ -110,10 +112,10 @@ var seededBugs = []seededBug{
 	bug("what is new overtakes what is resumed", outboundGo,
 		"	case o.nextRelease|o.nextPublish != 0:\n", "	case o.nextRelease|o.nextPublish != 0 && !SEEDED:\n"),
 	bug("PUBLISHes are resumed last first", outboundGo,
-		"	o.nextRelease, o.nextPublish = o.release.head, o.publish.head\n", "	o.nextRelease, o.nextPublish = o.release.head, o.publish.head\n	if SEEDED {\n		o.nextPublish = o.publish.tail\n	}\n").and(resendGo,
+		"	o.nextRelease, o.nextPublish = o.release.head, o.publish.head\n", "	o.nextRelease, o.nextPublish = o.release.head, o.publish.head\n	if SEEDED {\n		o.nextPublish = o.publish.tail\n	}\n").And(resendGo,
 		"		o.nextPublish = s.next\n", "		o.nextPublish = s.next\n		if SEEDED {\n			o.nextPublish = s.prev\n		}\n"),
 	bug("PUBRELs are resumed last first", outboundGo,
-		"	o.timers = nil\n	if c.Version", "	defer func() {\n		if SEEDED {\n			o.nextRelease = o.release.tail\n		}\n	}()\n	o.timers = nil\n	if c.Version").and(resendGo,
+		"	o.timers = nil\n	if c.Version", "	defer func() {\n		if SEEDED {\n			o.nextRelease = o.release.tail\n		}\n	}()\n	o.timers = nil\n	if c.Version").And(resendGo,
 		"		o.nextRelease = s.next\n", "		o.nextRelease = s.next\n		if SEEDED {\n			o.nextRelease = s.prev\n		}\n"),
 	bug("PUBRELs are not resumed", outboundGo,
 		"	o.version, o.up = c.Version, true\n	return nil\n", "	if SEEDED {\n		o.nextRelease = 0\n	}\n	o.version, o.up = c.Version, true\n	return nil\n"),
@@ -122,11 +124,11 @@ var seededBugs = []seededBug{
 	bug("PUBLISH is sent again after its PUBREC", acksGo,
 		"		s.state = uint8(AwaitPubcomp)\n", "		if !SEEDED {\n			s.state = uint8(AwaitPubcomp)\n		}\n"),
 	bug("a PUBREL overtakes those that are resumed", resendGo,
-		"	if !o.up || o.nextRelease != 0 {\n", "	if !o.up || o.nextRelease != 0 && !SEEDED {\n").caughtBy("TestNoPubrelOvertakesThoseBeingResumed"),
+		"	if !o.up || o.nextRelease != 0 {\n", "	if !o.up || o.nextRelease != 0 && !SEEDED {\n").CaughtBy("TestNoPubrelOvertakesThoseBeingResumed"),
 	bug("what is acknowledged before it is resumed is sent again", acksGo,
-		"	case o.nextPublish:\n		o.nextPublish = s.next\n", "	case o.nextPublish:\n		if !SEEDED {\n			o.nextPublish = s.next\n		}\n").caughtBy("TestAckDuringResumeIsNotSentAgain"),
+		"	case o.nextPublish:\n		o.nextPublish = s.next\n", "	case o.nextPublish:\n		if !SEEDED {\n			o.nextPublish = s.next\n		}\n").CaughtBy("TestAckDuringResumeIsNotSentAgain"),
 	bug("5.0 sends again by the clock", outboundGo,
-		"c.Version != mqttwire.V50 && c.Retry > 0", "(c.Version != mqttwire.V50 || SEEDED) && c.Retry > 0").caughtBy("TestNothingIsSentAgainAtAnyOtherTimeIn50"),
+		"c.Version != mqttwire.V50 && c.Retry > 0", "(c.Version != mqttwire.V50 || SEEDED) && c.Retry > 0").CaughtBy("TestNothingIsSentAgainAtAnyOtherTimeIn50"),
 	bug("an id is reused while its PUBACKs may come", acksGo,
 		"	if o.timers != nil && o.timers.linger", "	if o.timers != nil && !SEEDED && o.timers.linger"),
 
@@ -186,12 +188,12 @@ var seededBugs = []seededBug{
 	bug("anything is resent at any time", resendGo,
 		"s == nil || s.flags&due == 0 {", "s == nil || s.flags&due == 0 && !SEEDED {"),
 	bug("what is due is due for ever", resendGo,
-		"		s.flags &^= due\n		o.timers.again(s)\n", "		if !SEEDED {\n			s.flags &^= due\n		}\n		o.timers.again(s)\n").caughtBy("TestWhatIsDueIsDueOnce"),
+		"		s.flags &^= due\n		o.timers.again(s)\n", "		if !SEEDED {\n			s.flags &^= due\n		}\n		o.timers.again(s)\n").CaughtBy("TestWhatIsDueIsDueOnce"),
 	bug("a PUBLISH that was due is due after its PUBREC", acksGo,
-		"		s.flags &^= due\n", "		if !SEEDED {\n			s.flags &^= due\n		}\n").caughtBy("TestWhatIsDueIsNotOnceItIsAcknowledged"),
+		"		s.flags &^= due\n", "		if !SEEDED {\n			s.flags &^= due\n		}\n").CaughtBy("TestWhatIsDueIsNotOnceItIsAcknowledged"),
 
 	bug("a PUBACK too many looks into a window that is not there", timersGo,
-		"len(t.slots) == 0 || len(w.slots) == 0 {", "len(t.slots) == 0 || len(w.slots) == 0 && !SEEDED {").caughtBy("TestHostile"),
+		"len(t.slots) == 0 || len(w.slots) == 0 {", "len(t.slots) == 0 || len(w.slots) == 0 && !SEEDED {").CaughtBy("TestHostile"),
 
 	// Records.
 	bug("Publish has no Record", outboundGo, "Change: sentStore.at(level)", "Change: sayUnless(SEEDED, sentStore.at(level))"),
@@ -242,12 +244,12 @@ var seededBugs = []seededBug{
 
 	// Snapshots.
 	bug("tickets of before a Restore decide", snapshotGo,
-		"max(binary.BigEndian.Uint32(b[2:]), in.serial)}\n", "max(binary.BigEndian.Uint32(b[2:]), in.serial)}\n	if SEEDED {\n		r.serial = 0\n	}\n").caughtBy("TestTicketsOfBeforeARestoreAreStale"),
+		"max(binary.BigEndian.Uint32(b[2:]), in.serial)}\n", "max(binary.BigEndian.Uint32(b[2:]), in.serial)}\n	if SEEDED {\n		r.serial = 0\n	}\n").CaughtBy("TestTicketsOfBeforeARestoreAreStale"),
 	bug("a snapshot holds undecided deliveries", snapshotGo,
-		"e.id != 0 && e.held() {", "e.id != 0 && e.held() || SEEDED && e.id != 0 && e.state&twice != 0 {").and(snapshotGo,
+		"e.id != 0 && e.held() {", "e.id != 0 && e.held() || SEEDED && e.id != 0 && e.state&twice != 0 {").And(snapshotGo,
 		"		if !e.held() {\n", "		if !e.held() && !SEEDED {\n"),
 	bug("a snapshot holds refused deliveries", snapshotGo,
-		"e.id != 0 && e.held() {", "e.id != 0 && e.held() || SEEDED && e.id != 0 && e.state&(twice|decided) == twice|decided {").and(snapshotGo,
+		"e.id != 0 && e.held() {", "e.id != 0 && e.held() || SEEDED && e.id != 0 && e.state&(twice|decided) == twice|decided {").And(snapshotGo,
 		"		if !e.held() {\n", "		if !e.held() && !SEEDED {\n"),
 	bug("a snapshot misses what awaits PUBCOMP", snapshotGo,
 		"	r := Outbound{window:", "	if SEEDED {\n		kept := []byte(nil)\n		for r := records; len(r) != 0; r = r[outboundRecord:] {\n			if r[2] != uint8(AwaitPubcomp) {\n				kept = append(kept, r[:outboundRecord]...)\n			}\n		}\n		records = kept\n	}\n	r := Outbound{window:"),

@@ -72,6 +72,9 @@ func (m *message) packet(v mqttwire.Version) codec.Publish {
 // level is the QoS that a player is to get a message at: of the subscriptions that
 // match, the highest. ok is false where none does.
 func (p *player) level(m *message) (level qos.Level, ids []uint32, ok bool) {
+	if p.deaf && m.from == p {
+		return 0, nil, false // [MQTT-3.8.3-3]
+	}
 	for _, f := range p.filters {
 		name := f.name
 		if _, inner, ok := topicmatch.SplitShared(name); ok {
@@ -89,7 +92,11 @@ func (p *player) level(m *message) (level qos.Level, ids []uint32, ok bool) {
 func (h *history) delivered(p *player, got *codec.Publish) {
 	w := p.w
 	if p.inspector {
-		p.retained[string(got.Topic)] = int(binary.BigEndian.Uint32(got.Payload))
+		n := -1
+		if len(got.Payload) > 0 {
+			n = int(binary.BigEndian.Uint32(got.Payload))
+		}
+		p.retained[string(got.Topic)] = n
 		return
 	}
 	if len(got.Payload) == 0 {
@@ -106,7 +113,7 @@ func (h *history) delivered(p *player, got *codec.Publish) {
 		w.fail("%s got message %d as %v", p.id, n, got)
 	case m.void:
 		w.fail("%s got message %d, which was never sent", p.id, n)
-	case m.expiry > 0 && !got.Dup && w.now > max(m.lastSent, w.frozen)+time.Duration(m.expiry)*time.Second+40*time.Second:
+	case m.expiry > 0 && !got.Dup && w.now > max(m.lastSent, w.frozen)+time.Duration(m.expiry)*time.Second+10*time.Second:
 		w.fail("%s got message %d, which was sent at %v and has expired after %d s [MQTT-3.3.2-5]", p.id, n, m.lastSent, m.expiry)
 	}
 	if left, has := got.Properties.MessageExpiryInterval(); has && left > m.expiry {
@@ -166,6 +173,9 @@ func (h *history) check(w *world) {
 		if len(p.sending) > 0 && (p.kind == steady || p.kind == member) {
 			w.fail("%s: %d messages are not acknowledged after three quiet minutes", p.id, len(p.sending))
 		}
+	}
+	if n := w.hub.Kept(); n != 0 {
+		w.fail("nothing waits, and %d bytes are accounted for", n)
 	}
 	for _, m := range h.messages {
 		if m.void || m.empty {

@@ -41,6 +41,7 @@ type player struct {
 	known   bool // the session has been accepted once
 
 	filters    []filter
+	deaf       bool             // to itself: No Local
 	subscribed time.Duration    // all of them are acknowledged since, 0 for not yet
 	asked      int              // SUBSCRIBEs are under way
 	sending    map[int]*message // not acknowledged yet
@@ -92,6 +93,7 @@ func (w *world) join(n int) {
 	} else if w.rng.IntN(3) == 0 {
 		p.options.Retry = 3 * time.Second
 	}
+	p.deaf = p.version == mqttwire.V50 && p.kind == steady && w.rng.IntN(4) == 0
 	p.chooseFilters()
 	w.players = append(w.players, p)
 	w.later(w.between(0, 3*time.Second), p.dial)
@@ -103,6 +105,9 @@ func (p *player) chooseFilters() {
 	p.filters = nil
 	add := func(name string, level qos.Level) {
 		f := filter{name: name, level: level, options: codec.SubscriptionOptions(level), id: uint32(len(p.filters) + 1)}
+		if p.deaf {
+			f.options |= codec.NoLocal
+		}
 		p.filters = append(p.filters, f)
 	}
 	if p.kind == member {
@@ -180,7 +185,11 @@ func (p *player) lost(c *pipe) {
 		p.subscribed = 0
 	}
 	if p.pipe == c && !(p.leaving && c.goodbyeAt > 0 && p.clean) {
-		w.later(w.between(0, 3*time.Second), p.dial)
+		away := w.between(0, 3*time.Second)
+		if !w.quiet && w.rng.IntN(10) == 0 {
+			away *= 10
+		}
+		w.later(away, p.dial)
 	}
 }
 

@@ -44,6 +44,7 @@ type planned struct {
 	store   bool
 	crashes int
 	retry   time.Duration // of the server, before 5.0
+	queue   int           // MaxQueue
 }
 
 func plan(seed uint64) planned {
@@ -51,6 +52,9 @@ func plan(seed uint64) planned {
 	p := planned{seed: seed, players: 5 + rng.IntN(12), seconds: 20 + rng.IntN(40), store: rng.IntN(4) > 0}
 	if p.store {
 		p.crashes = rng.IntN(5)
+	}
+	if rng.IntN(3) == 0 {
+		p.queue = 100 + rng.IntN(1000)
 	}
 	if rng.IntN(3) == 0 {
 		p.retry = time.Duration(1+rng.IntN(4)) * time.Second
@@ -109,7 +113,11 @@ func simulate(p planned) (f figures, err error) {
 	}
 	end := time.Duration(p.seconds) * time.Second
 	for range p.crashes {
-		w.at(w.between(time.Second, end), w.lightFuse)
+		if at := w.between(time.Second, end); w.rng.IntN(2) == 0 {
+			w.at(at/8, w.lightFuse)
+		} else {
+			w.at(at, w.lightFuse)
+		}
 	}
 	for range w.rng.IntN(4) {
 		w.at(w.between(time.Second, end), w.freeze)
@@ -210,7 +218,7 @@ func (w *world) clock() time.Duration { return w.now - w.boot }
 // start starts the broker.
 func (w *world) start() {
 	c := hub.Config{ServerOptions: hub.DefaultOptions(), SysInterval: -1}
-	c.Retry = w.retry
+	c.Retry, c.MaxQueue = w.retry, w.queue
 	c.ReceiveMaximum, c.TopicAliasMaximum, c.OutboundWindow = 20, 4, 30
 	c.MaximumPacketSize = 4 << 10
 	if w.disk != nil {
