@@ -72,8 +72,9 @@ var mosquittoBroker = requirement{
 	}),
 }
 
-// startMosquitto runs a mosquitto that drops nothing.
-func startMosquitto(t *testing.T) (address string) {
+// startMosquitto runs a mosquitto that drops nothing, with more lines of
+// configuration, until stop or the end of the test.
+func startMosquitto(t *testing.T, more ...string) (address string, stop func()) {
 	t.Helper()
 	syscall.ForkLock.RLock() // a process that is started meanwhile would listen, too, until it is one
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,7 +88,7 @@ func startMosquitto(t *testing.T) (address string) {
 	address = l.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
-	config := "listener " + port + " 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\npersistence false\n"
+	config := "listener " + port + " 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\npersistence false\n" + strings.Join(more, "\n") + "\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +98,12 @@ func startMosquitto(t *testing.T) (address string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
-		if t.Failed() {
+	})
+	t.Cleanup(func() {
+		if stop(); t.Failed() {
 			t.Logf("mosquitto: %s", &said)
 		}
 	})
@@ -108,7 +111,7 @@ func startMosquitto(t *testing.T) (address string) {
 		n, err := net.Dial("tcp", address)
 		if err == nil {
 			n.Close()
-			return address
+			return address, stop
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(err)
@@ -310,7 +313,7 @@ func TestClientCrashes(t *testing.T) {
 						address = startBroker(t).address
 					} else {
 						require(t, mosquittoBroker.lacks)
-						address = startMosquitto(t)
+						address, _ = startMosquitto(t)
 					}
 					crashes(t, program, address, peer == "ours", version, level)
 				})

@@ -177,7 +177,7 @@ var effects = map[string]effect{
 		}
 		_, answer := b.join("d", nil)
 		return answer
-	}, map[string]string{"0": "CONNACK 87", "2": "CONNACK 8a", "3": "CONNACK 87"}},
+	}, map[string]string{"0": "CONNACK 87", "2": "CONNACK 8a"}},
 	"ban-malformed": {nil, banned(0, 0), map[string]string{"0": "CONNACK 00", "2": "CONNACK 8a", "3": "CONNACK 00"}},
 	"ban-window":    {[]string{"-ban-malformed", "2"}, banned(10*time.Second, 0), map[string]string{"5s": "CONNACK 00", "1m": "CONNACK 8a"}},
 	"ban-for":       {[]string{"-ban-malformed", "2"}, banned(0, 10*time.Second), map[string]string{"5s": "CONNACK 00", "1m": "CONNACK 8a"}},

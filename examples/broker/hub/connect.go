@@ -104,11 +104,9 @@ type entry struct {
 // admit lets the client in.
 func (c *Conn) admit(w *Worker, access Access, data []byte) {
 	h := c.hub
-	if will := c.asked.will; will != nil {
-		if why := h.mayWill(access, will); why.IsError() {
-			c.refuse(connack.Code(why), "the will may not be published")
-			return
-		}
+	if why := c.judgeWill(access); why.IsError() {
+		c.refuse(connack.Code(why), "the will may not be published")
+		return
 	}
 	ack := codec.Connack{}
 	if c.machine.Version() == v5 {
@@ -193,14 +191,4 @@ func (c *Conn) enter(w *Worker) {
 	}
 	c.log(slog.LevelInfo, "connected", known...)
 	c.trace("sent", ack)
-}
-
-func (h *Hub) mayWill(access Access, m *message) mqttwire.Reason {
-	switch {
-	case m.topic[0] == '$':
-		return mqttwire.TopicNameInvalid
-	case access != nil:
-		return access.Publish(m.topic)
-	}
-	return mqttwire.Success
 }

@@ -56,5 +56,5 @@
 // use such topics for anything else (3.1.1 §4.7.2).
 //
 // What clients publish to topics that start with $ is refused, except for those
-// that a [Handler] claims.
+// that a [Handler] claims, and a bridge's own state: see bridge.go.
 package hub

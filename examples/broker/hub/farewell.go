@@ -83,7 +83,7 @@ func (c *Conn) receiveLate(w *Worker, p *codec.Publish, t qos.Ticket) {
 	}
 	mark := c.hub.journal.Mark()
 	reason := mqttwire.TopicNameInvalid
-	if p.Topic[0] != '$' {
+	if !isServersTo(p.Topic, c.who.ClientID) {
 		reason = c.mayPublish(p.Topic)
 	} else if _, ok := c.hub.config.Handlers[string(p.Topic)]; ok {
 		reason = mqttwire.Success // it is not asked twice

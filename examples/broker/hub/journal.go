@@ -177,7 +177,7 @@ func (j *journal) decided(cl *client, r qos.Record, told bool) {
 // retain notes a retained message, or with no payload that there is none.
 func (j *journal) retain(m *message) {
 	switch {
-	case !j.on || m.topic[0] == '$': // the server's own
+	case !j.on || isServers(m.topic):
 	case len(m.payload) == 0:
 		j.append(&keep.Record{Kind: keep.RetainedRemoved, Message: &keep.Message{Topic: m.topic}})
 	default:

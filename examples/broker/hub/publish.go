@@ -20,7 +20,8 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 	var reason mqttwire.Reason
 	var order Order
 	told := false // the Store has been told that it is accepted
-	if p.Topic[0] == '$' {
+	toServer := isServersTo(p.Topic, c.who.ClientID)
+	if toServer {
 		defer c.watch() // what is due by time comes after the acknowledgement
 		name, held := c.who.UserName, c.client.held
 		order = c.publishToServer(p)
@@ -43,7 +44,7 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 	if t != 0 {
 		c.acknowledge(w, t, p.ID, reason, told, mark)
 	}
-	if p.Topic[0] == '$' { // what has waited for it comes after the acknowledgement
+	if toServer { // what has waited for it comes after the acknowledgement
 		c.lock()
 		c.client.hold()
 		c.unlock()

@@ -19,7 +19,7 @@ type retained struct {
 // empty (3.1.1 [MQTT-3.3.1-10], 5.0 [MQTT-3.3.1-6]). It reports false where there
 // is no room.
 func (r *retained) store(h *Hub, pub *posting) bool {
-	own := pub.topic[0] == '$'
+	own := isServers(pub.topic)
 	if len(pub.payload) == 0 || tooDeep(pub.topic, h.config.MaxLevels) {
 		if old, had := r.messages.Delete(pub.topic); had {
 			r.forget(h, old)
@@ -51,7 +51,7 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 
 // forget takes a message that is not retained any more out of account.
 func (r *retained) forget(h *Hub, m *message) {
-	if m.topic[0] != '$' {
+	if !isServers(m.topic) {
 		r.count--
 	}
 	if m.timer != nil {
