@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/mqttwire/mqttwire/examples/broker/gate"
+	"github.com/mqttwire/mqttwire/examples/broker/server"
 )
 
 // open opens the listeners, all or none, and the certificates of those with TLS,
@@ -27,9 +28,24 @@ func (s *settings) open() (all []net.Listener, certificates *gate.Certificates, 
 			return all, nil, err
 		}
 		if i >= len(s.listen.values) {
-			l = certificates.Listen(l)
+			l = tlsListener{l, certificates}
 		}
 		all = append(all, l)
 	}
 	return all, certificates, nil
+}
+
+// A tlsListener has connections with TLS, each by the certificates in force when
+// it is accepted.
+type tlsListener struct {
+	net.Listener
+	certificates *gate.Certificates
+}
+
+func (l tlsListener) Accept() (net.Conn, error) {
+	n, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return server.TLS(n, l.certificates.TLS()), nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/tokenauth"
 )
@@ -107,7 +108,7 @@ func newFortress(t *testing.T, with content, required bool) *fortress {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := f.certificates.Listen(plain)
+	l := listener{plain, f.certificates}
 	f.address = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- f.server.Serve(l) }()
@@ -116,6 +117,19 @@ func newFortress(t *testing.T, with content, required bool) *fortress {
 		<-served
 	})
 	return f
+}
+
+type listener struct {
+	net.Listener
+	certificates *Certificates
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	n, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return server.TLS(n, l.certificates.TLS()), nil
 }
 
 // dial returns a peer that has sent nothing yet, with a certificate or nil.

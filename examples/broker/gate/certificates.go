@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync/atomic"
 )
@@ -97,7 +96,8 @@ func (c *Certificates) reloadOwn() (changed bool, err error) {
 // make makes a new Config, which has keys of its own for resuming a TLS session:
 // who was let in by what is no longer in force begins anew.
 func (c *Certificates) make() *tls.Config {
-	config := &tls.Config{Certificates: []tls.Certificate{c.own}, MinVersion: tls.VersionTLS12, ClientCAs: c.pool}
+	config := &tls.Config{Certificates: []tls.Certificate{c.own}, MinVersion: tls.VersionTLS12, ClientCAs: c.pool,
+		DynamicRecordSizingDisabled: true} // what the broker writes together goes out together
 	switch {
 	case c.files.Required:
 		config.ClientAuth = tls.RequireAndVerifyClientCert
@@ -107,22 +107,8 @@ func (c *Certificates) make() *tls.Config {
 	return config
 }
 
-// Listen returns a listener whose connections are those of l with TLS, each by
-// what is in force when it is accepted.
-func (c *Certificates) Listen(l net.Listener) net.Listener { return listener{l, c} }
-
-type listener struct {
-	net.Listener
-	certificates *Certificates
-}
-
-func (l listener) Accept() (net.Conn, error) {
-	n, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return tls.Server(n, l.certificates.config.Load()), nil
-}
+// TLS returns what is in force, for a connection that begins.
+func (c *Certificates) TLS() *tls.Config { return c.config.Load() }
 
 var (
 	errNoCertificate     = errors.New("no certificate")

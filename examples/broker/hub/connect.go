@@ -182,7 +182,7 @@ func (c *Conn) enter(w *Worker) {
 	c.awaited.Store(true) // its Deadline is another
 	c.watch()
 	c.recheck(w) // since it was judged, while it waited for its turn
-	known := []any{"client", c.who.ClientID, "version", c.who.Version, "resumed", ack.SessionPresent}
+	known := []any{"client", c.who.ClientID, "version", c.who.Version.String(), "resumed", ack.SessionPresent}
 	if c.who.UserName != "" {
 		known = append(known, "user", c.who.UserName)
 	}

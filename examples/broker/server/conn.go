@@ -20,10 +20,13 @@ type conn struct {
 	peer   *hub.Conn
 	net    net.Conn
 	raw    syscall.RawConn // nil where it takes no non-blocking I/O
-	known  bool            // its certificate, or that there is none
-	armed  time.Duration   // when the read deadline is, 0 for none
-	woken  chan struct{}   // by Wake
-	hears  bool            // what has come counts though the hub has called
+	tls    *tls.Conn       // over spool, nil where it is not, or raw is nil
+	spool  *spool
+	known  bool          // its certificate, or that there is none
+	shaken bool          // a TLS handshake has begun
+	armed  time.Duration // when the read deadline is, 0 for none
+	woken  chan struct{} // by Wake
+	hears  bool          // what has come counts though the hub has called
 
 	write func(fd uintptr) bool
 	rest  []byte // what a write attempt has left, with who writes
@@ -50,8 +53,10 @@ func (c *conn) serve() {
 		case hub.Wait:
 			<-c.woken
 		case hub.Over:
-			s.work(c.peer.Leave)
-			c.close()
+			s.hands.do(func() {
+				s.work(c.peer.Leave)
+				c.close()
+			})
 			return
 		}
 	}
@@ -138,6 +143,9 @@ func (c *conn) lost(err error) {
 // where it need not.
 func (c *conn) read() error {
 	if c.raw != nil {
+		if err := c.shakeHands(); err != nil {
+			return err
+		}
 		return c.readRaw()
 	}
 	for c.goesOn() {
@@ -153,6 +161,25 @@ func (c *conn) read() error {
 	return nil
 }
 
+// shakeHands has TLS begin. That waits, and takes a stack of its own.
+func (c *conn) shakeHands() (err error) {
+	if c.tls == nil || c.known {
+		return nil
+	}
+	if c.shaken {
+		return errInterrupted
+	}
+	c.shaken = true
+	c.server.hands.do(func() { err = c.tls.Handshake() })
+	if err == nil {
+		c.certify()
+	}
+	return err
+}
+
+// errInterrupted is of a handshake that has been woken, which cannot go on.
+var errInterrupted = errors.New("TLS handshake interrupted")
+
 // certify tells the hub who the client is by its certificate.
 func (c *conn) certify() {
 	if c.known {
@@ -163,33 +190,6 @@ func (c *conn) certify() {
 		if chain := t.ConnectionState().VerifiedChains; len(chain) > 0 {
 			c.peer.Peer().Certificate = chain[0][0]
 		}
-	}
-}
-
-// readable reads what there is, without waiting, and has it received. It reports
-// false where more may come.
-func (c *conn) readable(read func([]byte) (n int, wait bool, err error), failed *error) bool {
-	s := c.server
-	w := s.hub.Worker(s.now())
-	defer w.Finish()
-	defer c.peer.Park(w)
-	for {
-		n, wait, err := read(c.peer.Buffer(w))
-		if wait {
-			return false
-		}
-		if n == 0 {
-			if err == nil {
-				err = io.EOF
-			}
-			*failed = err
-			return true
-		}
-		c.peer.Receive(w, n, s.now())
-		if !c.goesOn() {
-			return true
-		}
-		w.Flush()
 	}
 }
 

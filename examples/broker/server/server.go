@@ -29,6 +29,7 @@ type Server struct {
 	running   sync.WaitGroup
 
 	alarm alarm
+	hands hands
 }
 
 // New returns a Server that serves nothing yet. What its Store has kept is not
@@ -39,6 +40,7 @@ func New(c Config) *Server {
 		now:       func() time.Duration { return time.Since(started) },
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
+		hands:     make(hands, maxHands),
 	}
 	s.hub = hub.New(c, started, s)
 	s.config = s.hub.Config()
@@ -165,7 +167,8 @@ func (s *Server) failure() error {
 
 // take takes a connection in, or closes it and returns nil.
 func (s *Server) take(n net.Conn) *conn {
-	c := &conn{server: s, net: n, raw: rawConn(n), woken: make(chan struct{}, 1)}
+	c := &conn{server: s, net: n, woken: make(chan struct{}, 1)}
+	c.findRaw()
 	s.life.Lock()
 	defer s.life.Unlock()
 	if !s.closing {
@@ -184,6 +187,9 @@ func (s *Server) dismiss(c *conn) {
 	c.peer.Closed()
 	s.life.Lock()
 	delete(s.conns, c)
+	if len(s.conns) == 0 {
+		s.hands.dismiss()
+	}
 	s.life.Unlock()
 	s.running.Done()
 }

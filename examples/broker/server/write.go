@@ -27,7 +27,7 @@ func (c *conn) Flush() {
 				n, err = c.tryWrite(b.Bytes)
 			}
 		}
-		if err == nil && n < len(b.Bytes) {
+		if err == nil && (n < len(b.Bytes) || c.spooled()) {
 			go c.writeRest(b, n)
 			return
 		}
@@ -56,11 +56,11 @@ func (c *conn) writeRest(b outbox.Batch, from int) {
 
 // writeAll writes a batch from a place on. Each piece has its time.
 func (c *conn) writeAll(b outbox.Batch, from int) error {
-	for from < len(b.Bytes) {
+	for from < len(b.Bytes) || c.spooled() {
 		c.age(&b, from)
 		began, limit := time.Now(), c.server.config.WriteTimeout
 		c.net.SetWriteDeadline(began.Add(limit))
-		n, err := c.net.Write(b.Bytes[from:min(from+maxWrite, len(b.Bytes))])
+		n, err := c.writePiece(b.Bytes[from:min(from+maxWrite, len(b.Bytes))])
 		from += n
 		if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) > limit+glance {
 			continue // the process was stopped meanwhile: the client may have read
