@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -49,29 +50,33 @@ import (
 // most have gone. Other changes wait for it. A match does not: it waits for as
 // many steps as a filter has levels, or for a slice of UnsubscribeAll.
 //
-// A subscription takes about 40 bytes and the size of K and V, its key, if new, 13, and each prefix that it is the first to have 50; a
-// level is stored once, however many filters have it. So a filter of n levels
-// of its own costs 50 n bytes and its text, which is another reason to limit
-// levels. All of it is given back by unsubscribing. None of it holds pointers,
-// save what K and V hold, so the garbage collector passes it over.
+// A subscription takes about 40 bytes and the size of K and V, and each prefix
+// that it is the first to have 50; a level is stored once, however many filters
+// have it. So a filter of n levels of its own costs 50 n bytes and its text,
+// which is another reason to limit levels. All of it is given back by
+// unsubscribing. None of it holds pointers, save what K and V hold, so the
+// garbage collector passes it over.
 type Index[K comparable, V any] struct {
 	lock    lock
 	readers sync.Pool // of *reader
 
 	tree  prefixes
 	subs  []sub[K, V] // subs[0] is nobody's
+	n     int         // those in use
 	free  uint32      // first of the free subs, chained by their next
-	place table       // subs by key and place
-	key   table       // the first sub of a key by key
+	key   table       // the first sub of each key, by key
+	place table       // the others, by key and place
 }
 
 // sub is one subscription. It is in two lists: of what hangs on its place, and
 // of what its key has.
 type sub[K comparable, V any] struct {
-	key        K
-	value      V
-	place      place
-	next, prev uint32 // in the place
+	place place
+	next  uint32 // in the place
+	key   K
+	value V
+	prev  uint32 // in the place
+
 	more, less uint32 // of the key: next, previous
 }
 
@@ -128,16 +133,21 @@ func (x *Index[K, V]) Subscribe(key K, filter []byte, value V) (old V, replaced 
 	x.reserve(1, bytes.Count(filter, slash)+1)
 	x.lock.exclude()
 	defer x.lock.admit()
-	p := x.tree.insert(inner)
-	if len(group) != 0 {
-		p = x.tree.insertGroup(p, group)
+	p := x.tree.insertFilter(filter, group, inner)
+	first := x.first(h, key)
+	id := first
+	if first != 0 && x.subs[first].place != p {
+		id = 0
+		if x.subs[first].more != 0 {
+			id = x.lookup(h, key, p)
+		}
 	}
-	if id := x.lookup(h, key, p); id != 0 {
+	if id != 0 {
 		s := &x.subs[id]
 		old, s.value = s.value, value
 		return old, true, nil
 	}
-	x.add(h, key, p, value)
+	x.add(h, key, first, p, value)
 	return old, false, nil
 }
 
@@ -207,7 +217,7 @@ func (x *Index[K, V]) Get(key K, filter []byte) (value V, ok bool) {
 func (x *Index[K, V]) Len() int {
 	r := x.enter()
 	defer x.leave(r)
-	return x.place.n
+	return x.n
 }
 
 // AppendMatches appends the subscriptions that match a Topic Name to dst and
@@ -266,7 +276,9 @@ func (x *Index[K, V]) appendLists(dst []Subscription[K, V], lists []uint32) []Su
 	for _, id := range lists {
 		for id != 0 {
 			s := &x.subs[id]
-			dst = append(dst, Subscription[K, V]{s.key, s.value, 0})
+			dst = slices.Grow(dst, 1)[:len(dst)+1]
+			d := &dst[len(dst)-1] // set in place, which is faster than a copy
+			d.Key, d.Value, d.Group = s.key, s.value, 0
 			id = s.next
 		}
 	}
@@ -276,7 +288,9 @@ func (x *Index[K, V]) appendLists(dst []Subscription[K, V], lists []uint32) []Su
 func (x *Index[K, V]) appendList(dst []Subscription[K, V], id uint32, g Group) []Subscription[K, V] {
 	for id != 0 {
 		s := &x.subs[id]
-		dst = append(dst, Subscription[K, V]{s.key, s.value, g})
+		dst = slices.Grow(dst, 1)[:len(dst)+1]
+		d := &dst[len(dst)-1]
+		d.Key, d.Value, d.Group = s.key, s.value, g
 		id = s.next
 	}
 	return dst

@@ -14,7 +14,7 @@ import (
 // ShareName included.
 func (x *Index[K, V]) reserve(subs, levels int) {
 	t := &x.tree
-	if cap(x.subs)-x.place.n-1 < subs {
+	if cap(x.subs)-x.n-1 < subs {
 		onPass(len(x.subs))
 		replace(&x.lock, &x.subs, slices.Grow(x.subs, subs+1))
 	}
@@ -88,7 +88,7 @@ func sparse(used, room int) bool { return room > 256 && used < room/4 }
 // unsubscribing before it has paid for.
 func (x *Index[K, V]) shrink() {
 	t := &x.tree
-	used, room := x.place.n+t.used+t.levels.table.n, len(x.subs)+len(t.nodes)+len(t.levels.list)
+	used, room := x.n+t.used+t.levels.table.n, len(x.subs)+len(t.nodes)+len(t.levels.list)
 	switch {
 	case used == 0:
 	case sparse(used, room):
@@ -113,7 +113,7 @@ func (x *Index[K, V]) pack() {
 	}
 	tree, nodes := x.tree.packed(ids)
 	subs := make([]sub[K, V], 1, n+1)
-	places := tableFor(int(n))
+	places := tableFor(x.place.n)
 	for i := 1; i < len(x.subs); i++ {
 		if ids[i] == 0 {
 			continue
@@ -121,7 +121,9 @@ func (x *Index[K, V]) pack() {
 		s := x.subs[i]
 		s.next, s.prev, s.more, s.less = ids[s.next], ids[s.prev], ids[s.more], ids[s.less]
 		s.place = place(nodes[s.place.node()]<<1) | s.place&1
-		places.insert(mix(keyHash(s.key), uint64(s.place)), ids[i])
+		if s.less != 0 {
+			places.insert(mix(keyHash(s.key), uint64(s.place)), ids[i])
+		}
 		subs = append(subs, s)
 	}
 	keys := x.key.shrunk(ids)

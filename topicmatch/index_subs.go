@@ -22,9 +22,17 @@ func (x *Index[K, V]) find(h uint64, key K, filter []byte) uint32 {
 	if !ok {
 		return 0
 	}
-	return x.lookup(h, key, p)
+	if id := x.lookup(h, key, p); id != 0 {
+		return id
+	}
+	if first := x.first(h, key); first != 0 && x.subs[first].place == p {
+		return first
+	}
+	return 0
 }
 
+// lookup returns the subscription of a key at a place, or 0 if it has none or
+// it is the key's first.
 func (x *Index[K, V]) lookup(h uint64, key K, p place) uint32 {
 	h = mix(h, uint64(p))
 	for i, s := x.place.first(h); s>>32 == h>>32 && s != 0; i, s = x.place.next(i) {
@@ -45,7 +53,8 @@ func (x *Index[K, V]) first(h uint64, key K) uint32 {
 	return 0
 }
 
-func (x *Index[K, V]) add(h uint64, key K, p place, value V) {
+// add adds a subscription of a key, of which first is the first, or 0.
+func (x *Index[K, V]) add(h uint64, key K, first uint32, p place, value V) {
 	id := x.free
 	if id != 0 {
 		x.free = x.subs[id].next
@@ -58,8 +67,8 @@ func (x *Index[K, V]) add(h uint64, key K, p place, value V) {
 	}
 
 	head := x.tree.head(p)
-	more := x.first(h, key)
-	x.subs[id] = sub[K, V]{key: key, value: value, place: p, next: *head, more: more}
+	s := &x.subs[id]
+	*s = sub[K, V]{key: key, value: value, place: p, next: *head}
 	if *head != 0 {
 		x.subs[*head].prev = id
 	}
@@ -68,17 +77,18 @@ func (x *Index[K, V]) add(h uint64, key K, p place, value V) {
 		n.below = id
 	}
 
-	// Behind the first of the key, so that the table can stay as it is.
-	if more == 0 {
+	x.n++
+	if first == 0 {
 		x.key.insert(h, id)
-	} else {
-		s, f := &x.subs[id], &x.subs[more]
-		s.more, s.less = f.more, more
-		if f.more != 0 {
-			x.subs[f.more].less = id
-		}
-		f.more = id
+		return
 	}
+	// Behind the first of the key, so that it stays that.
+	f := &x.subs[first]
+	s.more, s.less = f.more, first
+	if f.more != 0 {
+		x.subs[f.more].less = id
+	}
+	f.more = id
 	x.place.insert(mix(h, uint64(p)), id)
 }
 
@@ -101,12 +111,14 @@ func (x *Index[K, V]) remove(h uint64, id uint32) (steps int) {
 		*x.tree.head(s.place) = s.next
 	}
 
-	x.place.remove(mix(h, uint64(s.place)), id)
+	x.n--
 	if s.less != 0 {
+		x.place.remove(mix(h, uint64(s.place)), id)
 		x.subs[s.less].more = s.more
 	} else {
 		x.key.remove(h, id)
 		if s.more != 0 {
+			x.place.remove(mix(h, uint64(x.subs[s.more].place)), s.more)
 			x.key.insert(h, s.more)
 		}
 	}
@@ -117,7 +129,7 @@ func (x *Index[K, V]) remove(h uint64, id uint32) (steps int) {
 	steps = 1 + x.tree.prune(s.place)
 	*s = sub[K, V]{place: noPlace, next: x.free}
 	x.free = id
-	if x.place.n == 0 {
+	if x.n == 0 {
 		x.subs, x.free = nil, 0
 	}
 	return steps

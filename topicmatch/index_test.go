@@ -118,6 +118,33 @@ func TestIndexCrowds(t *testing.T) {
 	}
 }
 
+// A filter that is subscribed to again and again is found at once, also where
+// all that it had has gone and other filters have taken its place.
+func TestIndexSameFilterAgain(t *testing.T) {
+	p := topictwin.Pair{Twin: topictwin.Index{}}
+	value := 0
+	for _, filters := range [][2]string{{"a/b", "c/d"}, {"#", "a"}, {"$share/g/a/b", "a/b"}, {"a/#", "$share/g/a/#"}} {
+		for round := range 3 {
+			for i, filter := range []string{filters[0], filters[0], filters[1], filters[1], filters[0]} {
+				value++
+				if err := p.Subscribe(i, filter, value); err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Check("a/b"); err != nil {
+					t.Fatal(err)
+				}
+				if i == 1 || round == 1 {
+					for key := range i + 1 {
+						if err := p.UnsubscribeAll(key); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // Each member of a group has its turn, also while members come and go, and
 // only those that match a name are asked.
 func TestIndexTurns(t *testing.T) {

@@ -70,7 +70,9 @@ func (l *lock) exclude() {
 	}
 	l.writing.Store(true)
 	for i := range l.lines {
-		l.wait(&l.lines[i])
+		if l.lines[i].n.Load() != 0 {
+			l.wait(&l.lines[i])
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package topicmatch
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // prefixes is the tree of an Index: a node for every distinct prefix of the
 // filters in it, of whole levels, without a trailing "#". Nodes are numbered;
@@ -18,7 +21,15 @@ type prefixes struct {
 	levels levels
 	free   uint32 // first of the free nodes, chained by their parent
 	used   int    // nodes in use, the root not counted
+
+	// The filter that was subscribed to last, which others often subscribe to
+	// next, and its place: empty, or the place is there.
+	last      []byte
+	lastPlace place
 }
+
+// maxLast is the longest filter that last keeps.
+const maxLast = 128
 
 type node struct {
 	parent, level uint32
@@ -135,6 +146,22 @@ func (t *prefixes) insert(filter []byte) place {
 	return place(at << 1)
 }
 
+// insertFilter is insert, of a filter that may have the name of a group before
+// it; all is both of them.
+func (t *prefixes) insertFilter(all, group, inner []byte) place {
+	if string(all) == string(t.last) {
+		return t.lastPlace
+	}
+	p := t.insert(inner)
+	if len(group) != 0 {
+		p = t.insertGroup(p, group)
+	}
+	if len(all) <= maxLast {
+		t.last, t.lastPlace = append(t.last[:0], all...), p
+	}
+	return p
+}
+
 func (t *prefixes) insertLevel(at uint32, level []byte, mark uint32) uint32 {
 	id := t.levels.find(level)
 	if id != 0 {
@@ -236,6 +263,7 @@ func (t *prefixes) prune(p place) (removed int) {
 			t.levels.release(n.level &^ groupMarks)
 		}
 		parent.children--
+		t.last = t.last[:0]
 		up := n.parent
 		*n = node{parent: t.free, children: freeNode}
 		t.free = at
@@ -300,7 +328,9 @@ func (t *prefixes) match(m *matches, name []byte) {
 			}
 			if n.literals&bit != 0 {
 				h := mix(uint64(at), uint64(id))
-				probes = append(probes, probe{hash: h, slot: t.table.home(h), at: at})
+				probes = slices.Grow(probes, 1)[:len(probes)+1]
+				p := &probes[len(probes)-1] // set in place, which is faster than a copy
+				p.hash, p.slot, p.at = h, t.table.home(h), at
 			}
 			if n.plus != 0 && wild {
 				front[plus] = n.plus // never overtakes the loop
