@@ -170,8 +170,8 @@ func (x *Index[K, V]) Unsubscribe(key K, filter []byte) (old V, removed bool) {
 }
 
 // UnsubscribeAll removes all subscriptions of a key, and returns how many there
-// were. It does so in slices, see UnsubscribeSome: a match beside it may still
-// find some of many, and so may the slices one that is made meanwhile.
+// were. It proceeds in slices, as UnsubscribeSome does: of many, a match beside it
+// may still find some. What the key subscribes to meanwhile may go, too.
 func (x *Index[K, V]) UnsubscribeAll(key K) (n int) {
 	for {
 		some, more := x.UnsubscribeSome(key)
@@ -183,9 +183,9 @@ func (x *Index[K, V]) UnsubscribeAll(key K) (n int) {
 }
 
 // UnsubscribeSome removes some subscriptions of a key, and returns how many, and
-// whether the key has more. A match beside it sees all of them or none. Those
-// who match wait for about 512 steps at most, a step being a subscription or a
-// prefix that goes with it; one filter with more levels is removed at once.
+// whether the key has more. A match beside it sees all that it removes or none of
+// it. Those who match are kept out for 512 steps and the levels of one filter at
+// most, a step being a subscription or a prefix that goes with it.
 func (x *Index[K, V]) UnsubscribeSome(key K) (n int, more bool) {
 	h := keyHash(key)
 	x.lock.change.Lock()
