@@ -253,6 +253,21 @@ func TestBrokenExchanges(t *testing.T) {
 	}
 }
 
+// TestMissed has a connection end before all was read: what comes with DUP on the
+// next one may have been sent then.
+func TestMissed(t *testing.T) {
+	for _, missed := range []bool{false, true} {
+		found := play(t, mqttwire.V311, new(wirejudge.Judge), kept(pub(client, 1, q1, "x"), func(w *world) {
+			if missed {
+				w.conn.Missed(client)
+			}
+		}, cut(server), hi(expiry(100)), ok(present), pub(client, 1, q1, "x", dup), pub(client, 2, q1, "y", dup))...)
+		if none := len(found) == 0; none != missed {
+			t.Errorf("missed %t: found %v", missed, found)
+		}
+	}
+}
+
 // TestClauses holds that each rule names clauses that there are.
 func TestClauses(t *testing.T) {
 	for _, r := range wirejudge.Rules() {

@@ -91,6 +91,8 @@ type side struct {
 	open  bool   // its first byte is judged
 	last  time.Duration
 	ended bool
+	// missed says that there were bytes after those that the judge was given.
+	missed bool
 
 	receiveMaximum    int
 	maximumPacketSize uint32
@@ -422,6 +424,10 @@ func (c *Conn) problem(s *side, p *Packet) {
 		c.found(ProblemInformation, s.from, p.kind.String()+" with a Reason String or User Property, which the client asked not to get")
 	}
 }
+
+// Missed tells, before Close, that a side may have sent bytes that the judge was
+// not given: the connection was reset, or closed before they were read.
+func (c *Conn) Missed(from mqttwire.Role) { c.side[from].missed = true }
 
 // Close tells that the connection is gone. by is the side that ended it first,
 // Either where that is not known.

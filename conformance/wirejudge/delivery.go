@@ -39,6 +39,9 @@ type flow struct {
 	seq       int
 	// blind says that more was in flight than is kept: what is not known may be.
 	blind bool
+	// missed says that an earlier connection may have carried what the judge was
+	// not given.
+	missed bool
 	// done are the ids that were finished on this connection, before those of the
 	// last one: their acknowledgement may not have arrived.
 	done, before *idSet
@@ -168,7 +171,7 @@ func (c *Conn) deliver(s *side, p *Packet) {
 			c.found(IDInUse, s.from, fmt.Sprintf("%s, while %s %d is not answered", name, c.requests[p.id].kind, p.id))
 		}
 		known := f.done.has(p.id) || f.before.has(p.id)
-		if p.dup && !known && c.trusts(s.from) {
+		if p.dup && !known && !f.missed && c.trusts(s.from) {
 			clause := ""
 			if s.from == mqttwire.Client && p.qos == 2 && c.version == mqttwire.V311 {
 				clause = "MQTT-4.3.3-1"

@@ -150,6 +150,10 @@ func (c *Conn) leave() {
 		return
 	}
 	s.conn, s.lostAt = nil, c.now
+	for i := range s.flow {
+		// Who has had time has sent again what there was.
+		s.flow[i].missed = c.side[i].missed || s.flow[i].missed && !c.late(c.answeredAt)
+	}
 	s.expiry = c.expiry
 	if s.expiry == 0 {
 		s.ended = true

@@ -47,6 +47,7 @@ type link struct {
 	judge *wirejudge.Conn
 	begun time.Duration
 	first mqttwire.Role // who ended it first
+	whole [3]bool       // all that an end has sent was read, to its FIN
 }
 
 // Serve takes connections from l until l or the Proxy is closed, which it returns
@@ -153,6 +154,11 @@ func (p *Proxy) link(client net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.links, l)
+	for _, r := range []mqttwire.Role{mqttwire.Client, mqttwire.Server} {
+		if !l.whole[r] {
+			l.judge.Missed(r)
+		}
+	}
 	l.judge.Close(l.first, p.now())
 	if p.OnClose != nil {
 		p.OnClose(l.judge, l.first, p.now()-l.begun)
@@ -190,6 +196,7 @@ func (l *link) ended(from mqttwire.Role, err error, dst net.Conn) {
 	if l.first == mqttwire.Either && !errors.Is(err, net.ErrClosed) {
 		l.first = from
 	}
+	l.whole[from] = errors.Is(err, io.EOF)
 	l.p.mu.Unlock()
 	half, ok := dst.(interface{ CloseWrite() error })
 	if errors.Is(err, io.EOF) && ok {
