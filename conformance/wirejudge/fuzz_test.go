@@ -109,7 +109,7 @@ func TestHostile(t *testing.T) {
 		found := 0
 		j.OnFinding = func(wirejudge.Finding) { found++ }
 		w := &world{t: t, version: v, judge: j, conn: j.Open(0)}
-		for i := range 4000 {
+		for i := range 2000 {
 			from := mqttwire.Client + mqttwire.Role(r.IntN(2))
 			id := uint16(1 + r.IntN(2000))
 			switch r.IntN(14) {
@@ -162,7 +162,7 @@ func TestSecrets(t *testing.T) {
 	const secret = "hunter2hunter2"
 	hexed := fmt.Sprintf("% x", secret[:4])
 	for name, v := range versions {
-		for cutAt := range 200 {
+		for cutAt := range 40 {
 			var said strings.Builder
 			j := new(wirejudge.Judge)
 			j.OnPacket = func(p *wirejudge.Packet) {

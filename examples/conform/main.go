@@ -1,7 +1,9 @@
-// Conform judges an MQTT broker, clause by clause.
+// Conform judges an MQTT broker, clause by clause, or a client.
 //
 //	go run ./examples/conform -addr localhost:1883
 //	go run ./examples/conform -start 'mosquitto -p PORT'
+//	go run ./examples/conform -client -listen 127.0.0.1:1883
+//	go run ./examples/conform -client -start 'mosquitto_sub -h HOST -p PORT -t a/# -q 2 -c -i x -k 5'
 //
 // The exit status is 0 where no clause of level MUST is broken, 1 where one is,
 // and 2 where nothing could be judged.
@@ -28,6 +30,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/conformance"
 	"github.com/mqttwire/mqttwire/conformance/brokers"
+	"github.com/mqttwire/mqttwire/conformance/clients"
 )
 
 func main() {
@@ -44,7 +47,8 @@ const (
 )
 
 type options struct {
-	addr, start         string
+	addr, start, listen string
+	client              bool
 	tls, insecure       bool
 	ca, cert, key       string
 	user, password      string
@@ -60,7 +64,7 @@ type options struct {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o := options{checks: brokers.Checks(), stdout: stdout, stderr: stderr}
+	o := options{stdout: stdout, stderr: stderr}
 	if err := o.parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return pass
@@ -72,7 +76,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		list(stdout, o.selected())
 		return pass
 	}
-	report, err := o.judge(ctx)
+	judge := o.judge
+	if o.client {
+		judge = o.judgeClient
+	}
+	report, err := judge(ctx)
 	if err != nil {
 		fmt.Fprintln(stderr, "conform:", err)
 		return cannot
@@ -94,7 +102,9 @@ func (o *options) parse(args []string) error {
 	f := flag.NewFlagSet("conform", flag.ContinueOnError)
 	f.SetOutput(o.stderr)
 	f.StringVar(&o.addr, "addr", "", "the broker's `HOST:PORT`")
-	f.StringVar(&o.start, "start", "", "a `command` that starts the broker, with PORT for its port on 127.0.0.1; it is ended at the end")
+	f.StringVar(&o.start, "start", "", "a `command` that starts the broker, with PORT for its port on 127.0.0.1; it is ended at the end. With -client: one that starts the client, with HOST and PORT; it is run again whenever it ends")
+	f.BoolVar(&o.client, "client", false, "judge a client: play brokers that are right, slow, forgetful and hostile to whoever connects")
+	f.StringVar(&o.listen, "listen", "", "with -client, the `HOST:PORT` where it connects; with -start, 127.0.0.1 and a free port unless given")
 	f.BoolVar(&o.tls, "tls", false, "connect with TLS")
 	f.BoolVar(&o.insecure, "insecure", false, "take any certificate of the broker")
 	f.StringVar(&o.ca, "cafile", "", "a `file` of certificates, PEM, that the broker's must come from")
@@ -115,7 +125,18 @@ func (o *options) parse(args []string) error {
 	if f.NArg() > 0 {
 		return fmt.Errorf("what is %q?", f.Arg(0))
 	}
-	if !o.list && (o.addr == "") == (o.start == "") {
+	switch o.checks = brokers.Checks(); {
+	case o.client:
+		o.checks = clients.Checks()
+		if o.listen == "" && o.start != "" {
+			o.listen = "127.0.0.1:0"
+		}
+		if !o.list && o.listen == "" || o.addr != "" || o.versions != "" {
+			return errors.New("with -client give -listen or -start; the client decides on the version")
+		}
+	case o.listen != "":
+		return errors.New("-listen goes with -client")
+	case !o.list && (o.addr == "") == (o.start == ""):
 		return errors.New("give either -addr or -start")
 	}
 	if o.password == "" {
@@ -175,8 +196,18 @@ func (o *options) judge(ctx context.Context) (*conformance.Report, error) {
 			r.Login.Password = []byte(o.password)
 		}
 	}
+	r.Progress = o.shown()
+	report := r.Run(ctx)
+	if o.progress {
+		fmt.Fprint(o.stderr, "\r\x1b[K")
+	}
+	return report, nil
+}
+
+// shown returns what shows a result when it is there.
+func (o *options) shown() func(x *conformance.Result, total int) {
 	done := 0
-	r.Progress = func(x *conformance.Result, total int) {
+	return func(x *conformance.Result, total int) {
 		done++
 		switch {
 		case o.progress:
@@ -185,11 +216,6 @@ func (o *options) judge(ctx context.Context) (*conformance.Report, error) {
 			fmt.Fprintf(o.stdout, "%-7v %-5s %s (%d ms)\n", x.State, x.Version, x.Check, x.Took.Milliseconds())
 		}
 	}
-	report := r.Run(ctx)
-	if o.progress {
-		fmt.Fprint(o.stderr, "\r\x1b[K")
-	}
-	return report, nil
 }
 
 func (o *options) dialer(addr string) (func(context.Context) (net.Conn, error), error) {

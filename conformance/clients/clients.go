@@ -1,0 +1,256 @@
+// Package clients judges an MQTT client from the outside: it plays brokers that
+// are right, slow, forgetful and hostile, one connection after another, to
+// whatever client connects. The wire is looked at by package wirejudge, and each
+// check provokes what it is about.
+//
+// The client decides what it does: whether it subscribes, and what it publishes
+// at which QoS. A check of what it does not do is Skipped. It should connect again
+// whenever it is disconnected, or be started again; one session is best, with
+// Clean Session or Clean Start 0, a subscription at QoS 2, a message at each QoS
+// every second or oftener, and a Keep Alive of a few seconds.
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/conformance"
+	"github.com/mqttwire/mqttwire/conformance/wirejudge"
+)
+
+// Wait is how long Run waits for a client to connect, or to connect again.
+const Wait = 20 * time.Second
+
+// Checks returns all checks, for a list; Run runs them.
+func Checks() []conformance.Check { return new(watcher).checks() }
+
+// Run judges the client that connects to l, by those of the runner's Checks that
+// Checks has, or all where it has none. It sets Open, Checks, Versions and
+// Parallel of the runner, and closes l.
+func Run(ctx context.Context, l net.Listener, r conformance.Runner) *conformance.Report {
+	w := &watcher{start: time.Now(), conns: make(chan net.Conn), wait: Wait}
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	var accepting sync.WaitGroup
+	accepting.Go(func() { w.accept(l) })
+	defer accepting.Wait()
+	defer l.Close()
+	report := &conformance.Report{Subject: r.Subject}
+	version, err := w.first(ctx)
+	if err != nil {
+		report.Unusable = err.Error()
+		return report
+	}
+	r.Open, r.Versions, r.Parallel, r.Learn = w.open, []mqttwire.Version{version}, 1, nil
+	r.Checks = w.checks()
+	report = r.Run(ctx)
+	w.close()
+	return report
+}
+
+// A watcher has the connections of the client, and a judge that looks on.
+type watcher struct {
+	start time.Time
+	conns chan net.Conn
+	wait  time.Duration
+
+	mu    sync.Mutex // what follows
+	judge wirejudge.Judge
+	t     *conformance.T // of the check that runs
+	gone  bool           // the client does not come any more
+	ended bool
+	taken bool // the client has a session here
+}
+
+// accept takes connections, one at a time: what comes meanwhile waits.
+func (w *watcher) accept(l net.Listener) {
+	defer close(w.conns)
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case w.conns <- c:
+		case <-time.After(10 * time.Minute):
+			c.Close()
+			return
+		}
+		w.mu.Lock()
+		ended := w.ended
+		w.mu.Unlock()
+		if ended {
+			c.Close()
+			return
+		}
+	}
+}
+
+// close takes what still comes from accept.
+func (w *watcher) close() {
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
+	go func() {
+		for c := range w.conns {
+			c.Close()
+		}
+	}()
+}
+
+// first waits for the client, to learn its version.
+func (w *watcher) first(ctx context.Context) (mqttwire.Version, error) {
+	select {
+	case c, ok := <-w.conns:
+		if !ok {
+			return 0, errors.New("no client connects")
+		}
+		defer c.Close()
+		c.SetReadDeadline(time.Now().Add(w.wait))
+		var f codec.Framer
+		for {
+			n, err := c.Read(f.Buffer())
+			f.Filled(n)
+			if h, body, ok, bad := f.Next(); ok {
+				var p codec.Connect
+				if bad = p.Decode(f.Rules, h, body); bad != nil {
+					return 0, fmt.Errorf("the client's CONNECT: %w", bad)
+				}
+				return p.Version, nil
+			} else if bad != nil {
+				return 0, fmt.Errorf("the client begins with what is no CONNECT: %w", bad)
+			}
+			if err != nil {
+				return 0, fmt.Errorf("no CONNECT came: %w", err)
+			}
+		}
+	case <-ctx.Done():
+		return 0, errors.New("no client connected")
+	}
+}
+
+// open waits for the next connection.
+func (w *watcher) open(ctx context.Context) (net.Conn, error) {
+	wait := w.wait
+	w.mu.Lock()
+	if w.gone { // not again for each check
+		wait = wait / 10
+	}
+	w.mu.Unlock()
+	var c net.Conn
+	select {
+	case c = <-w.conns:
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone = c == nil; w.gone {
+		return nil, errors.New("the client does not connect again")
+	}
+	return &watched{Conn: c, w: w, judge: w.judge.Open(w.now())}, nil
+}
+
+func (w *watcher) now() time.Duration { return time.Since(w.start) }
+
+// found gives what the judge has found to the check that runs.
+func (w *watcher) found(f wirejudge.Finding) {
+	if f.By != mqttwire.Client || w.t == nil {
+		return
+	}
+	c := conformance.Clauses{conformance.Clause(f.Version.String() + " " + f.Clause)}
+	expected := f.Wording()
+	switch f.Level {
+	case wirejudge.Must:
+		w.t.Fault(c, expected, f.Text)
+	case wirejudge.Should:
+		w.t.Advise(c, expected, f.Text)
+	default:
+		if f.Rule != wirejudge.CutPacket { // it is the check that cuts
+			w.t.Note("%s [%s]", f.Text, f.Clause)
+		}
+	}
+}
+
+// checks returns all checks, of this watcher.
+func (w *watcher) checks() []conformance.Check {
+	w.judge.OnFinding = w.found
+	all := slices.Concat(handshake, sending, receiving, keeping, hostile(), last)
+	for i := range all {
+		f := all[i].play
+		all[i].Func = func(t *conformance.T) {
+			w.mu.Lock()
+			w.t = t
+			w.mu.Unlock()
+			defer func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.t = nil
+			}()
+			f(&stage{T: t, w: w})
+		}
+	}
+	list := make([]conformance.Check, len(all))
+	for i := range all {
+		list[i] = all[i].Check
+	}
+	return list
+}
+
+// A check is one whose function is given a stage.
+type check struct {
+	conformance.Check
+	play func(*stage)
+}
+
+func scene(name, about, clauses string, play func(*stage)) check {
+	return check{conformance.Check{Name: name, About: about, Clauses: conformance.Cite(clauses)}, play}
+}
+
+// watched is a connection that the judge looks on at.
+type watched struct {
+	net.Conn
+	w     *watcher
+	judge *wirejudge.Conn
+	once  sync.Once
+}
+
+func (c *watched) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.judge.Bytes(mqttwire.Client, b[:n], c.w.now())
+	c.judge.Poll(c.w.now())
+	if err != nil && !conformance.IsTimeout(err) {
+		if err != io.EOF {
+			c.judge.Missed(mqttwire.Client)
+		}
+		c.judge.Close(mqttwire.Client, c.w.now())
+	}
+	return n, err
+}
+
+func (c *watched) Write(b []byte) (int, error) {
+	c.w.mu.Lock()
+	c.judge.Bytes(mqttwire.Server, b, c.w.now())
+	c.w.mu.Unlock()
+	return c.Conn.Write(b)
+}
+
+func (c *watched) Close() error {
+	c.once.Do(func() {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		c.judge.Missed(mqttwire.Client)
+		c.judge.Close(mqttwire.Server, c.w.now())
+	})
+	return c.Conn.Close()
+}
