@@ -48,6 +48,8 @@ func TestRows(t *testing.T) {
 		{rate{0, 1}, &echoBroker, 4},
 		{cycle{2, true}, ours("mqttwire", path), 2},
 		{rate{1, 5}, ours("mqttwire", path), 4},
+		{securePairs{2, 8, overTLS{}}, ours("mqttwire", path), 2},
+		{secureIdle{}, ours("mqttwire", path), 2},
 		{cycle{2, false}, ours("mqttwire", path), 2},
 		{alternating(pairs(4, 0)), ours("mqttwire", path), 3},
 		{idle{}, ours("mqttwire", path), 2},

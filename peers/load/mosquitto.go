@@ -6,13 +6,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 var mosquittoBroker = broker{
 	name:    "mosquitto",
 	about:   "nothing persistent, no log, no limit on what is queued, 1000 in flight, TCP_NODELAY",
-	command: mosquittoCommand,
+	command: func(dir string, port int) (*exec.Cmd, error) { return mosquittoCommand(dir, port) },
+	secure: func(dir string, port int) (*exec.Cmd, error) {
+		certificate, key := secureFiles(dir)
+		return mosquittoCommand(dir, port, "certfile "+certificate, "keyfile "+key)
+	},
 }
 
 // mosquittoPath returns where mosquitto is: Debian has it where only root's
@@ -26,7 +31,7 @@ func mosquittoPath() (string, error) {
 	return "", errors.New("mosquitto is not installed: apt-get install mosquitto")
 }
 
-func mosquittoCommand(dir string, port int) (*exec.Cmd, error) {
+func mosquittoCommand(dir string, port int, more ...string) (*exec.Cmd, error) {
 	path, err := mosquittoPath()
 	if err != nil {
 		return nil, err
@@ -42,6 +47,7 @@ func mosquittoCommand(dir string, port int) (*exec.Cmd, error) {
 		"max_queued_bytes 0",
 		"set_tcp_nodelay true", // as Go's are: without it some messages wait for a TCP acknowledgement
 	}
+	config = slices.Insert(config, 1, more...) // of the listener
 	if os.Geteuid() == 0 {
 		// Else it becomes another user, and would outlive a tool that is killed.
 		config = append(config, "user root")

@@ -14,6 +14,10 @@ func ours(name, path string) *broker {
 		command: func(_ string, port int) (*exec.Cmd, error) {
 			return exec.Command(path, "-listen", fmt.Sprintf("127.0.0.1:%d", port)), nil
 		},
+		secure: func(dir string, port int) (*exec.Cmd, error) {
+			certificate, key := secureFiles(dir)
+			return exec.Command(path, "-listen-tls", fmt.Sprintf("127.0.0.1:%d", port), "-tls-cert", certificate, "-tls-key", key), nil
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,9 @@ import (
 type broker struct {
 	name    string
 	command func(dir string, port int) (*exec.Cmd, error)
+	// secure is command with TLS, by the files of secureFiles; nil where there is
+	// none.
+	secure func(dir string, port int) (*exec.Cmd, error)
 	// about says how it is run, where that matters.
 	about string
 }
@@ -26,27 +30,28 @@ type broker struct {
 type process struct {
 	cmd  *exec.Cmd
 	port int
+	tls  bool
 	dir  string
 	done chan struct{} // closed when it has ended
 }
 
 // start starts a broker, on a core where core is not negative, and returns once
 // it answers.
-func (k *broker) start(ctx context.Context, core int) (p *process, err error) {
+func (k *broker) start(ctx context.Context, core int, tls bool) (p *process, err error) {
 	for range 3 { // somebody else may take the port
-		if p, err = k.startOnce(ctx, core); err == nil || ctx.Err() != nil {
+		if p, err = k.startOnce(ctx, core, tls); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
 	return p, err
 }
 
-func (k *broker) startOnce(ctx context.Context, core int) (*process, error) {
+func (k *broker) startOnce(ctx context.Context, core int, tls bool) (*process, error) {
 	dir, err := os.MkdirTemp("", "mqttload-")
 	if err != nil {
 		return nil, err
 	}
-	p := &process{dir: dir, done: make(chan struct{})}
+	p := &process{dir: dir, tls: tls, done: make(chan struct{})}
 	if p.port, err = freePort(); err == nil {
 		err = p.run(k, core)
 	}
@@ -63,7 +68,14 @@ func (k *broker) startOnce(ctx context.Context, core int) (*process, error) {
 }
 
 func (p *process) run(k *broker, core int) (err error) {
-	if p.cmd, err = k.command(p.dir, p.port); err != nil {
+	command := k.command
+	if p.tls {
+		if err := writeSecureFiles(p.dir); err != nil {
+			return err
+		}
+		command = k.secure
+	}
+	if p.cmd, err = command(p.dir, p.port); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(p.dir, "log"))
@@ -152,6 +164,9 @@ func (p *process) try(ctx context.Context, mqtt bool) error {
 	defer c.Close()
 	if !mqtt {
 		return nil
+	}
+	if p.tls {
+		c = tls.Client(c, anybody)
 	}
 	c.SetDeadline(time.Now().Add(patience))
 	if _, err := c.Write(connectPacket("ready", true)); err != nil {

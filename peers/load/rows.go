@@ -24,6 +24,8 @@ var rows = []row{
 	{"connect, disconnect", cycle{8, false}},
 	{"connect, subscribe, publish, receive, disconnect", cycle{8, true}},
 	{"idle connections", idle{}},
+	{"TLS, 20 pairs, window 8, QoS 0", securePairs{20, 8, overTLS{}}},
+	{"TLS, idle connections", secureIdle{}},
 	{"retained messages", retained{}},
 	{"persistent sessions under cuts, QoS 1", cuts{20, 1}},
 	{"persistent sessions under cuts, QoS 2", cuts{20, 2}},

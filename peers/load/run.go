@@ -26,7 +26,8 @@ type runner struct {
 // run starts the broker, has the scenario use it, and ends it.
 func (r *runner) run(k *broker, s scenario, round int) (o outcome) {
 	o.figures = slices.Repeat([]float64{math.NaN()}, len(s.columns()))
-	p, err := k.start(r.ctx, r.core)
+	_, tls := s.(secured)
+	p, err := k.start(r.ctx, r.core, tls)
 	if err != nil {
 		o.err = err
 		return o

@@ -16,9 +16,10 @@ const serveCommand = "serve-as"
 
 // servers are those servers. Each returns once it accepts connections.
 var servers = map[string]func(dir string, port int) error{
-	"mochi": serveMochi,
-	"nats":  serveNATS,
-	"echo":  serveEcho,
+	"mochi":    serveMochi,
+	"nats":     serveNATS,
+	"nats-tls": serveNATSWithTLS,
+	"echo":     serveEcho,
 }
 
 // serveAs is how to start one of them.
