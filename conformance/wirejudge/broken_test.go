@@ -268,6 +268,16 @@ func TestMissed(t *testing.T) {
 	}
 }
 
+// TestPubrecLost has PUBRECs that do not arrive before the connection ends: what
+// comes again is in order with what is new.
+func TestPubrecLost(t *testing.T) {
+	found := play(t, mqttwire.V311, new(wirejudge.Judge), kept(pub(client, 1, q2, "x"), pubrec(server, 1), cut(client), hi(), ok(present),
+		pub(client, 1, q2, "x", dup), pub(client, 2, q2, "y"), pubrec(server, 1), pubrec(server, 2), pubrel(client, 1), pubrel(client, 2))...)
+	if len(found) > 0 {
+		t.Error(found)
+	}
+}
+
 // TestClauses holds that each rule names clauses that there are.
 func TestClauses(t *testing.T) {
 	for _, r := range wirejudge.Rules() {

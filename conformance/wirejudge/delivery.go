@@ -199,6 +199,9 @@ func (c *Conn) deliver(s *side, p *Packet) {
 		if !p.dup {
 			c.foundAt(c.across(DupMissing), "", DupMissing, s.from, name+" of an earlier connection again without DUP")
 		}
+		if e.state == received {
+			e.state = published // its PUBREC has not arrived
+		}
 		c.resentInOrder(s, f, e)
 	}
 	if e == nil {
@@ -347,10 +350,11 @@ func (c *Conn) acknowledge(s *side, p *Packet) {
 			c.settle(sender, f, e, true)
 			return
 		}
-		e.recs++
-		if e.state == published {
+		if e.recs++; e.state != released {
 			e.state = received
-			f.recs.push(e.id, e.seq, f.unreleased)
+			if e.recs == 1 {
+				f.recs.push(e.id, e.seq, f.unreleased)
+			}
 		}
 	case mqttwire.PUBREL:
 		c.release(s, f, e, name)
