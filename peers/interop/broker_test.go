@@ -36,6 +36,9 @@ func startBroker(t *testing.T, change ...func(*server.Config)) *broker {
 		f(&config)
 	}
 	b := &broker{server.New(config), l.Addr().String()}
+	if *judgeAll {
+		defer func() { b.address = judged(t, b.address, nil).address }()
+	}
 	served := make(chan error, 1)
 	go func() { served <- b.Serve(l) }()
 	t.Cleanup(func() {
