@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/mqttwire/mqttwire => ../../..
 
 require (
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/minio/highwayhash v1.0.4
 	github.com/mqttwire/mqttwire v0.0.0
 	github.com/nats-io/nats-server/v2 v2.15.2

@@ -96,3 +96,22 @@ func TestKeyOf(t *testing.T) {
 		}
 	}
 }
+
+// What is appended while a Sync runs waits for the next.
+func TestSyncCoversItsOwn(t *testing.T) {
+	store := new(keeptest.Recorder)
+	var j keep.Journal
+	j.Open(store, nil)
+	j.Append(&keep.Record{Kind: keep.SessionEnded, Client: "a"})
+	store.While(func() { j.Append(&keep.Record{Kind: keep.SessionEnded, Client: "b"}) })
+	if err := j.Sync(j.Mark()); err != nil {
+		t.Fatal(err)
+	}
+	store.While(nil)
+	if err := j.Sync(j.Mark()); err != nil {
+		t.Fatal(err)
+	}
+	if appended, synced := store.Counts(); synced != appended {
+		t.Errorf("%d of %d records are durable", synced, appended)
+	}
+}

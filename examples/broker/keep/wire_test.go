@@ -25,7 +25,7 @@ var same = cmp.Options{
 // prefix is nothing yet.
 func TestRecordRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 1000 {
+	for range 500 {
 		want := keeptest.Random(r)
 		b, err := want.Append([]byte{1, 2})
 		if err != nil {

@@ -194,6 +194,15 @@ func (x hasher) record(b []byte) int {
 	return n
 }
 
+// message returns the position of a record, and the message that it has.
+func message(b []byte) (pos uint64, message []byte) {
+	from := recordHead + int(binary.LittleEndian.Uint16(b[20:]))
+	if binary.LittleEndian.Uint32(b)&headerBit != 0 {
+		from += 4 + int(binary.LittleEndian.Uint32(b[from:]))
+	}
+	return binary.LittleEndian.Uint64(b[4:]), b[from : len(b)-recordHash]
+}
+
 // anyIn reports whether there is a record anywhere in b: what stands before it was
 // not torn by the last write.
 func (x hasher) anyIn(b []byte) bool {

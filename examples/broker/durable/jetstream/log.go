@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqttwire/mqttwire/examples/broker/keep"
@@ -57,9 +58,14 @@ type Log struct {
 	config Config
 	lock   *os.File
 	server *server.Server
-	conn   *nats.Conn
+	direct *direct    // for appends
+	conn   *nats.Conn // for all else
 	js     jetstream.JetStream
 	stream jetstream.Stream
+
+	last  atomic.Uint64   // the position of the last batch
+	works context.Context // until the server has met an error, which is its cause
+	fail  context.CancelCauseFunc
 }
 
 var _ keeplog.Log = (*Log)(nil)
@@ -72,6 +78,7 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Log{config: c}
+	l.works, l.fail = context.WithCancelCause(context.Background())
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -90,7 +97,9 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if err := l.start(ctx); err != nil {
 		return nil, err
 	}
-	switch got, err := l.Last(ctx); {
+	got, err := l.Last(ctx)
+	l.last.Store(got)
+	switch {
 	case err != nil:
 		return nil, err
 	case got < last:
@@ -130,6 +139,7 @@ func (l *Log) start(ctx context.Context) (err error) {
 		JetStreamMaxStore: 1 << 62, JetStreamMaxMemory: 1 << 20,
 		MaxPayload: 2 * MaxBatch,
 		NoSigs:     true, NoSystemAccount: true,
+		WriteDeadline: time.Hour, // the clients are in this process
 	}
 	switch {
 	case c.Interval == 0:
@@ -142,13 +152,16 @@ func (l *Log) start(ctx context.Context) (err error) {
 	if l.server, err = server.NewServer(o); err != nil {
 		return err
 	}
-	l.server.SetLogger(complaints{c.Log}, false, false)
+	l.server.SetLogger(complaints{l}, false, false)
 	go l.server.Start()
 	if !l.server.ReadyForConnections(time.Minute) {
 		return errors.New("nats-server does not get ready")
 	}
 	l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 	if err != nil {
+		return err
+	}
+	if err := l.connect(); err != nil {
 		return err
 	}
 	if l.js, err = jetstream.New(l.conn); err != nil {
@@ -168,8 +181,20 @@ func (l *Log) start(ctx context.Context) (err error) {
 	return err
 }
 
+// connect makes the connection for appends.
+func (l *Log) connect() error {
+	conn, err := l.server.InProcessConn()
+	if err == nil {
+		l.direct, err = newDirect(conn)
+	}
+	return err
+}
+
 // Close ends the server and gives the directory back.
 func (l *Log) Close() error {
+	if l.direct != nil {
+		l.direct.conn.Close()
+	}
 	if l.conn != nil {
 		l.conn.Close()
 	}
@@ -197,29 +222,36 @@ func (l *Log) Append(ctx context.Context, id string, batch []byte) (uint64, erro
 	if free, ok := freeBytes(l.config.Dir); ok && free < l.config.Free+int64(len(batch)) {
 		return 0, fmt.Errorf("%s: %d bytes are free on the disk, and %d are to stay so: %w", l.config.Dir, free, l.config.Free, keep.ErrFull)
 	}
-	m := nats.NewMsg(subject)
-	m.Data = batch
-	m.Header.Set(jetstream.MsgIDHeader, id)
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	reply, err := l.conn.RequestMsgWithContext(ctx, m)
+	defer context.AfterFunc(l.works, cancel)()
+	reply, err := l.direct.request(ctx, subject, id, batch)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders): // the stream is not there yet
+	case l.works.Err() != nil:
+		return 0, fmt.Errorf("%s: %w", l.config.Dir, context.Cause(l.works))
+	case err == errNobody: // the stream is not there yet
 		time.Sleep(100 * time.Millisecond)
 		return 0, keeplog.ErrUnknown
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+	case errors.Is(err, context.DeadlineExceeded):
 		return 0, keeplog.ErrUnknown
-	case err != nil:
+	case ctx.Err() != nil:
 		return 0, err
+	case err != nil: // the connection has ended, by a process that was stopped in the middle of a write
+		l.direct.conn.Close()
+		if err := l.connect(); err != nil {
+			return 0, err
+		}
+		return 0, keeplog.ErrUnknown
 	}
 	var a answer
-	if err := json.Unmarshal(reply.Data, &a); err != nil {
+	if err := json.Unmarshal(reply, &a); err != nil {
 		return 0, fmt.Errorf("an answer that is none: %w", err)
 	}
 	switch e := a.Error; {
 	case e == nil && a.Sequence == 0:
 		return 0, errors.New("an answer without a position")
 	case e == nil:
+		l.last.Store(max(l.last.Load(), a.Sequence))
 		return a.Sequence, nil
 	case e.ErrorCode == insufficientResources || e.ErrorCode == storageExceeded:
 		return 0, fmt.Errorf("%s: %s: %w", l.config.Dir, e.Description, keep.ErrFull)
@@ -237,43 +269,46 @@ func (l *Log) Last(ctx context.Context) (uint64, error) {
 	return info.State.LastSeq, nil
 }
 
-// Read implements keeplog.Log.
-func (l *Log) Read(ctx context.Context, from uint64, back func(uint64, []byte) error) error {
-	info, err := l.stream.Info(ctx)
+// Read implements keeplog.Log. It reads the files: what was acknowledged is in
+// them.
+func (l *Log) Read(_ context.Context, from uint64, back func(uint64, []byte) error) error {
+	files, err := blockFiles(l.config.blocks())
 	if err != nil {
 		return err
 	}
-	c, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, info.State.FirstSeq, 1),
-		InactiveThreshold: 10 * time.Second,
-	})
-	if err != nil {
-		return err
-	}
-	if i, err := c.Info(ctx); err != nil || i.NumPending == 0 {
-		return err
-	}
-	messages, err := c.Messages(jetstream.PullMaxMessages(1 << 10))
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextMaxWait(answerWithin))
-		if err != nil {
+	last := l.last.Load()
+	var b []byte
+	for i, f := range files {
+		if i+1 < len(files) {
+			if first, ok := firstSequence(files[i+1]); ok && first <= from {
+				continue
+			}
+		}
+		if b, err = readFile(f.path, b); err != nil {
 			return err
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if err := back(meta.Sequence.Stream, m.Data()); err != nil {
-			return err
-		}
-		if meta.NumPending == 0 {
-			return nil
+		hash := f.hash()
+		for at := 0; at < len(b); {
+			n := hash.record(b[at:])
+			if n == 0 && i == len(files)-1 {
+				return nil // it is being written
+			}
+			if n == 0 {
+				return &keeplog.DamageError{Pos: from, Err: fmt.Errorf("%s, byte %d: %w", f.path, at, keep.ErrDamaged)}
+			}
+			pos, message := message(b[at : at+n])
+			if at += n; pos < from || pos > sequenceAll {
+				continue
+			}
+			if pos > last {
+				return nil
+			}
+			if err := back(pos, message); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // Purge implements keeplog.Log. It forgets whole files: to forget a part of one
@@ -291,12 +326,19 @@ func (l *Log) Purge(ctx context.Context, below uint64) error {
 	return nil
 }
 
-// complaints are what the server logs that somebody should know.
-type complaints struct{ log *slog.Logger }
+// complaints are what the server logs that somebody should know. After an error it
+// may not answer any more, and what it has on the disk nobody knows.
+type complaints struct{ l *Log }
 
-func (c complaints) Warnf(f string, v ...any)  { c.log.Warn("nats-server: " + fmt.Sprintf(f, v...)) }
-func (c complaints) Errorf(f string, v ...any) { c.log.Error("nats-server: " + fmt.Sprintf(f, v...)) }
-func (c complaints) Fatalf(f string, v ...any) { c.log.Error("nats-server: " + fmt.Sprintf(f, v...)) }
+func (c complaints) Warnf(f string, v ...any) {
+	c.l.config.Log.Warn("nats-server: " + fmt.Sprintf(f, v...))
+}
+func (c complaints) Errorf(f string, v ...any) {
+	text := "nats-server: " + fmt.Sprintf(f, v...)
+	c.l.config.Log.Error(text)
+	c.l.fail(errors.New(text))
+}
+func (c complaints) Fatalf(f string, v ...any) { c.Errorf(f, v...) }
 func (complaints) Noticef(string, ...any)      {}
 func (complaints) Debugf(string, ...any)       {}
 func (complaints) Tracef(string, ...any)       {}

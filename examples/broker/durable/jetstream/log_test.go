@@ -110,3 +110,22 @@ func TestFull(t *testing.T) {
 }
 
 var _ keeplog.Log = (*Log)(nil)
+
+// A connection that has ended is made anew, and nothing is appended twice.
+func TestConnectionEnds(t *testing.T) {
+	l := open(t, t.TempDir())
+	s, err := keeplog.Open(context.Background(), l, keeplog.Config{Incarnation: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		l.direct.conn.Close()
+		s.Append(&keep.Record{Kind: keep.SessionEnded, Client: "a"})
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last, err := l.Last(context.Background()); err != nil || last != 10 {
+		t.Errorf("%d batches, %v", last, err)
+	}
+}

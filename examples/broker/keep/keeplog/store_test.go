@@ -41,6 +41,9 @@ func replayed(disk *simlog.Disk, log *simlog.Log, incarnation uint64) (*keeplog.
 // of the rest a part without a gap.
 func TestStoreCrashes(t *testing.T) {
 	for seed := range uint64(*simSeeds) {
+		if raceEnabled && seed > 0 {
+			break // each takes so much longer
+		}
 		all := make([]keep.Record, 300)
 		l := keeptest.NewLife(seed)
 		l.Busy = 1 + int(seed%3)
@@ -203,7 +206,7 @@ func TestLogBound(t *testing.T) {
 					t.Fatalf("%d bytes counted: %+v", most, f)
 				}
 			}
-			for range 60_000 {
+			for range 25_000 {
 				r := l.Next()
 				if s.Append(&r); l.Rand.IntN(3) == 0 {
 					sync()
@@ -219,5 +222,39 @@ func TestLogBound(t *testing.T) {
 			}
 			t.Logf("written %.2f times: %+v", float64(f.WrittenBytes)/float64(f.WrittenBytes-f.CopiedBytes), f)
 		})
+	}
+}
+
+// What waits for long keeps its place, however often it is written again.
+func TestOrderOfCopies(t *testing.T) {
+	disk := new(simlog.Disk)
+	s, _, err := replayed(disk, disk.Open(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := keep.Record{Kind: keep.SessionKept, Client: "a"}
+	session.State.Exists = true
+	s.Append(&session)
+	all := []keep.Record{session}
+	for i := range 1500 {
+		r := keep.Record{Kind: keep.MessageRetained, Message: &keep.Message{Topic: []byte("noise"), Payload: make([]byte, 40)}}
+		if i%100 == 0 {
+			r = keep.Record{Kind: keep.MessageQueued, Message: &keep.Message{Topic: []byte("t")}, To: []keep.Recipient{{Client: "a", Key: uint64(i) + 1, Level: 1}}}
+		}
+		s.Append(&r)
+		all = append(all, r)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := s.Figures(); f.CopiedBytes < 10*f.AliveBytes {
+		t.Errorf("it was not written again often enough: %+v", f)
+	}
+	_, got, err := replayed(disk, disk.Open(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(keeptest.State(all), keeptest.State(got)); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -69,7 +69,11 @@ func moment(r *rand.Rand) time.Time {
 	if r.IntN(3) == 0 {
 		return time.Time{}
 	}
-	return time.Unix(int64(number(r)>>1)-int64(number(r)>>1), r.Int64N(1e9))
+	at := int64(number(r) >> 1)
+	if r.IntN(2) == 0 {
+		at = -at
+	}
+	return time.Unix(at, r.Int64N(1e9))
 }
 
 func message(r *rand.Rand) *keep.Message {

@@ -81,6 +81,8 @@ func serve(what string) error {
 	dir, port := os.Getenv("PROVE_DIR"), os.Getenv("PROVE_PORT")
 	args := []string{"-listen", "127.0.0.1:" + port, "-max-queued", "10000000", "-max-queued-bytes", "2000000000", "-log-level", "error"}
 	switch what {
+	case "life":
+		return serveLife(dir)
 	case "file":
 		return command.Run(args, &bareFile{path: filepath.Join(dir, "file")})
 	case "nats":

@@ -1,0 +1,5 @@
+//go:build race
+
+package keeplog_test
+
+const raceEnabled = true
