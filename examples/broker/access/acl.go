@@ -9,7 +9,7 @@ type ACL struct {
 
 // section is the rules for somebody.
 type section struct {
-	fixed     []rule
+	fixed     *tree
 	templates []rule // with names to be filled in
 }
 
@@ -51,7 +51,7 @@ func (s *section) add(r rule) {
 	if r.hasNames() {
 		s.templates = append(s.templates, r)
 	} else {
-		s.fixed = append(s.fixed, r)
+		s.fixed = s.fixed.add(r)
 	}
 }
 
@@ -60,7 +60,7 @@ func (s *section) add(r rule) {
 // are taken to be what the client may call itself, and to be valid, as in a
 // CONNECT that was decoded.
 //
-// Rights take a few words, and a copy of each rule with %u or %c that is for
+// Rights take a few words, and the levels of each rule with %u or %c that is for
 // the client; all others they share with the ACL.
 func (a *ACL) For(userName, clientID string) *Rights {
 	r := &Rights{everyone: a.everyone.fixed}
@@ -78,7 +78,7 @@ func (a *ACL) For(userName, clientID string) *Rights {
 				return &Rights{} // everything is denied
 			}
 			if ok {
-				r.own = append(r.own, filled)
+				r.own = r.own.add(filled)
 			}
 		}
 	}

@@ -7,10 +7,11 @@ import "github.com/mqttwire/mqttwire/topicmatch"
 // allow nothing.
 //
 // No method allocates, blocks or keeps its argument, which is taken to be
-// valid, as what was decoded is. Each takes time in proportion to the rules for
-// the client.
+// valid, as what was decoded is. Each takes time in proportion to the levels of its
+// argument where the rules have no wildcards, and to the levels of the rules at
+// most.
 type Rights struct {
-	everyone, user, own []rule
+	everyone, user, own *tree
 }
 
 // Publish reports whether the client may publish to a Topic Name, as its will
@@ -24,20 +25,13 @@ func (r *Rights) Publish(topic []byte) bool { return r.allows(write, topic) }
 func (r *Rights) Receive(topic []byte) bool { return r.allows(read, topic) }
 
 func (r *Rights) allows(a access, topic []byte) bool {
-	allowed := false
-	for _, rules := range [...][]rule{r.everyone, r.user, r.own} {
-		for i := range rules {
-			switch x := &rules[i]; {
-			case x.access == deny:
-				if topicmatch.Match(x.filter, topic) {
-					return false
-				}
-			case x.access&a != 0 && !allowed:
-				allowed = topicmatch.Match(x.filter, topic)
-			}
-		}
+	if len(topic) == 0 {
+		return false
 	}
-	return allowed
+	var w walk
+	l := levels{rest: topic, top: true, bare: true}
+	found := w.matching(r.everyone, l) | w.matching(r.user, l) | w.matching(r.own, l)
+	return found&a != 0 && found&deny == 0
 }
 
 // Subscribe reports whether the client may subscribe to a Topic Filter or, by
@@ -53,18 +47,16 @@ func (r *Rights) Subscribe(filter []byte) bool {
 		}
 		filter = inner
 	}
-	allowed := false
-	for _, rules := range [...][]rule{r.everyone, r.user, r.own} {
-		for i := range rules {
-			switch x := &rules[i]; {
-			case x.access == deny:
-				if overlap(x.filter, filter) {
-					return false
-				}
-			case x.access&read != 0 && !allowed:
-				allowed = topicmatch.Covers(x.filter, filter)
-			}
-		}
+	return r.subscribe(filter, &walk{})
+}
+
+func (r *Rights) subscribe(filter []byte, w *walk) bool {
+	if len(filter) == 0 {
+		return false
 	}
-	return allowed
+	l := levels{rest: filter, top: true, bare: true}
+	if (w.covering(r.everyone, l)|w.covering(r.user, l)|w.covering(r.own, l))&read == 0 {
+		return false
+	}
+	return (w.touching(r.everyone, l)|w.touching(r.user, l)|w.touching(r.own, l))&deny == 0
 }

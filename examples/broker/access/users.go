@@ -58,19 +58,9 @@ func (u *Users) Len() int { return len(u.byName) }
 //
 // That takes a while on purpose, with DefaultIterations about a tenth of a
 // second, and the same for every user and for none: as many iterations as the
-// user with the most has. So the time does not tell which names exist. All Users of
-// the program together compute one hash for every two processors at once; the
-// others wait, and where 32 for each of these do already, Check returns [Busy]
-// without looking.
+// user with the most has. So the time does not tell which names exist. Where many
+// ask, ask a [Checker].
 func (u *Users) Check(name string, password []byte) Result {
-	return u.check(processors, name, password)
-}
-
-func (u *Users) check(g gate, name string, password []byte) Result {
-	if !g.enter() {
-		return Busy
-	}
-	defer g.leave()
 	who, known, rest := u.work(name)
 	key, err := derive(password, who.salt, who.iterations)
 	if rest > 0 && err == nil {

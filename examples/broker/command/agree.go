@@ -23,8 +23,6 @@ var needs = []struct {
 	{"token-late", []string{"token-keys"}},
 	{"token-instance", []string{"token-keys"}},
 	{"deny", []string{"acl", "token-keys"}},
-	{"ban-window", []string{"ban-credentials", "ban-malformed"}},
-	{"ban-for", []string{"ban-credentials", "ban-malformed"}},
 }
 
 // empty are settings that mean nothing beside a value of another.
@@ -62,9 +60,6 @@ func (s *settings) agree(f *flag.FlagSet) error {
 		if set(x.name) && f.Lookup(x.other).Value.String() == x.value {
 			return fmt.Errorf("-%s means nothing with -%s=%s", x.name, x.other, x.value)
 		}
-	}
-	if c := s.server; set("max-queued-bytes") && set("max-total-bytes") && int64(c.MaxQueuedBytes) > c.MaxTotalBytes {
-		return errors.New("-max-queued-bytes of a session is more than -max-total-bytes of all")
 	}
 	return nil
 }

@@ -118,6 +118,10 @@ func another(f *flag.Flag) string {
 		return "close"
 	case "lenient":
 		return "dup-qos-0"
+	case "limits":
+		return "strict"
+	case "exempt":
+		return "192.0.2.0/24"
 	}
 	switch f.Value.(type) {
 	case *list:
@@ -142,10 +146,10 @@ func another(f *flag.Flag) string {
 // Every flag can be set by a file, to the same, and each is read by something.
 func TestConfigOfAll(t *testing.T) {
 	tls := []string{"-listen-tls", "x:1", "-tls-cert", "c", "-tls-key", "k", "-tls-client-ca", "ca"}
-	keys, bans := []string{"-token-keys", "k"}, []string{"-ban-credentials", "7"}
+	keys := []string{"-token-keys", "k"}
 	needed := map[string][]string{"anonymous": {"-users", "u"},
 		"listen-tls": tls, "tls-cert": tls, "tls-key": tls, "tls-client-ca": tls, "tls-require-cert": tls, "tls-cert-user": tls,
-		"token-revoked": keys, "token-notice": keys, "token-late": keys, "token-instance": keys, "deny": keys, "ban-window": bans, "ban-for": bans}
+		"token-revoked": keys, "token-notice": keys, "token-late": keys, "token-instance": keys, "deny": keys}
 	for _, f := range flags() {
 		if f.Name == "hash-password" {
 			continue

@@ -127,9 +127,18 @@ var effects = map[string]effect{
 		}
 		return fmt.Sprint("all: ", strings.Count(c.hearAll(), "PUBLISH") == 10)
 	}, map[string]string{"1500": "all: false", "1048576": "all: true"}},
-	"max-queued":       {nil, queued(1), map[string]string{"3": "all: false, PUBACK 97", "5": "all: true, PUBACK 00"}},
-	"max-queued-bytes": {nil, queued(100), map[string]string{"350": "all: false, PUBACK 97", "5000": "all: true, PUBACK 00"}},
-	"max-total-bytes":  {nil, queued(1000), map[string]string{"3500": "all: false, PUBACK 97", "1000000": "all: true, PUBACK 00"}},
+	"max-queued":        {nil, queued(1), map[string]string{"3": "all: false, PUBACK 97", "5": "all: true, PUBACK 00"}},
+	"max-queued-bytes":  {nil, queued(100), map[string]string{"900": "all: false, PUBACK 97", "5000": "all: true, PUBACK 00"}},
+	"max-total-bytes":   {[]string{"-max-queued-bytes", "8000"}, queued(1000), map[string]string{"8000": "all: false, PUBACK 97", "1000000": "all: true, PUBACK 00"}},
+	"max-account-bytes": {nil, queued(1000), map[string]string{"8000": "all: false, PUBACK 97", "1000000": "all: true, PUBACK 00"}},
+	"refused-by-any": {[]string{"-max-queued", "1"}, func(b *bed) string {
+		c := b.in("c", keep)
+		c.subscribe("a", 1)
+		c.leave()
+		b.in("l", nil).subscribe("a", 0)
+		d := b.in("d", nil)
+		return d.publish("a", qos.AtLeastOnce, 1, nil) + ", " + d.publish("a", qos.AtLeastOnce, 1, nil)
+	}, map[string]string{"false": "PUBACK 00, PUBACK 00", "true": "PUBACK 00, PUBACK 97"}},
 	"disconnect-slow": {[]string{"-max-queued", "1", "-max-inflight", "1"}, func(b *bed) string {
 		c := b.in("c", nil)
 		c.subscribe("a", 1)
@@ -161,6 +170,24 @@ var effects = map[string]effect{
 		_, answer := b.join("d", nil)
 		return answer
 	}, map[string]string{"0": "CONNACK 00", "1": "CONNACK 89", "2": "CONNACK 00"}},
+	"max-address-connections": {nil, func(b *bed) string {
+		b.in("c", nil)
+		_, answer := b.join("d", nil)
+		return answer
+	}, map[string]string{"0": "CONNACK 00", "1": "CONNACK 97", "2": "CONNACK 00"}},
+	"max-shared": {nil, func(b *bed) string {
+		c := b.in("c", nil)
+		return c.subscribe("$share/g/a", 0) + ", " + c.subscribe("$share/h/a", 0)
+	}, map[string]string{"1": "SUBACK 00, SUBACK 97", "2": "SUBACK 00, SUBACK 00"}},
+	"max-identified": {nil, func(b *bed) string {
+		c, all := b.in("c", nil), ""
+		for _, filter := range []string{"a/#", "+/a"} {
+			c.say(&codec.Subscribe{ID: 1, Subscriptions: codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte(filter)}),
+				Properties: codec.Properties{}.Append(codec.Property{ID: codec.SubscriptionIdentifier, Number: 7})})
+			all += c.hear() + " "
+		}
+		return all
+	}, map[string]string{"1": "SUBACK 00 SUBACK 97 ", "2": "SUBACK 00 SUBACK 00 "}},
 	"connect-rate": {nil, func(b *bed) string {
 		var all []string
 		for i := range 3 {
@@ -249,6 +276,8 @@ var heldBy = map[string][]string{
 	"retry":            {"TestStallBeforeRetry"},
 	"hash-password":    {"TestHashPassword"},
 	"config":           {"TestConfig"},
+	"limits":           {"TestLimits"},
+	"exempt":           {"TestExempt"},
 }
 
 // fieldsHeldBy are the tests that fail when a field is ignored which no flag sets.
@@ -261,6 +290,7 @@ var fieldsHeldBy = map[string][]string{
 	"Config.Handlers":              {"TestHandlers"},
 	"Config.Store":                 {"TestCrash"},
 	"Config.Router":                {"TestRouter"},
+	"Config.Exempt":                {"TestConnectionsOfAnAddress"},
 
 	"Gate.Anonymous":        {"TestAnonymous"},
 	"Gate.CertificateNames": {"TestCertificateNames", "TestCertificateIsNoUser"},
@@ -268,6 +298,7 @@ var fieldsHeldBy = map[string][]string{
 	"Gate.Late":             {"TestTokenLate", "TestTokenLateNothing"},
 	"Gate.Instance":         {"TestTokenInstance", "TestTokenInstancesShareTopics"},
 	"Gate.Deny":             {"TestDeny"},
+	"Gate.Shared":           {"TestOrigin"},
 
 	"Files.Users":       {"TestUsers"},
 	"Files.ACL":         {"TestACLPublish"},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -30,7 +31,9 @@ type settings struct {
 	instance                      string
 	deny                          deny
 	reload                        time.Duration
-	refused, lenient              list
+	refused, lenient, exempt      list
+	limits                        string
+	networks                      []netip.Prefix // exempt
 	maximumQoS                    int
 	retain, wildcard, shared, ids bool
 	server                        server.Config
@@ -88,14 +91,11 @@ func (s *settings) flags(f *flag.FlagSet) {
 	define(f, &c.MaxQueuedBytes, "max-queued-bytes", 64<<20, 1, bytes, "most `bytes` that wait in a session")
 	f.BoolVar(&c.DisconnectSlow, "disconnect-slow", false, "disconnect a client whose queue is full")
 	define(f, &c.MaxSessions, "max-sessions", 1_000_000, 1, bytes, "most `clients` there may be, connected or not")
-	f.Int64Var(&c.MaxTotalBytes, "max-total-bytes", 2<<30, "most `bytes` that wait and are in flight in all sessions together")
 	define(f, &c.MaxSubscriptions, "max-subscriptions", 100_000, 1, bytes, "most `subscriptions` of a client")
 	define(f, &c.MaxLevels, "max-levels", 128, 1, 65536, "most `levels` of a topic filter, and of the topic of a retained message")
 	define(f, &c.MaxRetained, "max-retained", 0, 0, bytes, "most `messages` that are retained; 0 for no limit")
-	define(f, &c.MaxConnections, "max-connections", 0, 0, bytes, "most `connections` there may be; 0 for no limit")
-	define(f, &c.ConnectRate, "connect-rate", 0, 0, bytes, "most `connections` a second from one address; 0 for no limit")
-	define(f, &c.Bans.Credentials, "ban-credentials", 0, 0, bytes, "ban an address and client id after this `number` of refused credentials within -ban-window; 0 for never")
-	define(f, &c.Bans.Malformed, "ban-malformed", 0, 0, bytes, "ban an address and client id after this `number` of malformed packets within -ban-window; 0 for never")
+	s.defineLimits(f)
+	f.BoolVar(&c.RefusedByAny, "refused-by-any", false, "answer a PUBLISH of 5.0 with 0x97 where any session that wants the message has no room for it, though others get it; else only where nobody takes it")
 	f.DurationVar(&c.Bans.Window, "ban-window", time.Minute, "how long an offence counts")
 	f.DurationVar(&c.Bans.For, "ban-for", 10*time.Minute, "how long a ban lasts")
 	s.refused.values = []string{"test/nosubscribe"}
@@ -190,8 +190,11 @@ func (s *settings) finish(f *flag.FlagSet, given map[string]bool) error {
 	if err := s.checkDurations(); err != nil {
 		return err
 	}
-	if c.MaxTotalBytes < 1 {
-		return errors.New("-max-total-bytes: less than 1")
+	if err := s.applyLimits(f, given); err != nil {
+		return err
+	}
+	if err := s.contradict(given); err != nil {
+		return err
 	}
 	if err := s.agree(f); err != nil {
 		return err

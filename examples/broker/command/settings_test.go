@@ -67,8 +67,8 @@ func TestDefaults(t *testing.T) {
 	if !slices.Equal(c.RefusedFilters, []string{"test/nosubscribe"}) || c.ResponseInformation != "" {
 		t.Errorf("%q, %q", c.RefusedFilters, c.ResponseInformation)
 	}
-	if c.Bans.Credentials != 0 || c.Bans.Malformed != 0 || c.MaxRetained != 0 || c.MaxConnections != 0 || c.ConnectRate != 0 {
-		t.Errorf("something is limited: %+v", c)
+	if c.Bans.Credentials == 0 || c.Bans.Malformed == 0 || c.MaxConnections == 0 || c.MaxAddressConnections == 0 || c.ConnectRate == 0 {
+		t.Errorf("something is not limited: %+v", c)
 	}
 	for level, want := range map[slog.Level]bool{slog.LevelDebug: false, slog.LevelInfo: true} {
 		if c.Log.Enabled(context.Background(), level) != want {
@@ -82,7 +82,7 @@ func TestDefaults(t *testing.T) {
 func TestDefaultsOfServer(t *testing.T) {
 	set := reflect.ValueOf(mustParse(t).server)
 	for name, want := range map[string]any{
-		"MaxQueue": 1 << 20, "MaxQueuedMessages": 100_000, "MaxQueuedBytes": 64 << 20, "MaxTotalBytes": int64(2 << 30),
+		"MaxQueue": 1 << 20, "MaxQueuedMessages": 100_000, "MaxQueuedBytes": 64 << 20, "MaxTotalBytes": int64(1 << 30), "MaxAccountBytes": int64(256 << 20), "MaxShared": 1000, "MaxIdentified": 1000,
 		"MaxSessions": 1_000_000, "MaxSubscriptions": 100_000, "MaxLevels": 128,
 		"WriteTimeout": time.Minute, "Linger": time.Second, "SysInterval": 10 * time.Second,
 	} {
@@ -185,8 +185,8 @@ func TestContradictions(t *testing.T) {
 		{"-token-instance needs -token-keys", []string{"-token-instance", "post-1"}},
 		{"-token-instance: character", []string{"-token-keys", "k", "-token-instance", "post|1"}},
 		{"-deny needs -acl or -token-keys", []string{"-deny", "close"}},
-		{"-ban-window needs -ban-credentials or -ban-malformed", []string{"-ban-window", "1h"}},
-		{"-ban-for needs -ban-credentials or -ban-malformed", []string{"-config", write(t, "config.json", `{"ban-for": "1h"}`)}},
+		{"-ban-window needs -ban-credentials or -ban-malformed", []string{"-limits", "none", "-ban-window", "1h"}},
+		{"-ban-for needs -ban-credentials or -ban-malformed", []string{"-config", write(t, "config.json", `{"limits": "none", "ban-for": "1h"}`)}},
 		{"-max-retained means nothing with -retain=false", []string{"-retain=false", "-max-retained", "5"}},
 		{"-max-inflight means nothing with -max-qos=0", []string{"-max-qos", "0", "-max-inflight", "5"}},
 		{"-max-queued means nothing with -max-qos=0", []string{"-max-qos", "0", "-max-queued", "5"}},

@@ -47,11 +47,16 @@ type Gate struct {
 	Instance string
 	// Deny is what becomes of who may not do what it asks for.
 	Deny Deny
+	// Shared reports whether many clients share an address, such as a load
+	// balancer's: passwords from there wait for each other no more than for those
+	// from anywhere. nil is none.
+	Shared func(address string) bool
 
 	files    Files
 	users    atomic.Pointer[access.Users]
 	acl      atomic.Pointer[access.ACL]
 	verifier hmactoken.Verifier
+	checker  *access.Checker
 
 	watched [3]file
 	keys    hmactoken.Keys
@@ -79,7 +84,7 @@ func (d Deny) turnsOut(said bool) bool { return d == DenyClose || d == DenyByDef
 // Open reads the files, which must all be there. Its errors name the file
 // and the line, and nothing of what stands there.
 func Open(f Files) (*Gate, error) {
-	g := &Gate{files: f}
+	g := &Gate{files: f, checker: access.NewChecker()}
 	g.watched = [...]file{
 		{name: f.Users, take: func(b []byte) (int, error) {
 			users, line, err := access.ParseUsers(b)
@@ -164,7 +169,7 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 		name = who.Certificate.Subject.CommonName
 	case p.UserNameFlag && g.users.Load() != nil:
 		name, users = string(p.UserName), g.users.Load()
-		switch users.Check(name, p.Password) {
+		switch g.checker.Check(users, g.origin(who.Address), name, p.Password) {
 		case access.OK:
 		case access.Locked:
 			return nil, connack.NotAuthorized, "the user is locked"
@@ -188,4 +193,12 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 		return nil, connack.Success, ""
 	}
 	return files, connack.Success, ""
+}
+
+// origin returns whose turn it is with a password.
+func (g *Gate) origin(address string) string {
+	if g.Shared != nil && g.Shared(address) {
+		return address // with the port: each connection by itself
+	}
+	return hub.Origin(address)
 }

@@ -80,3 +80,16 @@ func TestNobodyChecks(t *testing.T) {
 		p.publish("public/x", "1")
 	})
 }
+
+// Connections of one address take turns as one, except where many share it.
+func TestOrigin(t *testing.T) {
+	const a, b = "192.0.2.1:1", "192.0.2.1:2"
+	var g Gate
+	if g.origin(a) != g.origin(b) {
+		t.Error("two connections of one address are two origins")
+	}
+	g.Shared = func(string) bool { return true }
+	if g.origin(a) == g.origin(b) {
+		t.Error("all that a load balancer brings is one origin")
+	}
+}

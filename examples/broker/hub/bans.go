@@ -2,7 +2,6 @@ package hub
 
 import (
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -30,7 +29,7 @@ type bans struct {
 
 const maxOffenders = 10_000
 
-// An offender is an address or a Client Identifier.
+// An offender is an address (of IPv6: a /64) or a Client Identifier.
 type offender struct {
 	client bool
 	name   string
@@ -53,19 +52,14 @@ func (b *bans) active() bool { return b.config.Bans.Credentials > 0 || b.config.
 // offenders are who a connection stands for. Its Client Identifier is not to be
 // banned for what is done in its name by who was never let in.
 func offenders(c *Conn, named bool) []offender {
-	all := []offender{{false, host(c.who.Address)}}
+	var all []offender
+	if !c.door.exempt {
+		all = append(all, offender{false, Origin(c.who.Address)})
+	}
 	if named && c.who.ClientID != "" && !c.assigned {
 		all = append(all, offender{true, c.who.ClientID})
 	}
 	return all
-}
-
-// host returns an address without its port.
-func host(address string) string {
-	if i := strings.LastIndexByte(address, ':'); i >= 0 {
-		address = address[:i]
-	}
-	return strings.Trim(address, "[]")
 }
 
 // judge returns Banned where a connection is.

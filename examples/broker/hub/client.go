@@ -19,7 +19,11 @@ type client struct {
 	subscribed atomic.Int32 // how many subscriptions it has
 	online     atomic.Bool  // has a connection
 
+	queued     atomic.Int32 // deliveries that wait
 	mu         clientLock
+	account    *account // who pays, from when it is made
+	fan        fan
+	charged    int // bytes besides messages: of its subscriptions and its will
 	state      session.Session
 	conn       *Conn  // nil without one
 	generation uint16 // counts its sessions
@@ -35,7 +39,7 @@ type client struct {
 	filters map[string]struct{} // of its subscriptions, for a Router only
 
 	waiting deque // for quota, for room, or for a connection
-	bytes   int   // of the messages in waiting and in flight
+	bytes   int   // of the messages in waiting and in flight, each for itself
 	purgeAt time.Duration
 	flight  flight
 
@@ -60,7 +64,7 @@ func (cl *client) offer(w *Worker, pub *posting, in *intent) outcome {
 		if c == nil || held {
 			return dropped // QoS 0 is not kept (3.1.1 §4.1, 5.0 §4.1)
 		}
-		if c.out.Len() >= cl.hub.config.MaxQueue || c.sendNow(w, pub, in) != nil {
+		if c.out.Len() >= cl.hub.config.MaxQueue || c.out.Len() >= cl.hub.ahead && !cl.hub.hasRoom(cl.account, len(pub.payload)) || c.sendNow(w, pub, in) != nil {
 			c.dropped++
 			cl.hub.stats.dropped.Add(1)
 			return dropped
@@ -97,8 +101,8 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 		return refused
 	}
 	cl.hub.journal.queued(cl, &d)
-	cl.waiting.push(d)
-	cl.weigh(d.m.size())
+	cl.take(&d)
+	cl.push(d)
 	return taken
 }
 
@@ -106,17 +110,43 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 // sent again, or to go to another member of a share.
 func (cl *client) keeps(of *share) bool { return !cl.volatile || of != nil }
 
-// weigh accounts for so many bytes more that are queued or in flight.
-func (cl *client) weigh(n int) {
-	cl.bytes += n
-	cl.hub.kept.Add(int64(n))
+// take charges a delivery that is queued or in flight.
+func (cl *client) take(d *delivery) {
+	if d.held == nil {
+		d.held = &holding{m: d.m, by: cl.account}
+	}
+	d.held.take(cl.hub)
+	cl.bytes += d.m.size()
 }
 
-// overweight reports whether the session, or all together, keep as many bytes
-// as they may.
+// release frees it.
+func (cl *client) release(d *delivery) {
+	d.held.give(cl.hub)
+	cl.bytes -= d.m.size()
+}
+
+// push has a delivery wait that is charged.
+func (cl *client) push(d delivery) {
+	cl.waiting.push(d)
+	cl.queued.Store(int32(cl.waiting.n))
+}
+
+// pop takes the first away.
+func (cl *client) pop() {
+	cl.waiting.pop()
+	cl.queued.Store(int32(cl.waiting.n))
+}
+
+// charge charges so many bytes more besides messages.
+func (cl *client) charge(n int) {
+	cl.charged += n
+	cl.hub.charge(cl.account, n)
+}
+
+// overweight reports whether the session keeps as many bytes as it may, or whoever
+// pays for it.
 func (cl *client) overweight() bool {
-	h := cl.hub
-	return cl.bytes >= h.config.MaxQueuedBytes || h.kept.Load() >= h.config.MaxTotalBytes
+	return cl.bytes >= cl.hub.config.MaxQueuedBytes || !cl.hub.hasRoom(cl.account, 0)
 }
 
 func (cl *client) full() bool {
@@ -131,6 +161,7 @@ func (cl *client) purge(now time.Duration) bool {
 	}
 	cl.purgeAt = now + time.Second
 	cl.waiting.remove(func(d *delivery) bool { return cl.expired(d, now) })
+	cl.queued.Store(int32(cl.waiting.n))
 	return !cl.full()
 }
 
@@ -147,7 +178,7 @@ func (cl *client) expired(d *delivery, now time.Duration) bool {
 
 // withdraw takes a delivery that is not sent out of account.
 func (cl *client) withdraw(d *delivery) {
-	cl.weigh(-d.m.size())
+	cl.release(d)
 	cl.hub.journal.unqueued(cl, d.key)
 }
 
@@ -182,13 +213,12 @@ func (cl *client) pump(now time.Duration) {
 		case cl.access != nil && !cl.access.Receive(d.m.topic):
 			cl.withdraw(d) // not any more
 		default:
-			size := d.m.size()
 			if !c.sendWaiting(*d, now) {
 				return
 			}
-			cl.weigh(-size)
+			cl.release(d)
 		}
-		cl.waiting.pop()
+		cl.pop()
 	}
 	for len(cl.backlog) > 0 && c.out.Len() < cl.hub.ahead {
 		b := cl.backlog[0]
@@ -218,7 +248,7 @@ func (cl *client) settle(now time.Duration) (a aftermath) {
 		case session.Will:
 			if cl.will != nil {
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
-				cl.will = nil
+				cl.keepWill(nil, false)
 			}
 			continue
 		case session.Ended:
@@ -231,6 +261,7 @@ func (cl *client) settle(now time.Duration) (a aftermath) {
 	if cl.conn == nil && !cl.gone {
 		if !cl.state.Exists() {
 			cl.gone, a.forget = true, true
+			cl.charge(-cl.charged)
 		} else if at, ok := cl.state.Deadline(); ok {
 			if cl.timer.ring == nil {
 				cl.timer.ring = cl.timeout
@@ -260,8 +291,7 @@ func (cl *client) end(a *aftermath) {
 			a.orphans = append(a.orphans, *d)
 		}
 	}
-	cl.weigh(-cl.bytes)
-	cl.flight, cl.waiting = flight{}, deque{}
+	cl.releaseAll()
 	cl.backlog, cl.backlogs = nil, nil
 	cl.hub.unsubscribeAll(cl)
 	cl.generation++ // what is on its way to the session before is not for the next
@@ -274,11 +304,26 @@ func (cl *client) end(a *aftermath) {
 	}
 }
 
+// releaseAll lets go of all messages that are queued and in flight.
+func (cl *client) releaseAll() {
+	for i := range cl.waiting.n {
+		cl.release(cl.waiting.at(i))
+	}
+	for i := range cl.flight.slots {
+		if x := &cl.flight.slots[i]; x.used && x.m != nil {
+			cl.release(&x.delivery)
+		}
+	}
+	cl.flight, cl.waiting = flight{}, deque{}
+	cl.queued.Store(0)
+}
+
 // finish does what settle found, without the lock.
 func (cl *client) finish(w *Worker, a aftermath) {
 	h := cl.hub
 	for i, m := range a.wills {
 		w.pub.republish(m, w.now)
+		w.pub.payer = cl.account
 		w.pub.kept, w.pub.retain = nil, a.retain[i] // its time begins now (5.0 §3.1.3.2.4)
 		h.route(w, &w.pub, origin{client: cl, will: true})
 	}
@@ -308,6 +353,17 @@ func (cl *client) timeout(w *Worker) {
 func (cl *client) setWill(m *message, retain bool) {
 	if cl.will != nil || m != nil {
 		cl.hub.journal.will(cl, m, retain)
+	}
+	cl.keepWill(m, retain)
+}
+
+// keepWill has a will kept, nil for none.
+func (cl *client) keepWill(m *message, retain bool) {
+	if cl.will != nil {
+		cl.charge(-cl.will.size())
+	}
+	if m != nil {
+		cl.charge(m.size())
 	}
 	cl.will, cl.willKeep = m, retain
 }

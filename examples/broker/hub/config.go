@@ -29,21 +29,42 @@ type Config struct {
 	// of topics, properties and payloads may, including what is in flight and
 	// might have to be sent again. Defaults 100,000 messages, 64 MiB.
 	MaxQueuedMessages, MaxQueuedBytes int
-	// MaxTotalBytes is how much may wait and be in flight in all sessions
-	// together. A message counts for each. Default 2 GiB.
+	// MaxTotalBytes is how many bytes the hub keeps for all: messages that wait, are
+	// in flight, retained or wills, each once; subscriptions, identifiers, and what
+	// is half received or not yet written. Where that is reached whoever keeps the
+	// most gives way: the oldest of what waits for it goes first. Who keeps less
+	// than others is refused nothing. Default 1 GiB.
 	MaxTotalBytes int64
+	// MaxAccountBytes is how many of these a principal may have kept or, of clients
+	// without a name, an address (of IPv6: a /64). More is refused to it alone: 0x97
+	// where that can be said. Default 256 MiB.
+	MaxAccountBytes int64
+	// MaxAddressConnections is how many connections an address may have (of IPv6: a
+	// /64), 0 for no limit.
+	MaxAddressConnections int
+	// Exempt reports whether no limit and no ban falls on an address, such as
+	// 192.0.2.1:1883: on a load balancer's, say. nil is none.
+	Exempt func(address string) bool
 	// MaxSessions is how many clients there may be, connected or not: more are
 	// refused, unless their session ends with their connection. Default
 	// 1,000,000.
 	MaxSessions int
+	// RefusedByAny has a PUBLISH of 5.0 answered with 0x97 where any session that wants
+	// the message has no room for it, though others get it: who publishes again then
+	// makes duplicates. Else it is refused only if nobody has taken it; what others
+	// have no room for is dropped and counted.
+	RefusedByAny bool
 	// DisconnectSlow has a client disconnected, with 0x97, when its session's
-	// queue is full. Either way the message is refused: a publisher of 5.0 is
-	// told with 0x97, earlier ones cannot be.
+	// queue is full. Either way it does not get the message.
 	DisconnectSlow bool
 
 	// MaxSubscriptions is how many subscriptions a client may have. Default
 	// 100,000.
 	MaxSubscriptions int
+	// MaxShared is how many Shared Subscriptions a client may have, each of which may
+	// bring it a copy of a message, and MaxIdentified how many with a Subscription
+	// Identifier and wildcards, each of which may add to one. Defaults 1,000.
+	MaxShared, MaxIdentified int
 	// MaxLevels is how many levels a Topic Filter, or the topic of a message to
 	// be retained, may have: each costs tens of bytes. Default 128.
 	MaxLevels int
@@ -118,7 +139,10 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxQueue, 1<<20)
 	defaultTo(&c.MaxQueuedMessages, 100_000)
 	defaultTo(&c.MaxQueuedBytes, 64<<20)
-	defaultTo(&c.MaxTotalBytes, 2<<30)
+	defaultTo(&c.MaxTotalBytes, 1<<30)
+	defaultTo(&c.MaxAccountBytes, 256<<20)
+	defaultTo(&c.MaxShared, 1000)
+	defaultTo(&c.MaxIdentified, 1000)
 	defaultTo(&c.MaxSessions, 1_000_000)
 	defaultTo(&c.MaxSubscriptions, 100_000)
 	defaultTo(&c.MaxLevels, 128)

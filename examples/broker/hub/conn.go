@@ -34,6 +34,8 @@ type Conn struct {
 	framer  codec.Framer
 	client  *client // set once
 	who     Peer
+	door    *account        // of its address
+	input   int             // bytes charged for a packet that has not all come
 	denied  mqttwire.Reason // the CONNECT is refused with it, whatever it says
 	entry   *entry          // it is let in, and waits for another to leave
 
@@ -58,6 +60,8 @@ type Conn struct {
 	// mu
 	machine session.Server
 	out     outbox.Outbox
+	output  int  // bytes charged for what is to be written
+	writing int  // bytes of the batch that is being written
 	touched bool // a worker will flush it
 	aliases bool // it takes Topic Aliases
 	dropped uint64
@@ -223,6 +227,8 @@ func (c *Conn) Take() (b outbox.Batch, ok bool) {
 
 func (c *Conn) take() (b outbox.Batch, ok bool) {
 	if b, ok = c.out.Take(); ok {
+		c.writing = len(b.Bytes)
+		c.weighOutput()
 		c.hub.stats.bytesOut.Add(int64(len(b.Bytes)))
 	}
 	return b, ok
@@ -233,6 +239,7 @@ func (c *Conn) take() (b outbox.Batch, ok bool) {
 func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.Batch, ok bool) {
 	c.lock()
 	defer c.unlock()
+	c.writing = 0
 	if c.out.Wrote(b, err) || err != nil {
 		c.carrier.Wake()
 	}
@@ -241,6 +248,7 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 			cl.pump(now)
 		}
 	}
+	c.weighOutput()
 	return c.take()
 }
 

@@ -120,9 +120,19 @@ func (c *Conn) admit(w *Worker, access Access, data []byte) {
 			ack.Properties = codec.AppendAuthenticationData(ack.Properties, data)
 		}
 	}
-	if c.asked.lasts && h.isCrowded(c.who.ClientID) {
-		c.refuse(connack.Code(mqttwire.QuotaExceeded), "there are too many sessions")
-		return
+	if there, crowded := h.knows(c.who.ClientID); !there { // who is known may come and take what waits
+		needs := sizeOfClient(c.who.ClientID)
+		if c.asked.will != nil {
+			needs += c.asked.will.size()
+		}
+		if !h.hasRoom(c.account(), needs) {
+			c.refuse(connack.Code(mqttwire.QuotaExceeded), "there is no room for the session and its will")
+			return
+		}
+		if c.asked.lasts && crowded {
+			c.refuse(connack.Code(mqttwire.QuotaExceeded), "there are too many sessions")
+			return
+		}
 	}
 	if c.asked.lasts && h.journal.Full() && h.Sync(h.journal.Mark()) != nil {
 		c.refuse(connack.ServerUnavailable, "the store is full")
@@ -151,6 +161,7 @@ func (c *Conn) enter(w *Worker) {
 		cl.conn = nil
 		a := cl.settle(now)
 		cl.mu.Unlock()
+		c.settleAccount()
 		c.client = nil
 		cl.finish(w, a)
 		c.ending, c.linger = "CONNECT: "+err.Error(), true
@@ -165,7 +176,7 @@ func (c *Conn) enter(w *Worker) {
 	cl.setWill(nil, false)
 	if c.asked.will != nil {
 		c.asked.will.at = now
-		cl.will, cl.willKeep = c.asked.will, c.asked.willRetain
+		cl.keepWill(c.asked.will, c.asked.willRetain)
 	}
 	h.journal.session(cl)
 	if cl.will != nil {

@@ -21,5 +21,22 @@ func (h *Hub) Leftover() string {
 	case len(h.interests) > 0:
 		return fmt.Sprint(len(h.interests), " interests")
 	}
+	// All that was charged is freed, except for what is retained.
+	owed := map[*account]int64{}
+	h.retained.messages.Visit([]byte("#"), func(_ []byte, m *message) bool {
+		owed[m.payer] += int64(m.retainedSize())
+		return true
+	})
+	whole := h.accounts.whole.Load()
+	for _, a := range h.accounts.all {
+		n := a.bytes.Load()
+		if n != owed[a] {
+			return fmt.Sprintf("%d bytes charged to %s, of %d", n, a.name, owed[a])
+		}
+		whole -= n
+	}
+	if whole != 0 {
+		return fmt.Sprint(whole, " bytes charged to nobody")
+	}
 	return ""
 }

@@ -16,13 +16,15 @@ type stage struct {
 	hub *Hub
 	now time.Duration
 	all []*wire
+
+	from string // where clients come from
 }
 
 func newStage(t testing.TB, c Config) *stage {
 	if c.SysInterval == 0 {
 		c.SysInterval = -1
 	}
-	s := &stage{t: t}
+	s := &stage{t: t, from: innocent}
 	s.hub = New(c, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), s)
 	return s
 }
@@ -140,7 +142,7 @@ func (s *stage) open(v mqttwire.Version) *wire {
 	x := &wire{s: s}
 	x.rules = codec.Rules{Version: v, From: mqttwire.Client}
 	x.in.Rules = codec.Rules{Version: v, From: mqttwire.Server}
-	if x.c = s.hub.Open(x, "192.0.2.1:1883", s.now); x.c == nil {
+	if x.c = s.hub.Open(x, s.from, s.now); x.c == nil {
 		s.t.Fatal("refused at the door")
 	}
 	s.all = append(s.all, x)

@@ -32,7 +32,8 @@ type Hub struct {
 	interests     map[string]int // who wants a Topic Filter, for a Router
 	turns         atomic.Uint64  // of Shared Subscriptions
 
-	kept atomic.Int64 // bytes of messages that are queued and in flight, at all clients
+	kept     atomic.Int64 // bytes of messages that are queued and in flight, each once
+	accounts accounts
 
 	doors   doors
 	bans    bans
@@ -67,6 +68,7 @@ func New(c Config, started time.Time, host Host) *Hub {
 	h.ahead = min(maxAhead, h.config.MaxQueue)
 	h.timers.host = host
 	h.sys.ring = h.tick
+	h.accounts.all, h.accounts.relief.ring = make(map[string]*account), h.relieve
 	h.bans.init(&h.config)
 	h.journal.hub = h
 	if h.config.Store != nil {
@@ -117,18 +119,23 @@ type doors struct {
 // Open takes a connection in, from an address such as 192.0.2.1:1883. It returns
 // nil where there are too many to tell one more so.
 func (h *Hub) Open(carrier Carrier, address string, now time.Duration) *Conn {
-	c := &Conn{hub: h, carrier: carrier, who: Peer{Address: address}}
+	c := &Conn{hub: h, carrier: carrier, who: Peer{Address: address}, door: h.addressAccount(address)}
 	c.machine.Open(&h.config.ServerOptions, now)
 	h.locks.doors.Lock()
 	defer h.locks.doors.Unlock()
-	switch limit := h.config.MaxConnections; {
+	switch limit, own := h.config.MaxConnections, h.config.MaxAddressConnections; {
 	case limit > 0 && h.doors.open >= 2*limit:
 		return nil
-	case limit > 0 && h.doors.open >= limit:
-		c.denied = mqttwire.ServerBusy
-	case !h.doors.rates.allow(&h.config, host(address), now):
+	case !c.door.exempt && own > 0 && int(c.door.connections.Load()) >= 2*own:
+		return nil
+	case limit > 0 && h.doors.open >= limit && (h.doors.open >= limit+limit/slack || c.door.connections.Load() > 0):
+		c.denied = mqttwire.ServerBusy // one from an address that has none is let in as long as it can be
+	case !c.door.exempt && own > 0 && int(c.door.connections.Load()) >= own:
+		c.denied = mqttwire.QuotaExceeded
+	case !c.door.exempt && !h.doors.rates.allow(&h.config, c.door.name, now):
 		c.denied = mqttwire.ConnectionRateExceeded
 	}
+	c.door.connections.Add(1)
 	if h.doors.open++; h.stats.connections.Add(1) == 1 && h.config.SysInterval > 0 {
 		h.set(&h.sys, now)
 	}
@@ -137,7 +144,9 @@ func (h *Hub) Open(carrier Carrier, address string, now time.Duration) *Conn {
 
 // Closed says that nothing is carried any more: what Open gave is over.
 func (c *Conn) Closed() {
+	c.settleAccount()
 	c.hub.locks.doors.Lock()
 	c.hub.doors.open--
+	c.door.connections.Add(-1)
 	c.hub.locks.doors.Unlock()
 }

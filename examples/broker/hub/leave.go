@@ -29,7 +29,8 @@ func (c *Conn) disconnect(why mqttwire.Reason, text string) {
 // clients. With a Store it is when the server is back (5.0 §3.1.2.5).
 func (c *Conn) leaveWill() {
 	if c.client != nil {
-		c.client.will, c.deferred = nil, true
+		c.client.keepWill(nil, false)
+		c.deferred = true
 	}
 }
 

@@ -14,6 +14,7 @@ type (
 
 		clients   sync.Mutex // who there is
 		doors     sync.Mutex // connections and their rates
+		accounts  sync.Mutex // who pays
 		bans      sync.Mutex
 		interests sync.Mutex
 		timers    sync.Mutex

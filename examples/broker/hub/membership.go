@@ -21,13 +21,14 @@ func (cl *client) dropLost() {
 // [MQTT-3.1.4-3]): join returns nil then, and is to be called again by Attend.
 func (c *Conn) join() *client {
 	for {
-		cl := c.hub.clientOf(c.who.ClientID)
+		cl := c.hub.clientOf(c.who.ClientID, c.account())
 		cl.mu.Lock()
 		switch old := cl.conn; {
 		case cl.gone: // it leaves: look the identifier up again
 			cl.mu.Unlock()
 			runtime.Gosched()
 		case old == nil:
+			c.settleAccount() // with the address
 			cl.conn, c.client = c, cl
 			return cl
 		default:
@@ -39,31 +40,42 @@ func (c *Conn) join() *client {
 	}
 }
 
-// clientOf returns the client of an identifier, a new one if need be.
-func (h *Hub) clientOf(id string) *client {
+// clientOf returns the client of an identifier, a new one if need be, for which an
+// account pays.
+func (h *Hub) clientOf(id string, payer *account) *client {
 	h.locks.clients.Lock()
-	defer h.locks.clients.Unlock()
 	cl := h.clients[id]
-	if cl == nil {
-		h.joined++
-		cl = &client{hub: h, id: id, serial: h.joined}
-		h.clients[id] = cl
+	if cl != nil {
+		h.locks.clients.Unlock()
+		return cl
 	}
+	h.joined++
+	cl = &client{hub: h, id: id, serial: h.joined, account: payer}
+	h.clients[id] = cl
+	payer.clients[cl] = struct{}{}
+	h.locks.clients.Unlock()
+	h.charge(payer, sizeOfClient(id))
 	return cl
 }
 
-// isCrowded reports whether there is no room for one more client.
-func (h *Hub) isCrowded(id string) bool {
+// knows reports whether there is a client of an identifier, and whether there is no
+// room for one more.
+func (h *Hub) knows(id string) (there, crowded bool) {
 	h.locks.clients.Lock()
 	defer h.locks.clients.Unlock()
-	return len(h.clients) >= h.config.MaxSessions && h.clients[id] == nil
+	return h.clients[id] != nil, len(h.clients) >= h.config.MaxSessions
 }
 
 // forget removes a client that is gone.
 func (h *Hub) forget(cl *client) {
 	h.locks.clients.Lock()
-	defer h.locks.clients.Unlock()
-	if h.clients[cl.id] == cl {
+	there := h.clients[cl.id] == cl
+	if there {
 		delete(h.clients, cl.id)
+		delete(cl.account.clients, cl)
+	}
+	h.locks.clients.Unlock()
+	if there {
+		h.charge(cl.account, -sizeOfClient(cl.id))
 	}
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqttwire/mqttwire/codec"
@@ -22,12 +23,23 @@ type message struct {
 	expiry     uint32           // Message Expiry Interval, seconds
 	expires    bool
 	level      qos.Level
-	number     uint64 // of a retained message: how many were before
-	timer      *timer // of a retained message that expires
+	number     uint64   // of a retained message: how many were before
+	timer      *timer   // of a retained message that expires
+	payer      *account // of a retained message
+
+	holders atomic.Int32 // accounts whose sessions hold it
+	first   holding      // by one of them
 }
 
 // size is what it counts for in a queue, in bytes.
-func (m *message) size() int { return len(m.topic) + len(m.payload) + m.properties.Size() + 100 }
+func (m *message) size() int {
+	return len(m.topic) + len(m.payload) + m.properties.Size() + messageSize
+}
+
+// messageSize is what a message takes besides its bytes.
+const messageSize = 250
+
+var slash = []byte("/")
 
 // waited returns for how many whole seconds the server has had the message,
 // and whether that is as long as the publisher allows (5.0 §3.3.2.3.3).
@@ -64,6 +76,7 @@ func propertiesAfter(p codec.Properties, waited uint32, ids []uint32, scratch co
 // A delivery is a message on its way to a client.
 type delivery struct {
 	m      *message
+	held   *holding   // what is charged while it waits and is in flight
 	to     *recipient // nil: nothing to say
 	key    uint64     // in the Store, 0 for none
 	level  qos.Level
@@ -92,7 +105,8 @@ func (d *delivery) share() *share {
 
 // delivery returns an intent as a delivery, which borrows nothing.
 func (in *intent) delivery(pub *posting) delivery {
-	d := delivery{m: pub.keep(), key: in.key, level: in.level, retain: in.retain}
+	held := pub.holding(in.client.account)
+	d := delivery{m: held.m, held: held, key: in.key, level: in.level, retain: in.retain}
 	if len(in.ids) > 0 || in.share != nil {
 		d.to = &recipient{slices.Clone(in.ids), in.share}
 	}
@@ -110,9 +124,14 @@ type posting struct {
 	retain     bool
 	now        time.Duration
 
-	kept    *message // shared by all who have to keep it
-	encoded [4]encoding
-	scratch codec.Properties
+	tellable bool     // its publisher can be told that it is refused
+	payer    *account // of the publisher, nil for the server and other nodes
+	kept     *message // shared by all who have to keep it
+	last     *holding // by the account that it was last given to
+
+	holdings map[*account]*holding
+	encoded  [4]encoding
+	scratch  codec.Properties
 }
 
 // encoding is a PUBLISH, without its first byte and Packet Identifier.
@@ -128,7 +147,11 @@ type encoding struct {
 func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
 	pub.topic, pub.payload, pub.properties = p.Topic, p.Payload, p.Properties
 	pub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now
-	pub.kept = nil
+	pub.kept, pub.payer, pub.tellable = nil, nil, false
+	if pub.last != nil {
+		pub.last = nil
+		clear(pub.holdings)
+	}
 	for i := range pub.encoded {
 		pub.encoded[i].b = pub.encoded[i].b[:0]
 	}
@@ -207,4 +230,4 @@ func (d *delivery) publish(five bool, now time.Duration) codec.Publish {
 	return p
 }
 
-func tooDeep(topic []byte, maxLevels int) bool { return bytes.Count(topic, []byte("/")) >= maxLevels }
+func tooDeep(topic []byte, maxLevels int) bool { return bytes.Count(topic, slash) >= maxLevels }

@@ -49,7 +49,7 @@ func (h *Hub) routePlanned(w *Worker, pub *posting, from origin) (reason mqttwir
 				result = h.decideOther(w, pub, in.share, in.client)
 			}
 		}
-		reason = worse(reason, result)
+		reason = h.answer(reason, result)
 	}
 	clear(p.intents)
 	return reason, told

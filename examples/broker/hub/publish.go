@@ -34,6 +34,7 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 		order = c.refused(mqttwire.PUBLISH, p.Topic, p.QoS != qos.AtMostOnce && c.who.Version == v5)
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
+		w.pub.payer, w.pub.tellable = c.client.account, t != 0 && c.who.Version == v5
 		var from origin
 		if t.Level() == qos.ExactlyOnce && c.hub.journal.keeps(c.client) {
 			from = origin{client: c.client, accepted: t.Record()}

@@ -61,6 +61,9 @@ func (c *Conn) Receive(w *Worker, n int, now time.Duration) {
 	c.out.Rest()
 	w.touch(c)
 	c.unlock()
+	if c.ending == "" && !c.weighInput() {
+		c.disconnect(mqttwire.QuotaExceeded, "a packet is more than there is room for")
+	}
 	c.partNow()
 }
 

@@ -32,7 +32,7 @@ func (h *Hub) Restore(w *Worker) error {
 			a = cl.settle(w.now)
 			if cl.will != nil && !cl.state.State().Will { // it was due, and may not have been published
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
-				cl.will = nil
+				cl.keepWill(nil, false)
 			}
 		}
 		cl.mu.Unlock()
@@ -64,11 +64,14 @@ func (h *Hub) replay(r *keep.Record, now time.Duration) error {
 			return nil
 		}
 	}
-	cl := h.clientOf(r.Client)
+	cl := h.clientOf(r.Client, h.restored())
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.replay(r, now)
 }
+
+// restored is who pays for what nobody is known to have brought.
+func (h *Hub) restored() *account { return h.account("restored", true) }
 
 // maximumQoS is the highest level that the server sends at. The run before may
 // have granted a higher one.
@@ -94,11 +97,12 @@ func (h *Hub) requeue(r *keep.Record) {
 				d.to.share = &share{x.Share}
 			}
 		}
-		cl := h.clientOf(x.Client)
+		cl := h.clientOf(x.Client, h.restored())
 		cl.mu.Lock()
 		if cl.state.Exists() { // else it had ended before the message came to it
-			cl.waiting.push(d)
-			cl.weigh(m.size())
+			d.held = nil
+			cl.take(&d)
+			cl.push(d)
 		}
 		cl.mu.Unlock()
 		if node, n := keep.SplitKey(x.Key); node == 0 {
@@ -135,7 +139,7 @@ func (cl *client) replay(r *keep.Record, now time.Duration) error {
 		return cl.state.Resume(st, now)
 	case keep.SessionEnded:
 		h.unsubscribeAll(cl)
-		cl.weigh(-cl.bytes)
+		cl.releaseAll()
 		cl.gone = true
 		h.forget(cl) // a new one takes its place
 	case keep.SubscriptionKept:
@@ -145,9 +149,9 @@ func (cl *client) replay(r *keep.Record, now time.Duration) error {
 	case keep.SubscriptionEnded:
 		cl.removeSubscription([]byte(r.Filter))
 	case keep.WillKept:
-		cl.will, cl.willKeep = kept(r, h.clock(r.At)), r.Message.Retain
+		cl.keepWill(kept(r, h.clock(r.At)), r.Message.Retain)
 	case keep.WillEnded:
-		cl.will = nil
+		cl.keepWill(nil, false)
 	case keep.MessageDropped:
 		cl.unqueue(r.Key)
 	case keep.MessageQueued, keep.Exchanged:
@@ -168,7 +172,7 @@ func (cl *client) replayExchange(r *keep.Record) error {
 			if !ok || x.Token == 0 || x.Token > maxTokens || cl.flight.get(x.Token) != nil {
 				return mqttwire.ErrSnapshot
 			}
-			cl.weigh(d.m.size())
+			cl.take(&d)
 			cl.flight.place(x.Token, d)
 		case qos.Release:
 			cl.landed(cl.flight.get(x.Token))
@@ -197,13 +201,14 @@ func (cl *client) unqueue(key uint64) (d delivery, ok bool) {
 			return false
 		}
 		d, ok = *x, true
-		cl.weigh(-x.m.size())
+		cl.release(x)
 		return true
 	}
 	if cl.waiting.n > 0 && take(cl.waiting.at(0)) {
-		cl.waiting.pop()
+		cl.pop()
 	} else {
 		cl.waiting.remove(take)
+		cl.queued.Store(int32(cl.waiting.n))
 	}
 	return d, ok
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/mqttwire/mqttwire/qos"
@@ -32,25 +33,34 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 			return false
 		}
 	}
-	m := *pub.keep()
+	k := pub.keep()
+	if !own && !h.hasRoom(pub.payer, k.retainedSize()) {
+		return false
+	}
+	m := &message{topic: k.topic, payload: k.payload, properties: k.properties, from: k.from, at: k.at, expiry: k.expiry, expires: k.expires, level: k.level, payer: pub.payer}
 	r.stored++
 	m.number = r.stored
 	if m.expires {
-		m.timer = &timer{ring: func(*Worker) { r.remove(h, &m) }}
+		m.timer = &timer{ring: func(*Worker) { r.remove(h, m) }}
 		h.set(m.timer, m.ends())
 	}
-	if old, had, _ := r.messages.Set(m.topic, &m); had {
+	h.charge(m.payer, m.retainedSize())
+	if old, had, _ := r.messages.Set(m.topic, m); had {
 		r.forget(h, old)
 	}
 	if !own {
 		r.count++
 	}
-	h.journal.retain(&m)
+	h.journal.retain(m)
 	return true
 }
 
+// retainedSize is what it counts for while it is retained, in bytes.
+func (m *message) retainedSize() int { return m.size() + levelSize*(1+bytes.Count(m.topic, slash)) }
+
 // forget takes a message that is not retained any more out of account.
 func (r *retained) forget(h *Hub, m *message) {
+	h.charge(m.payer, -m.retainedSize())
 	if !isServers(m.topic) {
 		r.count--
 	}

@@ -25,13 +25,13 @@ func (h *Hub) routeHere(w *Worker, pub *posting, from origin) (reason mqttwire.R
 	}
 	h.locks.retained.Lock()
 	defer h.locks.retained.Unlock()
-	stored := h.retained.store(h, pub)
-	reason, told = h.routeLive(w, pub, from)
-	if !stored {
+	if !h.retained.store(h, pub) {
 		h.stats.refused.Add(1)
-		reason = mqttwire.QuotaExceeded
+		if pub.tellable { // nobody gets what its publisher is told to be refused
+			return mqttwire.QuotaExceeded, false
+		}
 	}
-	return reason, told
+	return h.routeLive(w, pub, from)
 }
 
 // routeLive takes a message to all who have subscribed. With a Store it is first
@@ -91,11 +91,11 @@ func (h *Hub) decide(w *Worker, pub *posting, to sink) mqttwire.Reason {
 		m := &w.matches[i]
 		switch {
 		case m.Group != 0:
-			reason = worse(reason, h.decideShare(w, pub, m, to))
+			reason = h.answer(reason, h.decideShare(w, pub, m, to))
 		case m.Key.subscribed.Load() > 1:
 			several = append(several, *m)
 		default:
-			reason = worse(reason, h.decideClient(w, pub, w.matches[i:i+1], to))
+			reason = h.answer(reason, h.decideClient(w, pub, w.matches[i:i+1], to))
 		}
 	}
 	if len(several) > 0 {
@@ -107,7 +107,7 @@ func (h *Hub) decide(w *Worker, pub *posting, to sink) mqttwire.Reason {
 			for n < len(rest) && rest[n].Key == rest[0].Key {
 				n++
 			}
-			reason = worse(reason, h.decideClient(w, pub, rest[:n], to))
+			reason = h.answer(reason, h.decideClient(w, pub, rest[:n], to))
 			rest = rest[n:]
 		}
 		clear(several)
@@ -116,13 +116,14 @@ func (h *Hub) decide(w *Worker, pub *posting, to sink) mqttwire.Reason {
 	return reason
 }
 
-// worse returns what a publisher is told after one more subscriber: that one
-// could not take the message, or that one could.
-func worse(reason mqttwire.Reason, o outcome) mqttwire.Reason {
+// answer returns what a publisher is told after one more subscriber: that it is
+// refused only if nobody has taken the message, or who sends it again would make
+// others have it twice; with RefusedByAny, if anybody has not.
+func (h *Hub) answer(reason mqttwire.Reason, o outcome) mqttwire.Reason {
 	switch {
-	case o == refused:
+	case o == refused && (h.config.RefusedByAny || reason != mqttwire.Success):
 		return mqttwire.QuotaExceeded
-	case reason == mqttwire.NoMatchingSubscribers && o == taken:
+	case o == taken && !(h.config.RefusedByAny && reason == mqttwire.QuotaExceeded):
 		return mqttwire.Success
 	}
 	return reason

@@ -100,7 +100,7 @@ func (c *Conn) sent(d delivery, a qos.Action) {
 	c.hub.journal.queued(c.client, &d)
 	c.hub.journal.exchanged(c.client, d.key, a.Record())
 	c.owe(mark)
-	c.client.weigh(d.m.size())
+	c.client.take(&d)
 	c.client.flight.put(d)
 }
 
@@ -176,7 +176,7 @@ func (c *Conn) resend(ev session.Event, now time.Duration) bool {
 // landed lets go of a message that is not to be sent again. nil is none.
 func (cl *client) landed(d *delivery) {
 	if d != nil && d.m != nil {
-		cl.weigh(-d.m.size())
+		cl.release(d)
 		d.m = nil
 	}
 }

@@ -79,6 +79,7 @@ type Stats struct {
 	Subscriptions int
 	Retained      int   // messages
 	Kept          int64 // bytes of messages that are queued and in flight
+	Charged       int64 // bytes of all that is kept for somebody
 	Dropped       int64 // messages whose reader was slow, or takes none of that size
 }
 
@@ -97,6 +98,7 @@ func (h *Hub) Stats() Stats {
 		Subscriptions: h.subscriptions.Len(),
 		Retained:      h.retained.messages.Len(),
 		Kept:          h.kept.Load(),
+		Charged:       h.accounts.whole.Load(),
 		Dropped:       h.stats.dropped.Load(),
 	}
 }

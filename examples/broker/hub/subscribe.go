@@ -43,7 +43,7 @@ func (c *Conn) receiveSubscribe(w *Worker, p *codec.Subscribe, r session.Request
 		return
 	}
 	for x := range p.Subscriptions.All() {
-		code, denied := c.grant(x)
+		code, denied := c.grant(x, id != 0)
 		if strict, ok := cl.access.(StrictAccess); ok && denied && !ordered {
 			order, ordered = strict.Refused(mqttwire.SUBSCRIBE, x.Filter, c.who.Version != mqttwire.V31), true
 		}
@@ -113,7 +113,7 @@ func (c *Conn) receiveSubscribe(w *Worker, p *codec.Subscribe, r session.Request
 
 // grant judges a subscription: the QoS it gets, or why it gets none, and whether
 // it is for the access of the client.
-func (c *Conn) grant(x codec.Subscription) (code mqttwire.Reason, denied bool) {
+func (c *Conn) grant(x codec.Subscription, identified bool) (code mqttwire.Reason, denied bool) {
 	h, cl := c.hub, c.client
 	code = h.config.Grant(x)
 	switch {
@@ -121,7 +121,8 @@ func (c *Conn) grant(x codec.Subscription) (code mqttwire.Reason, denied bool) {
 		return code, false
 	case !c.isFilter(x.Filter), tooDeep(x.Filter, h.config.MaxLevels):
 		return mqttwire.TopicFilterInvalid, false
-	case int(cl.subscribed.Load()) >= h.config.MaxSubscriptions:
+	}
+	if full := int(cl.subscribed.Load()) >= h.config.MaxSubscriptions || cl.fansOut(x.Filter, identified) || !h.hasRoom(cl.account, sizeOfFilter(x.Filter)); full {
 		if _, replaces := h.subscriptions.Get(cl, x.Filter); !replaces {
 			return mqttwire.QuotaExceeded, false
 		}
@@ -193,11 +194,19 @@ func (cl *client) addSubscription(filter []byte, sub subscription) (existed bool
 		sub.share = &share{string(filter)}
 	}
 	cl.subscribed.Add(1) // before a message can find that there are two
-	_, existed, err = h.subscriptions.Subscribe(cl, filter, sub)
+	old, existed, err := h.subscriptions.Subscribe(cl, filter, sub)
 	if existed || err != nil {
 		cl.subscribed.Add(-1)
+	}
+	if existed {
+		cl.countFan(filter, old.id != 0, -1)
+		cl.countFan(filter, sub.id != 0, 1)
+	}
+	if existed || err != nil {
 		return existed, err
 	}
+	cl.charge(sizeOfFilter(filter))
+	cl.countFan(filter, sub.id != 0, 1)
 	if h.config.Router != nil {
 		if cl.filters == nil {
 			cl.filters = make(map[string]struct{})
@@ -211,10 +220,13 @@ func (cl *client) addSubscription(filter []byte, sub subscription) (existed bool
 // removeSubscription removes a subscription, and reports whether there was one.
 func (cl *client) removeSubscription(filter []byte) (existed bool) {
 	h := cl.hub
-	if _, existed = h.subscriptions.Unsubscribe(cl, filter); !existed {
+	old, existed := h.subscriptions.Unsubscribe(cl, filter)
+	if !existed {
 		return false
 	}
 	cl.subscribed.Add(-1)
+	cl.charge(-sizeOfFilter(filter))
+	cl.countFan(filter, old.id != 0, -1)
 	if h.config.Router != nil {
 		delete(cl.filters, string(filter))
 		h.interest(filter, -1)
@@ -226,6 +238,11 @@ func (cl *client) removeSubscription(filter []byte) (existed bool) {
 func (h *Hub) unsubscribeAll(cl *client) {
 	h.subscriptions.UnsubscribeAll(cl)
 	cl.subscribed.Store(0)
+	cl.charge(-cl.charged)
+	cl.fan = fan{}
+	if cl.will != nil {
+		cl.charge(cl.will.size())
+	}
 	for filter := range cl.filters {
 		h.interest([]byte(filter), -1)
 	}

@@ -44,6 +44,7 @@ func (h *Hub) Worker(now time.Duration) *Worker {
 
 // touch has a connection flushed, whose lock is held.
 func (w *Worker) touch(c *Conn) {
+	c.weighOutput()
 	if !c.touched && c.out.Len() > 0 {
 		c.touched = true
 		w.flushes = append(w.flushes, c)

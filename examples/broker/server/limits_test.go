@@ -188,11 +188,11 @@ func TestBans(t *testing.T) {
 	})
 }
 
-// A queue has its limits: what comes on top is refused, and a publisher that can
-// be told is told, though others get the message. What has expired makes room.
+// A queue has its limits: what comes on top is dropped, and its publisher told only
+// if nobody else has taken it, or with RefusedByAny. What has expired makes room.
 func TestQueueLimits(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
-		for _, config := range []Config{{MaxQueuedMessages: 3}, {MaxQueuedBytes: 3 * (100 + 1 + 100)}} {
+		for _, config := range []Config{{MaxQueuedMessages: 3}, {MaxQueuedBytes: 3 * (250 + 1 + 100)}, {MaxQueuedMessages: 3, RefusedByAny: true}} {
 			simulate(t, config, func(t *testing.T, s *Server) {
 				away := join(t, s, keptConnect(mqttwire.V311, "away"))
 				away.subscribeAt("t", qos.AtLeastOnce)
@@ -205,7 +205,7 @@ func TestQueueLimits(t *testing.T) {
 					payload := strings.Repeat(fmt.Sprint(i), 100)
 					p.send(publicationAt("t", payload, qos.AtLeastOnce, 1))
 					ack := &codec.Puback{ID: 1}
-					if i >= 3 && v == mqttwire.V50 {
+					if i >= 3 && v == mqttwire.V50 && config.RefusedByAny {
 						ack.Code = mqttwire.QuotaExceeded
 					}
 					p.expect(ack)

@@ -53,7 +53,7 @@ func TestManySubscriptions(t *testing.T) {
 	if raceEnabled {
 		clients = 25
 	}
-	simulate(t, Config{}, func(t *testing.T, s *Server) {
+	simulate(t, Config{MaxAccountBytes: 1 << 30}, func(t *testing.T, s *Server) { // all of one address
 		publisher := connected(t, s, mqttwire.V50, "publisher")
 		publish := func(topic string, want mqttwire.Reason) {
 			t.Helper()
