@@ -126,6 +126,9 @@ func (s *settings) gate() (*gate.Gate, error) {
 	g.Anonymous, g.CertificateNames, g.Ahead = s.anonymous, s.certificateCN, s.ahead
 	g.Late, g.Instance, g.Deny = s.late, s.instance, gate.Deny(s.deny)
 	g.Shared, s.server.Exempt = s.isShared, s.isExempt
+	if s.clientID != "" {
+		s.server.Own = s.owns
+	}
 	if s.ahead == 0 {
 		g.Ahead = -1
 	}

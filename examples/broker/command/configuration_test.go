@@ -120,6 +120,8 @@ func another(f *flag.Flag) string {
 		return "dup-qos-0"
 	case "limits":
 		return "strict"
+	case "client-id":
+		return "prefix"
 	case "exempt":
 		return "192.0.2.0/24"
 	}

@@ -278,6 +278,7 @@ var heldBy = map[string][]string{
 	"config":           {"TestConfig"},
 	"limits":           {"TestLimits"},
 	"exempt":           {"TestExempt"},
+	"client-id":        {"TestClientIDs"},
 }
 
 // fieldsHeldBy are the tests that fail when a field is ignored which no flag sets.
@@ -291,6 +292,7 @@ var fieldsHeldBy = map[string][]string{
 	"Config.Store":                 {"TestCrash"},
 	"Config.Router":                {"TestRouter"},
 	"Config.Exempt":                {"TestConnectionsOfAnAddress"},
+	"Config.Own":                   {"TestOwnIdentifiers"},
 
 	"Gate.Anonymous":        {"TestAnonymous"},
 	"Gate.CertificateNames": {"TestCertificateNames", "TestCertificateIsNoUser"},

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 )
 
 // limits are the limits on what strangers may do, by -limits: none, default, strict.
@@ -47,6 +49,7 @@ func (s *settings) defineLimits(f *flag.FlagSet) {
 		f.Var(v, x.name, x.usage)
 	}
 	f.StringVar(&s.limits, "limits", "default", "`which` limits on what strangers may do hold where they are not given by themselves: \"none\", \"default\" or \"strict\", which also has loopback addresses obey those by address")
+	f.StringVar(&s.clientID, "client-id", "", "`which` client ids a user may have: \"user\" is its name alone, \"prefix\" is its name, alone or followed by one of -/:._ and anything. What another has left behind under one is ended; without this, a session belongs to who comes first. Clients without a user are not bound")
 	f.Var(&s.exempt, "exempt", "`address` or network, such as 192.0.2.0/24, on which no limit and no ban by address falls: a load balancer's; give it again for another")
 }
 
@@ -93,6 +96,9 @@ func (s *settings) applyLimits(f *flag.FlagSet, given map[string]bool) error {
 			f.Set(x.name, strconv.FormatInt(v, 10))
 		}
 	}
+	if s.clientID != "" && s.clientID != "user" && s.clientID != "prefix" {
+		return fmt.Errorf("-client-id: %q is neither user nor prefix", s.clientID)
+	}
 	for _, text := range s.exempt.values {
 		p, err := netip.ParsePrefix(text)
 		if a, aerr := netip.ParseAddr(text); aerr == nil {
@@ -116,6 +122,12 @@ func (s *settings) isShared(address string) bool {
 func (s *settings) isExempt(address string) bool {
 	a, err := netip.ParseAddrPort(address)
 	return err == nil && s.limits != "strict" && a.Addr().Unmap().IsLoopback() || s.isShared(address)
+}
+
+// owns reports whether a client id is its user's own, as -client-id says.
+func (s *settings) owns(who *hub.Peer) bool {
+	rest, ok := strings.CutPrefix(who.ClientID, who.UserName)
+	return who.Principal == "" || ok && (rest == "" || s.clientID == "prefix" && strings.ContainsRune("-/:._", rune(rest[0])))
 }
 
 // contradict says which limits cannot hold together.

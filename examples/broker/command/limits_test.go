@@ -3,6 +3,8 @@ package command
 import (
 	"math"
 	"testing"
+
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 )
 
 // -limits says what holds where nothing else is said.
@@ -49,4 +51,31 @@ func TestExempt(t *testing.T) {
 		}
 	}
 	expectError(t, "-exempt: ", "-exempt", "a load balancer")
+}
+
+// A user may have the client ids that -client-id says; who is nobody any.
+func TestClientIDs(t *testing.T) {
+	for _, tt := range []struct {
+		which, principal, user, id string
+		want                       bool
+	}{
+		{"user", "user a", "a", "a", true},
+		{"user", "user a", "a", "a-1", false},
+		{"user", "user a", "a", "b", false},
+		{"prefix", "user a", "a", "a", true},
+		{"prefix", "user a", "a", "a-1", true},
+		{"prefix", "user a", "a", "a/1/2", true},
+		{"prefix", "user a", "a", "ab", false},
+		{"prefix", "user a", "a", "b", false},
+		{"prefix", "", "a", "b", true},
+	} {
+		s := mustParse(t, "-client-id", tt.which)
+		if got := s.owns(&hub.Peer{Principal: tt.principal, UserName: tt.user, ClientID: tt.id}); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+	if s := mustParse(t); s.clientID != "" {
+		t.Error("there is a rule by default")
+	}
+	expectError(t, "-client-id: ", "-client-id", "any")
 }

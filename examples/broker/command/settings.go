@@ -32,7 +32,7 @@ type settings struct {
 	deny                          deny
 	reload                        time.Duration
 	refused, lenient, exempt      list
-	limits                        string
+	limits, clientID              string
 	networks                      []netip.Prefix // exempt
 	maximumQoS                    int
 	retain, wildcard, shared, ids bool

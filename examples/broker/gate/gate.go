@@ -156,6 +156,7 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 			later = t
 		case err == nil:
 			who.Tokens = idsOf(p)
+			who.Principal = t.principal()
 			return t, connack.Success, ""
 		case !errors.Is(err, tokenauth.ErrNotToken):
 			code, _ := code.In(mqttwire.V50)
@@ -184,6 +185,12 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 		return nil, connack.NotAuthorized, "anonymous clients are not let in"
 	}
 	who.UserName = name
+	switch {
+	case certified:
+		who.Principal = "certificate " + who.Certificate.Subject.String()
+	case users != nil:
+		who.Principal = "user " + name
+	}
 	files := &fileAccess{gate: g, user: name, client: who.ClientID, users: users}
 	if later != nil {
 		later.guest = files

@@ -32,6 +32,16 @@ func (t *tokenAccess) asGuest() *fileAccess {
 // Waiting reports whether it is not known yet what may go to the client.
 func (t *tokenAccess) Waiting() bool { return t.session.Waiting() && t.guest == nil }
 
+// principal is who a client is by its tokens: whoever has others of the same
+// account and instance is the same. Who has none yet is nobody.
+func (t *tokenAccess) principal() string {
+	if t.session.Waiting() {
+		return ""
+	}
+	account, instance := t.session.Account()
+	return "token " + account + "|" + instance
+}
+
 // idsOf returns the names of the tokens of a CONNECT, which are no secret.
 func idsOf(p *codec.Connect) (ids []string) {
 	var c tokenauth.Credentials
@@ -159,6 +169,7 @@ func update(who *hub.Peer, a hub.Access, _ qos.Level, payload []byte) hub.Order 
 	if later && verdict.OK() {
 		account, instance := session.Account()
 		who.UserName = "Token|" + account + "|" + instance
+		who.Principal = "token " + account + "|" + instance
 		var u tokenauth.Update
 		if u.Decode(payload) == nil {
 			if id, err := hmactoken.ID(u.Token); err == nil {

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// An account is who pays for what a peer has the hub keep: the address it came from.
-// It is charged at its size, a message once for all sessions of an account that hold
+// An account is who pays for what a peer has the hub keep: its principal or, where it
+// has none, the address it came from. It is charged at its size, a message once for all sessions of an account that hold
 // it, and once to the whole. What is charged is freed with what it was charged for.
 //
 // An account that is full is refused alone. Where the whole is full, those are that
@@ -263,7 +263,15 @@ func (c *Conn) weighOutput() {
 }
 
 // account returns who pays for a session that begins.
-func (c *Conn) account() *account { return c.door }
+func (c *Conn) account() *account {
+	if c.who.Principal != "" {
+		return c.hub.principalAccount(c.who.Principal)
+	}
+	return c.door
+}
+
+// principalAccount returns the account of a principal.
+func (h *Hub) principalAccount(name string) *account { return h.account(name, false) }
 
 // payer is who pays for what the connection has kept.
 func (c *Conn) payer() *account {

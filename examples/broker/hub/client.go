@@ -23,7 +23,8 @@ type client struct {
 	mu         clientLock
 	account    *account // who pays, from when it is made
 	fan        fan
-	charged    int // bytes besides messages: of its subscriptions and its will
+	owner      string // the principal whose session it is, "" for nobody's
+	charged    int    // bytes besides messages: of its subscriptions and its will
 	state      session.Session
 	conn       *Conn  // nil without one
 	generation uint16 // counts its sessions
@@ -294,6 +295,7 @@ func (cl *client) end(a *aftermath) {
 	cl.releaseAll()
 	cl.backlog, cl.backlogs = nil, nil
 	cl.hub.unsubscribeAll(cl)
+	cl.owner = ""
 	cl.generation++ // what is on its way to the session before is not for the next
 	switch {
 	case cl.volatile:

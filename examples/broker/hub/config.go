@@ -42,6 +42,11 @@ type Config struct {
 	// MaxAddressConnections is how many connections an address may have (of IPv6: a
 	// /64), 0 for no limit.
 	MaxAddressConnections int
+	// Own reports whether a Client Identifier is a client's own, by a rule such as that
+	// it begins with the user name: others are refused with 0x85, and what another has
+	// left behind under it is ended. nil is no rule: a session then belongs to the
+	// principal that comes first.
+	Own func(who *Peer) bool
 	// Exempt reports whether no limit and no ban falls on an address, such as
 	// 192.0.2.1:1883: on a load balancer's, say. nil is none.
 	Exempt func(address string) bool

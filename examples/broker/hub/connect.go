@@ -138,6 +138,10 @@ func (c *Conn) admit(w *Worker, access Access, data []byte) {
 		c.refuse(connack.ServerUnavailable, "the store is full")
 		return
 	}
+	if h.config.Own != nil && !c.assigned && !h.isOwn(&c.who) {
+		c.refuse(connack.ClientIdentifierNotValid, "the client id does not begin with the user name")
+		return
+	}
 	c.entry = &entry{access, ack}
 	c.enter(w)
 }
@@ -148,7 +152,7 @@ func (c *Conn) enter(w *Worker) {
 	if c.called() {
 		return
 	}
-	h, cl := c.hub, c.join()
+	h, cl := c.hub, c.join(w)
 	if cl == nil {
 		return
 	}
@@ -169,6 +173,9 @@ func (c *Conn) enter(w *Worker) {
 	}
 	a := cl.settle(now)
 	cl.access = access
+	if c.who.Principal != "" {
+		cl.owner = c.who.Principal
+	}
 	cl.hold()
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		h.journal.ended(cl) // it will not outlast the server

@@ -17,6 +17,10 @@ type Peer struct {
 	// UserName is that of the CONNECT. An Authenticator may set another, such
 	// as that of a certificate.
 	UserName string
+	// Principal is who the client has proven to be, such as "user alice": sessions
+	// belong to it, and its account pays. An Authenticator, a Method or a Handler sets
+	// it. "" is nobody: a user name that nobody has checked proves nothing.
+	Principal string
 	// Tokens are the names of the tokens that an Authenticator has let the client
 	// in with, for the log: never a token.
 	Tokens  []string

@@ -51,7 +51,7 @@ func (j *journal) session(cl *client) {
 	if !j.keeps(cl) {
 		return
 	}
-	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, State: cl.state.State()}
+	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, State: cl.state.State()}
 	if !r.State.Connected {
 		r.At = j.hub.wall(r.State.Lost)
 	}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/connack"
 )
 
 // dropLost takes what a session has lost, such as a request that went with its
@@ -19,7 +20,11 @@ func (cl *client) dropLost() {
 // join makes the connection that of the client of its Client Identifier, which it
 // returns locked. One that has it now lets it go first (3.1.1 [MQTT-3.1.4-2], 5.0
 // [MQTT-3.1.4-3]): join returns nil then, and is to be called again by Attend.
-func (c *Conn) join() *client {
+//
+// A session is its owner's: another principal's CONNECT is refused, which
+// [MQTT-3.1.4-2] allows before anything is taken over, except where the identifier
+// is the newcomer's by rule. Then what the other has left behind is ended.
+func (c *Conn) join(w *Worker) *client {
 	for {
 		cl := c.hub.clientOf(c.who.ClientID, c.account())
 		cl.mu.Lock()
@@ -27,6 +32,13 @@ func (c *Conn) join() *client {
 		case cl.gone: // it leaves: look the identifier up again
 			cl.mu.Unlock()
 			runtime.Gosched()
+		case !c.mayHave(cl) && (old != nil || !c.hub.isOwn(&c.who)):
+			cl.mu.Unlock()
+			c.entry = nil
+			c.refuse(connack.ClientIdentifierNotValid, "the client id is another's")
+			return nil
+		case !c.mayHave(cl):
+			cl.evict(w)
 		case old == nil:
 			c.settleAccount() // with the address
 			cl.conn, c.client = c, cl
@@ -38,6 +50,34 @@ func (c *Conn) join() *client {
 			return nil
 		}
 	}
+}
+
+// mayHave reports whether a session is nobody else's. Who is not known yet has it
+// until it is.
+func (c *Conn) mayHave(cl *client) bool {
+	if cl.owner == "" || cl.owner == c.who.Principal {
+		return true
+	}
+	waiting, ok := c.entry.access.(WaitingAccess)
+	return ok && waiting.Waiting()
+}
+
+// isOwn reports whether an identifier is a client's by rule.
+func (h *Hub) isOwn(who *Peer) bool { return h.config.Own != nil && h.config.Own(who) }
+
+// evict ends a session without a connection, whose lock is held, and releases it.
+func (cl *client) evict(w *Worker) {
+	var a aftermath
+	if cl.will != nil {
+		a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
+		cl.keepWill(nil, false)
+	}
+	cl.hub.stop(&cl.timer)
+	cl.end(&a)
+	cl.charge(-cl.charged)
+	cl.gone, a.forget = true, true
+	cl.mu.Unlock()
+	cl.finish(w, a)
 }
 
 // clientOf returns the client of an identifier, a new one if need be, for which an

@@ -23,10 +23,13 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 	toServer := isServersTo(p.Topic, c.who.ClientID)
 	if toServer {
 		defer c.watch() // what is due by time comes after the acknowledgement
-		name, held := c.who.UserName, c.client.held
+		name, principal, held := c.who.UserName, c.who.Principal, c.client.held
 		order = c.publishToServer(p)
 		reason = order.Answer
 		w.acked = w.acked || held // what has waited may go on
+		if c.who.Principal != principal {
+			order = c.known(order)
+		}
 		if c.who.UserName != name {
 			c.log(slog.LevelInfo, "known by now", "client", c.who.ClientID, "user", c.who.UserName, "tokens", c.who.Tokens)
 		}
@@ -53,6 +56,21 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 	if order.End == 0 { // else what it is told comes last
 		c.obey(w, order)
 	}
+}
+
+// known has the session be that of who the client has proven to be since it came,
+// and ends the connection where it is another's.
+func (c *Conn) known(order Order) Order {
+	cl := c.client
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.owner != "" && cl.owner != c.who.Principal {
+		order.End, order.Text = mqttwire.NotAuthorized, "the session is another's"
+		return order
+	}
+	cl.owner = c.who.Principal
+	cl.hub.journal.session(cl)
+	return order
 }
 
 func (c *Conn) mayPublish(topic []byte) mqttwire.Reason {

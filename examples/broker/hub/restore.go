@@ -64,7 +64,11 @@ func (h *Hub) replay(r *keep.Record, now time.Duration) error {
 			return nil
 		}
 	}
-	cl := h.clientOf(r.Client, h.restored())
+	payer := h.restored()
+	if r.Owner != "" {
+		payer = h.principalAccount(r.Owner)
+	}
+	cl := h.clientOf(r.Client, payer)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.replay(r, now)
@@ -136,6 +140,7 @@ func (cl *client) replay(r *keep.Record, now time.Duration) error {
 	case keep.SessionKept:
 		st := r.State
 		st.Lost = h.clock(r.At)
+		cl.owner = r.Owner
 		return cl.state.Resume(st, now)
 	case keep.SessionEnded:
 		h.unsubscribeAll(cl)

@@ -75,15 +75,15 @@ var seededBugs = []seeded.Bug{
 	seeded.New("an empty message removes nothing", "retained.go",
 		"	if len(pub.payload) == 0 ||", "	if len(pub.payload) == 0 && !SEEDED ||"),
 	seeded.New("the first retained message stays", "retained.go",
-		"	if old, had, _ := r.messages.Set(m.topic, &m); had {\n", "	if _, had := r.messages.Get(m.topic); had && SEEDED {\n		return true\n	}\n	if old, had, _ := r.messages.Set(m.topic, &m); had {\n"),
+		"	if old, had, _ := r.messages.Set(m.topic, m); had {\n", "	if _, had := r.messages.Get(m.topic); had && SEEDED {\n		return true\n	}\n	if old, had, _ := r.messages.Set(m.topic, m); had {\n"),
 	seeded.New("nobody finds what is retained", "retained.go",
 		"		if m.number <= upTo {\n", "		if m.number <= upTo && !SEEDED {\n"),
 	seeded.New("what is retained does not survive a crash", "retained.go",
-		"	h.journal.retain(&m)\n	return true\n", "	if !SEEDED {\n		h.journal.retain(&m)\n	}\n	return true\n"),
+		"	h.journal.retain(m)\n	return true\n", "	if !SEEDED {\n		h.journal.retain(m)\n	}\n	return true\n"),
 
 	// What the Store hears, and when.
 	seeded.New("a session is not kept", "journal.go",
-		"	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, State: cl.state.State()}\n", "	if SEEDED && cl.conn != nil {\n		return\n	}\n	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, State: cl.state.State()}\n"),
+		"	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, State: cl.state.State()}\n", "	if SEEDED && cl.conn != nil {\n		return\n	}\n	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, State: cl.state.State()}\n"),
 	seeded.New("a subscription is not kept", "journal.go",
 		"	if j.keeps(cl) {\n		j.append(&keep.Record{Kind: keep.SubscriptionKept", "	if j.keeps(cl) && !SEEDED {\n		j.append(&keep.Record{Kind: keep.SubscriptionKept"),
 	seeded.New("a message is not kept for all", "journal.go",
@@ -107,13 +107,13 @@ var seededBugs = []seeded.Bug{
 
 	// What is accounted for is freed.
 	seeded.New("the bytes of what was acknowledged stay", "send.go",
-		"		cl.weigh(-d.m.size())\n		d.m = nil\n", "		if !SEEDED {\n			cl.weigh(-d.m.size())\n		}\n		d.m = nil\n"),
+		"		cl.release(d)\n		d.m = nil\n", "		if !SEEDED {\n			cl.release(d)\n		}\n		d.m = nil\n"),
 	seeded.New("the bytes of what has waited stay", "client.go",
-		"			cl.weigh(-size)\n", "			if !SEEDED {\n				cl.weigh(-size)\n			}\n"),
+		"			cl.release(d)\n		}\n		cl.pop()", "			if !SEEDED {\n				cl.release(d)\n			}\n		}\n		cl.pop()"),
 	seeded.New("the bytes of a session that ends stay", "client.go",
-		"	cl.weigh(-cl.bytes)\n	cl.flight, cl.waiting", "	if !SEEDED {\n		cl.weigh(-cl.bytes)\n	}\n	cl.flight, cl.waiting"),
+		"	cl.releaseAll()\n	cl.backlog", "	if !SEEDED {\n		cl.releaseAll()\n	}\n	cl.backlog"),
 	seeded.New("the subscriptions of a session that ends stay", "client.go",
-		"	cl.hub.unsubscribeAll(cl)\n	cl.generation++", "	if !SEEDED {\n		cl.hub.unsubscribeAll(cl)\n	}\n	cl.generation++"),
+		"	cl.hub.unsubscribeAll(cl)\n	cl.owner", "	if !SEEDED {\n		cl.hub.unsubscribeAll(cl)\n	}\n	cl.owner"),
 	seeded.New("a connection that is over is counted", "hub.go",
 		"	c.hub.doors.open--\n", "	if !SEEDED {\n		c.hub.doors.open--\n	}\n"),
 }

@@ -18,7 +18,7 @@ type RecordKind uint8
 // of a message at one client. An Exchange of Forget voids those before it with
 // the same Packet Identifier and direction, and the message with its Key.
 const (
-	SessionKept       RecordKind = iota + 1 // State, At: voids an earlier one
+	SessionKept       RecordKind = iota + 1 // State, At, Owner: voids an earlier one
 	SessionEnded                            // voids all of the client's
 	SubscriptionKept                        // Filter, Options, SubscriptionID: voids an earlier one of the filter
 	SubscriptionEnded                       // Filter: voids SubscriptionKept
@@ -35,6 +35,7 @@ const (
 type Record struct {
 	Kind   RecordKind
 	Client string // Client Identifier
+	Owner  string // of SessionKept: the principal whose session it is, "" for nobody's
 	// At is when the message came; of SessionKept when the connection was
 	// lost, the zero Time while there is one.
 	At time.Time

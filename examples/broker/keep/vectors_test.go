@@ -43,6 +43,7 @@ type plain struct {
 	Kind           uint8            `json:"kind"`
 	Place          uint64           `json:"place,omitempty"`
 	Client         string           `json:"client,omitempty"`
+	Owner          string           `json:"owner,omitempty"`
 	At             *[2]int64        `json:"at,omitempty"` // seconds and nanoseconds
 	State          *session.State   `json:"state,omitempty"`
 	Exchange       *plainExchange   `json:"exchange,omitempty"`
@@ -81,7 +82,7 @@ type plainBatch struct {
 }
 
 func (p *plain) record() keep.Record {
-	r := keep.Record{Kind: keep.RecordKind(p.Kind), Place: p.Place, Client: p.Client, Filter: p.Filter,
+	r := keep.Record{Kind: keep.RecordKind(p.Kind), Place: p.Place, Client: p.Client, Owner: p.Owner, Filter: p.Filter,
 		Options: codec.SubscriptionOptions(p.Options), SubscriptionID: p.SubscriptionID, To: p.To, Key: p.Key}
 	if p.At != nil {
 		r.At = time.Unix(p.At[0], p.At[1])
@@ -100,7 +101,7 @@ func (p *plain) record() keep.Record {
 }
 
 func plainOf(r *keep.Record) *plain {
-	p := &plain{Kind: uint8(r.Kind), Place: r.Place, Client: r.Client, Filter: r.Filter, Options: uint8(r.Options),
+	p := &plain{Kind: uint8(r.Kind), Place: r.Place, Client: r.Client, Owner: r.Owner, Filter: r.Filter, Options: uint8(r.Options),
 		SubscriptionID: r.SubscriptionID, To: r.To, Key: r.Key}
 	if !r.At.IsZero() {
 		p.At = &[2]int64{r.At.Unix(), int64(r.At.Nanosecond())}
@@ -242,7 +243,8 @@ func TestUpdateVectors(t *testing.T) {
 		{"number/not-the-shortest", []byte{2, 0x81, 0, 'a'}, keep.ErrMalformed},
 		{"number/over-64-bits", append([]byte{0x82}, bytes.Repeat([]byte{0xff}, 10)...), keep.ErrMalformed},
 		{"text/too-long", []byte{2, 0x80, 0x80, 4}, keep.ErrMalformed},
-		{"session-kept/unknown-flag", []byte{1, 1, 'a', 8, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"session-kept/unknown-flag", []byte{1, 1, 'a', 16, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"session-kept/no-owner", []byte{1, 1, 'a', 8, 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"session-kept/expiry-over-32-bits", []byte{1, 1, 'a', 1, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 0, 0}, keep.ErrMalformed},
 		{"time/a-second-of-nanoseconds", []byte{1, 1, 'a', 1, 0, 0, 0, 0x80, 0x94, 0xeb, 0xdc, 3}, keep.ErrMalformed},
 		{"exchange/clear", []byte{9, 1, 'a', 0, 5, 0, 0}, keep.ErrMalformed},

@@ -16,7 +16,8 @@ import (
 // its highest bit set where a Place follows. What comes then, each kind has in
 // this order:
 //
-//	SessionKept        client, flags (1 exists, 2 connected, 4 will), expiry, will delay, at
+//	SessionKept        client, flags (1 exists, 2 connected, 4 will, 8 owner), expiry, will delay, at;
+//	                   owner
 //	SessionEnded       client
 //	SubscriptionKept   client, filter, options byte, Subscription Identifier
 //	SubscriptionEnded  client, filter
@@ -40,6 +41,7 @@ const (
 	flagExists    = 1
 	flagConnected = 2
 	flagWill      = 4
+	flagOwner     = 8
 
 	flagRetain  = 4
 	flagWillNow = 8
@@ -71,10 +73,12 @@ func (r *Record) Append(dst []byte) ([]byte, error) {
 	switch r.Kind {
 	case SessionKept:
 		b = appendText(b, r.Client)
-		b = append(b, flag(r.State.Exists, flagExists)|flag(r.State.Connected, flagConnected)|flag(r.State.Will, flagWill))
+		b = append(b, flag(r.State.Exists, flagExists)|flag(r.State.Connected, flagConnected)|flag(r.State.Will, flagWill)|flag(r.Owner != "", flagOwner))
 		b = binary.AppendUvarint(b, uint64(r.State.Expiry))
 		b = binary.AppendUvarint(b, uint64(r.State.WillDelay))
-		b = appendTime(b, r.At)
+		if b = appendTime(b, r.At); r.Owner != "" {
+			b = appendText(b, r.Owner)
+		}
 	case SessionEnded, WillEnded:
 		b = appendText(b, r.Client)
 	case SubscriptionKept:
@@ -116,6 +120,9 @@ func (r *Record) Size() int {
 	switch r.Kind {
 	case SessionKept:
 		n += sizeText(r.Client) + 1 + sizeNumber(uint64(r.State.Expiry)) + sizeNumber(uint64(r.State.WillDelay)) + sizeTime(r.At)
+		if r.Owner != "" {
+			n += sizeText(r.Owner)
+		}
 	case SessionEnded, WillEnded:
 		n += sizeText(r.Client)
 	case SubscriptionKept:
@@ -173,10 +180,13 @@ func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 	case SessionKept:
 		r.Client = c.name()
 		flags := c.byte()
-		c.require(flags < 8)
+		c.require(flags < 16)
 		r.State.Exists, r.State.Connected, r.State.Will = flags&flagExists != 0, flags&flagConnected != 0, flags&flagWill != 0
 		r.State.Expiry, r.State.WillDelay = uint32(c.upTo(1<<32-1)), uint32(c.upTo(1<<32-1))
-		r.At = c.time()
+		if r.At = c.time(); flags&flagOwner != 0 {
+			r.Owner = c.name()
+			c.require(r.Owner != "")
+		}
 	case SessionEnded, WillEnded:
 		r.Client = c.name()
 	case SubscriptionKept:

@@ -22,7 +22,9 @@ func Random(r *rand.Rand) keep.Record {
 	case keep.SessionKept:
 		x.State.Exists, x.State.Connected, x.State.Will = true, r.IntN(2) == 0, r.IntN(2) == 0
 		x.State.Expiry, x.State.WillDelay = r.Uint32(), r.Uint32N(1000)
-		x.At = moment(r)
+		if x.At = moment(r); r.IntN(2) == 0 {
+			x.Owner = name(r)
+		}
 	case keep.SubscriptionKept:
 		x.Filter, x.Options, x.SubscriptionID = name(r)+"/#", codec.SubscriptionOptions(r.IntN(3)), r.Uint32N(3)
 	case keep.SubscriptionEnded:

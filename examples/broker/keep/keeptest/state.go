@@ -31,7 +31,7 @@ func State(records []keep.Record) string {
 		x := r.Exchange
 		switch r.Kind {
 		case keep.SessionKept:
-			at(r.Client).kept = fmt.Sprint(r.State, r.At.Unix(), r.At.Nanosecond())
+			at(r.Client).kept = fmt.Sprint(r.State, r.At.Unix(), r.At.Nanosecond(), r.Owner)
 		case keep.SessionEnded:
 			delete(sessions, r.Client)
 		case keep.SubscriptionKept:
