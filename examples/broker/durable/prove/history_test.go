@@ -124,16 +124,17 @@ func (h *history) publish(v mqttwire.Version, level qos.Level, window int, size 
 			p.acked = append(p.acked, false)
 			h.mu.Unlock()
 			waiting.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 				defer cancel()
+				defer func() { <-turns }()
 				if _, err := sent.Wait(ctx); err != nil {
 					h.problem("%s: %d: %v", p.name, n, err)
+					return
 				}
 				h.mu.Lock()
 				p.acked[n] = true
 				h.mu.Unlock()
 				h.acked.Add(1)
-				<-turns
 			})
 		}
 		waiting.Wait()

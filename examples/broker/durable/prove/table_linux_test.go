@@ -28,10 +28,11 @@ import (
 )
 
 var (
-	table       = flag.Bool("prove.table", false, "measure, and print a table")
-	tableTime   = flag.Duration("prove.time", 3*time.Second, "how long each figure of the table is measured")
-	tableRounds = flag.Int("prove.rounds", 3, "how often; medians count")
-	tableOnly   = flag.String("prove.only", "", "only brokers whose name has this in it")
+	table           = flag.Bool("prove.table", false, "measure, and print a table")
+	tableTime       = flag.Duration("prove.time", 3*time.Second, "how long each figure of the table is measured")
+	tableRounds     = flag.Int("prove.rounds", 3, "how often; medians count")
+	tablePublishers = flag.String("prove.publishers", "1,20,200", "how many publishers")
+	tableOnly       = flag.String("prove.only", "", "only brokers whose name has this in it")
 )
 
 // A contestant is a broker of the table.
@@ -139,7 +140,14 @@ func TestTable(t *testing.T) {
 		t.Skip("-prove.table measures")
 	}
 	type figures struct{ rate, p50, p99, cpu, memory, disk []float64 }
-	counts := []int{1, 20, 200}
+	var counts []int
+	for text := range strings.SplitSeq(*tablePublishers, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = append(counts, n)
+	}
 	all := map[string][]*figures{}
 	list := contestants(t)
 	for range *tableRounds {
@@ -148,7 +156,9 @@ func TestTable(t *testing.T) {
 				continue
 			}
 			if all[c.name] == nil {
-				all[c.name] = []*figures{{}, {}, {}}
+				for range counts {
+					all[c.name] = append(all[c.name], new(figures))
+				}
 			}
 			for i, n := range counts {
 				m, err := measure(t, c, n)
