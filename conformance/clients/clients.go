@@ -43,6 +43,7 @@ func Run(ctx context.Context, l net.Listener, r conformance.Runner) *conformance
 	accepting.Go(func() { w.accept(l) })
 	defer accepting.Wait()
 	defer l.Close()
+	defer w.close()
 	report := &conformance.Report{Subject: r.Subject}
 	version, err := w.first(ctx)
 	if err != nil {
@@ -51,9 +52,7 @@ func Run(ctx context.Context, l net.Listener, r conformance.Runner) *conformance
 	}
 	r.Open, r.Versions, r.Parallel, r.Learn = w.open, []mqttwire.Version{version}, 1, nil
 	r.Checks = w.checks()
-	report = r.Run(ctx)
-	w.close()
-	return report
+	return r.Run(ctx)
 }
 
 // A watcher has the connections of the client, and a judge that looks on.
@@ -67,7 +66,6 @@ type watcher struct {
 	t     *conformance.T // of the check that runs
 	gone  bool           // the client does not come any more
 	ended bool
-	taken bool // the client has a session here
 }
 
 // accept takes connections, one at a time: what comes meanwhile waits.

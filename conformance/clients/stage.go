@@ -40,11 +40,14 @@ func (s *stage) hello() {
 	if s.c != nil {
 		s.c.Close()
 	}
-	s.n++
-	s.c = s.Open("connection "+string(rune('0'+s.n)), mqttwire.Server, 0)
-	p, err := s.c.Next(s.w.wait)
-	if err != nil {
-		s.Block("no CONNECT: %v", err)
+	var p codec.Packet
+	for tries := 1; p == nil; tries++ {
+		s.n++
+		s.c = s.Open("connection "+string(rune('0'+s.n)), mqttwire.Server, 0)
+		var err error
+		if p, err = s.c.Next(s.Patience()); err != nil && tries == 3 { // one may have waited too long
+			s.Block("no CONNECT: %v", err)
+		}
 	}
 	connect, ok := p.(*codec.Connect)
 	if !ok {

@@ -123,6 +123,7 @@ func exchanges() []broken {
 		{wirejudge.DupMissing, since311, client, "MQTT-3.3.1-1", kept(pub(client, 1, q1, "x"), cut(client), hi(expiry(100)), ok(present), pub(client, 1, q1, "x")), 0, nil, nil},
 		{wirejudge.DupOnFirst, all, client, "§2.1 MQTT-4.3.2-1 MQTT-4.3.2-2", begun(pub(client, 1, q1, "x", dup)), 0, nil, nil},
 		{wirejudge.DupOnFirst, since311, client, "MQTT-4.3.3-1 MQTT-4.3.3-2", begun(pub(client, 1, q2, "x", dup)), 0, nil, nil},
+		{wirejudge.DupOnFirst, only5, client, "MQTT-3.2.2-5", kept(pub(client, 1, q1, "x"), cut(client), hi(expiry(100)), ok(), pub(client, 1, q1, "x", dup)), 0, []wirejudge.Rule{wirejudge.SessionForgotten}, nil},
 		{wirejudge.DupOnFirst, all, server, "§2.1 MQTT-3.3.1-3 MQTT-3.3.1-3", begun(subscribed, granted, pub(server, 1, q1, "x", dup)), 0, nil, nil},
 		{wirejudge.SentAgain, only5, client, "MQTT-4.4.0-1", begun(pub(client, 1, q1, "x"), pub(client, 1, q1, "x", dup)), 0, nil, nil},
 		{wirejudge.SentAgain, only5, client, "MQTT-4.4.0-1", begun(pub(client, 1, q2, "x"), pubrec(server, 1), pubrel(client, 1), pubrel(client, 1)), 0, nil, nil},
@@ -257,7 +258,7 @@ func TestBrokenExchanges(t *testing.T) {
 // next one may have been sent then.
 func TestMissed(t *testing.T) {
 	for _, missed := range []bool{false, true} {
-		found := play(t, mqttwire.V311, new(wirejudge.Judge), kept(pub(client, 1, q1, "x"), func(w *world) {
+		found := play(t, mqttwire.V50, new(wirejudge.Judge), kept(pub(client, 1, q1, "x"), func(w *world) {
 			if missed {
 				w.conn.Missed(client)
 			}
@@ -265,6 +266,16 @@ func TestMissed(t *testing.T) {
 		if none := len(found) == 0; none != missed {
 			t.Errorf("missed %t: found %v", missed, found)
 		}
+	}
+}
+
+// TestGoesOn has a client of 3.1.1 go on with its session, which the server has
+// forgotten: it may choose to (3.1.1 §3.2.2.2).
+func TestGoesOn(t *testing.T) {
+	found := play(t, mqttwire.V311, new(wirejudge.Judge), kept(pub(client, 1, q1, "x"), pub(client, 2, q2, "y"), pubrec(server, 2), pubrel(client, 2), cut(client),
+		hi(), ok(), pub(client, 1, q1, "x", dup), pubrel(client, 2), puback(server, 1), pubcomp(server, 2))...)
+	if len(found) != 1 || found[0].Rule != wirejudge.SessionForgotten {
+		t.Error(found)
 	}
 }
 

@@ -46,7 +46,8 @@ type Conn struct {
 	asked      bool // the last AUTH was the server's
 	can        capabilities
 	session    *session
-	wasThere   bool // the session, before this connection
+	wasThere   bool   // the session, before this connection
+	gone       *idSet // what the client had in flight in a session that the server has not
 	requests   map[uint16]*request
 	pings      int
 	pingAt     time.Duration
@@ -400,16 +401,15 @@ func (c *Conn) size(s *side, p *Packet) {
 // limit tells of a limit that is exceeded. A client that does not wait for
 // CONNACK may break limits it could not know (5.0 §4.13.1).
 func (c *Conn) limit(r Rule, by mqttwire.Role, text string) {
-	if by == mqttwire.Client && c.early && c.requestsAfterConnack() {
+	if by == mqttwire.Client && c.early && c.connackIsYoung() {
 		c.foundAt(Note, "E-4.13.1/2", r, by, text+"; it may not have had the CONNACK yet")
 		return
 	}
 	c.found(r, by, text)
 }
 
-// requestsAfterConnack reports whether the CONNACK may not have arrived yet: it
-// is young.
-func (c *Conn) requestsAfterConnack() bool { return !c.accepted || c.now-c.answeredAt < time.Second }
+// connackIsYoung reports whether the CONNACK may not have arrived yet.
+func (c *Conn) connackIsYoung() bool { return !c.accepted || c.now-c.answeredAt < time.Second }
 
 // problem judges Reason String and User Property by Request Problem Information.
 func (c *Conn) problem(s *side, p *Packet) {

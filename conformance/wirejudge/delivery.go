@@ -56,11 +56,13 @@ type idSet [1 << 16 / 64]uint64
 
 func (s *idSet) has(id uint16) bool { return s != nil && s[id>>6]>>(id&63)&1 != 0 }
 
+func (s *idSet) add(id uint16) { s[id>>6] |= 1 << (id & 63) }
+
 func (f *flow) finished(id uint16) {
 	if f.done == nil {
 		f.done = new(idSet)
 	}
-	f.done[id>>6] |= 1 << (id & 63)
+	f.done.add(id)
 }
 
 func (f *flow) forgetDone(id uint16) {
@@ -90,14 +92,17 @@ func (c *Conn) begin(s *session) {
 	}
 }
 
-// adopt takes over what a connection has sent.
-func (f *flow) adopt(from *flow, conn int) {
-	f.seq, f.arrived, f.recs = from.seq, from.arrived, from.recs
+// adopt takes over what a connection has sent, or all, and returns how many
+// exchanges these are.
+func (f *flow) adopt(from *flow, conn int, all bool) (n int) {
+	f.seq, f.arrived, f.recs = max(f.seq, from.seq), from.arrived, from.recs
 	for id, e := range from.exchanges {
-		if e.conn == conn {
+		if (all || e.conn == conn) && f.exchanges[id] == nil {
 			f.put(id, e)
+			n++
 		}
 	}
+	return n
 }
 
 func (f *flow) put(id uint16, e *exchange) {
@@ -177,6 +182,9 @@ func (c *Conn) deliver(s *side, p *Packet) {
 				clause = "MQTT-4.3.3-1"
 			} else if s.from == mqttwire.Client && p.qos == 2 && c.version == mqttwire.V50 {
 				clause = "MQTT-4.3.3-2"
+			}
+			if s.from == mqttwire.Client && c.gone.has(p.id) {
+				clause = "MQTT-3.2.2-5" // it goes on with a session that the server has not
 			}
 			c.foundAt(c.across(DupOnFirst), clause, DupOnFirst, s.from, name+" has DUP, and was not sent before")
 		}

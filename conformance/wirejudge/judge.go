@@ -89,8 +89,8 @@ type Finding struct {
 	At      time.Duration    // when
 	By      mqttwire.Role    // who did it
 	Packet  int              // the number of its packet on that side of the connection, from 1; 0 where it is about none
-	Level   Level            //
-	Rule    Rule             //
+	Level   Level            // how much it is
+	Rule    Rule             // what is broken
 	Version mqttwire.Version // of the connection
 	// Err is what is wrong with the bytes, where Rule is Bytes, else 0.
 	Err mqttwire.Error

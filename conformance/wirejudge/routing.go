@@ -161,13 +161,13 @@ func (c *Conn) alias(s *side, p *Packet) {
 
 // matches is what the subscriptions to a topic say together.
 type matches struct {
-	n, current, times int
-	qos               uint8
-	settled           bool // each is current and was made once
-	asPub, allAsPub   bool
-	allNoLocal        bool
-	allWithID         bool
-	ids               []uint32
+	n, times        int
+	qos             uint8
+	settled         bool // each is current and was made once
+	asPub, allAsPub bool
+	allNoLocal      bool
+	allWithID       bool
+	ids             []uint32
 }
 
 func (s *session) match(topic []byte) matches {

@@ -27,103 +27,103 @@ type Rule uint8
 
 // The rules.
 const (
-	Bytes Rule = iota
+	Bytes Rule = iota // what is wrong with the bytes of one packet
 	// Handshake.
-	FirstPacket
-	SecondConnect
-	SecondConnack
-	SessionPresentClean
-	SessionPresentUnknown
-	SessionForgotten
-	SessionOutlived
-	SessionTakenUnasked
-	AssignedMissing
-	AssignedUnasked
-	EmptyIDAccepted
-	WillQoSAccepted
-	WillRetainAccepted
-	ResponseInformation
-	ProblemInformation
-	MethodInConnack
-	MethodUnasked
-	MethodChanged
-	AuthCode
-	AuthOutOfTurn
-	BeforeConnack
-	AfterRefusal
-	OpenAfterRefusal
-	OtherVersion
+	FirstPacket           // what came first is no CONNECT, or no CONNACK
+	SecondConnect         // a CONNECT after the first
+	SecondConnack         // a CONNACK after the first
+	SessionPresentClean   // Session Present, and a new session was asked for
+	SessionPresentUnknown // Session Present, and there is no session
+	SessionForgotten      // no Session Present, and there is a session
+	SessionOutlived       // Session Present, and the session has expired
+	SessionTakenUnasked   // a client goes on with a session that it has not
+	AssignedMissing       // no Assigned Client Identifier for who has none
+	AssignedUnasked       // an Assigned Client Identifier for who has one
+	EmptyIDAccepted       // an empty Client Identifier is accepted where it is not allowed
+	WillQoSAccepted       // a will over the Maximum QoS is accepted
+	WillRetainAccepted    // a retained will is accepted, and there are no retained messages
+	ResponseInformation   // Response Information that was not asked for
+	ProblemInformation    // a Reason String or User Property that was not wanted
+	MethodInConnack       // CONNACK has not the Authentication Method of CONNECT
+	MethodUnasked         // an Authentication Method, and CONNECT had none
+	MethodChanged         // an Authentication Method that is not that of CONNECT
+	AuthCode              // AUTH with a code that does not fit the moment
+	AuthOutOfTurn         // AUTH when the other side has its turn
+	BeforeConnack         // packets before CONNACK while the client authenticates
+	AfterRefusal          // a packet after a CONNACK that refuses
+	OpenAfterRefusal      // the connection stays open after a CONNACK that refuses
+	OtherVersion          // the server does not speak the version
 	// End.
-	DisconnectTooEarly
-	ExpiryRaised
-	AfterDisconnect
-	OpenAfterDisconnect
-	WentOn
-	NotTakenOver
-	TakenOverSilently
-	CutPacket
+	DisconnectTooEarly  // a DISCONNECT of a server before its CONNACK
+	ExpiryRaised        // a Session Expiry Interval in DISCONNECT, and that of CONNECT is 0
+	AfterDisconnect     // a packet after DISCONNECT
+	OpenAfterDisconnect // the connection stays open after DISCONNECT
+	WentOn              // the other side has sent what is malformed, and this one goes on
+	NotTakenOver        // a connection stays open beside a second of its Client Identifier
+	TakenOverSilently   // a connection that is taken over ends without DISCONNECT 0x8E
+	CutPacket           // the connection ends inside a packet
 	// Limits.
-	PacketSize
-	AliasOverMaximum
-	AliasNotTaken
-	AliasUnknown
-	ReceiveMaximum
-	QoSNotSupported
-	RetainNotSupported
-	WildcardNotSupported
-	SharedNotSupported
-	SubscriptionIDNotSupported
+	PacketSize                 // a packet over the Maximum Packet Size
+	AliasOverMaximum           // a Topic Alias over the Topic Alias Maximum
+	AliasNotTaken              // a Topic Alias for who takes none
+	AliasUnknown               // a Topic Alias that stands for nothing
+	ReceiveMaximum             // more messages in flight than the Receive Maximum
+	QoSNotSupported            // a PUBLISH over the Maximum QoS
+	RetainNotSupported         // RETAIN, and there are no retained messages
+	WildcardNotSupported       // a wildcard, and they are not available
+	SharedNotSupported         // a Shared Subscription, and they are not available
+	SubscriptionIDNotSupported // a Subscription Identifier, and they are not available
 	// Delivery.
-	IDInUse
-	DupMissing
-	DupOnFirst
-	SentAgain
-	ResentOutOfOrder
-	NotResent
-	PublishAfterPubrel
-	AckOfNothing
-	AckTwice
-	AckOfWrongKind
-	PubackOrder
-	PubrecOrder
-	PubrelOrder
-	PubrelTooEarly
-	PubcompTooEarly
-	AckAcrossConnections
+	IDInUse              // a Packet Identifier that is in flight, for something else
+	DupMissing           // a message again without DUP
+	DupOnFirst           // a message for the first time with DUP
+	SentAgain            // a packet again on the same connection
+	ResentOutOfOrder     // messages again in another order
+	NotResent            // messages in flight that do not come again
+	PublishAfterPubrel   // a PUBLISH after its PUBREL
+	AckOfNothing         // an acknowledgement of nothing that is in flight
+	AckTwice             // an acknowledgement more than there were PUBLISHes
+	AckOfWrongKind       // PUBACK at QoS 2, or PUBREC, PUBREL or PUBCOMP at QoS 1
+	PubackOrder          // PUBACKs in another order than the PUBLISHes
+	PubrecOrder          // PUBRECs in another order than the PUBLISHes
+	PubrelOrder          // PUBRELs in another order than the PUBRECs
+	PubrelTooEarly       // PUBREL before PUBREC
+	PubcompTooEarly      // PUBCOMP before PUBREL
+	AckAcrossConnections // an acknowledgement of what an earlier connection has carried
 	// Requests.
-	AnswerToNothing
-	CodeCount
-	GrantedMore
-	PingrespToNothing
+	AnswerToNothing   // SUBACK or UNSUBACK without its request
+	CodeCount         // another number of codes than of filters
+	GrantedMore       // a higher QoS is granted than was asked for
+	PingrespToNothing // PINGRESP without PINGREQ
 	// Time.
-	NoConnack
-	NoAck
-	NoPubrel
-	NoPubcomp
-	NoSuback
-	NoUnsuback
-	NoPingresp
-	KeepAliveBroken
-	KeepAliveLate
-	KeepAliveNotEnforced
+	NoConnack            // CONNECT is not answered
+	NoAck                // PUBLISHes are not acknowledged when the connection ends
+	NoPubrel             // PUBREC is not answered
+	NoPubcomp            // PUBREL is not answered
+	NoSuback             // SUBSCRIBE is not answered
+	NoUnsuback           // UNSUBSCRIBE is not answered
+	NoPingresp           // PINGREQ is not answered
+	KeepAliveBroken      // silence of more than one and a half times the Keep Alive
+	KeepAliveLate        // silence of more than the Keep Alive
+	KeepAliveNotEnforced // a silent client stays connected
 	// What a subscriber gets.
-	NotSubscribed
-	QoSOverGrant
-	RetainOnLive
-	RetainedUnwanted
-	RetainedEmpty
-	SubscriptionIDUnknown
-	SubscriptionIDMissing
-	QoSOverPublished
-	RetainNotAsPublished
-	OwnMessage
-	ExpiryNotCounted
-	Expired
-	ExpiryAdded
-	PropertyChanged
+	NotSubscribed         // a message that no subscription matches
+	QoSOverGrant          // a message over the granted QoS
+	RetainOnLive          // RETAIN on a message that is not from the store
+	RetainedUnwanted      // a retained message, and Retain Handling forbids it
+	RetainedEmpty         // a retained message without a payload
+	SubscriptionIDUnknown // a Subscription Identifier that no SUBSCRIBE gave
+	SubscriptionIDMissing // no Subscription Identifier, and SUBSCRIBE gave one
+	QoSOverPublished      // a message over the QoS that it was published at
+	RetainNotAsPublished  // RETAIN is not as published, and should be
+	OwnMessage            // a message to its publisher, and No Local forbids it
+	ExpiryNotCounted      // a Message Expiry Interval that has not been counted down
+	Expired               // a message that has expired
+	ExpiryAdded           // a Message Expiry Interval that the publisher did not give
+	PropertyChanged       // a property that is not as published
 	// Of the judge itself.
-	NotFollowed
-	lastRule = NotFollowed
+	NotFollowed // what the judge can follow no further
+	lastRule    = NotFollowed
 )
 
 // A ruleRow is what a Rule breaks. clauses are those of 3.1, 3.1.1 and 5.0, that

@@ -114,13 +114,24 @@ func (c *Conn) bind(old *session, resumed bool) {
 		}
 		c.wasThere = true
 	default:
+		// Before 5.0 a client may go on with what it has, whatever the server has
+		// (3.1.1 §3.2.2.2).
+		goesOn := !c.clean && c.version != mqttwire.V50
 		if s == old && old != nil { // the server has forgotten it
 			s = &session{id: c.clientID}
 			for i := range s.flow {
-				s.flow[i].adopt(&old.flow[i], c.Number)
-				j.inFlight += len(s.flow[i].exchanges)
+				j.inFlight += s.flow[i].adopt(&old.flow[i], c.Number, goesOn && i == int(mqttwire.Client))
 			}
 			c.resubscribe(s, old)
+		} else if old != nil && goesOn {
+			j.inFlight += s.flow[mqttwire.Client].adopt(&old.flow[mqttwire.Client], c.Number, true)
+		}
+		s.flow[mqttwire.Client].missed = goesOn
+		if old != nil && len(old.flow[mqttwire.Client].exchanges) > 0 {
+			c.gone = new(idSet)
+			for id := range old.flow[mqttwire.Client].exchanges {
+				c.gone.add(id)
+			}
 		}
 		if old != nil {
 			j.empty(old)

@@ -39,9 +39,9 @@ type subject struct {
 
 func subjects(t *testing.T) []subject {
 	all := []subject{
-		{"paho.mqtt.golang 3.1", paho3(mqttwire.V31), nil},
-		{"paho.mqtt.golang 3.1.1", paho3(mqttwire.V311), nil},
-		{"autopaho 5.0", auto, nil},
+		{"paho.mqtt.golang 3.1", apart(t, "paho-3.1"), nil},
+		{"paho.mqtt.golang 3.1.1", apart(t, "paho-3.1.1"), nil},
+		{"autopaho 5.0", apart(t, "autopaho"), nil},
 	}
 	for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {
 		option := map[mqttwire.Version]string{mqttwire.V31: "mqttv31", mqttwire.V311: "mqttv311", mqttwire.V50: "mqttv5"}[v]
@@ -53,6 +53,31 @@ func subjects(t *testing.T) []subject {
 		)
 	}
 	return all
+}
+
+// drivers are clients that a process of their own runs: one panics.
+var drivers = map[string]func(context.Context, string){"paho-3.1": paho3(mqttwire.V31), "paho-3.1.1": paho3(mqttwire.V311), "autopaho": auto}
+
+var (
+	drive   = flag.String("drive", "", "be one of the drivers, at -address")
+	address = flag.String("address", "", "where -drive connects")
+)
+
+// panics shows those of the processes.
+type panics struct{ t *testing.T }
+
+func (p *panics) Write(b []byte) (int, error) {
+	if i := strings.Index(string(b), "panic: "); i >= 0 && *playAll {
+		fmt.Printf("%s: %.600s\n", p.t.Name(), b[i:])
+	}
+	return len(b), nil
+}
+
+// apart runs a driver in a process of its own.
+func apart(t *testing.T, name string) func(context.Context, string) {
+	return func(ctx context.Context, address string) {
+		conformance.Repeat(ctx, os.Args[0]+" -drive="+name+" -address=HOST:PORT", address, &panics{t: t})
+	}
 }
 
 func command(s string) func(context.Context, string) {
@@ -98,6 +123,12 @@ var installed = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if *drive != "" {
+		drivers[*drive](context.Background(), *address)
+		os.Exit(0)
+	}
+	flag.Set("test.parallel", "16") // they wait more than they work
 	code := m.Run()
 	if dir, _ := installed(); dir != "" {
 		os.RemoveAll(dir)
@@ -197,19 +228,24 @@ func print(report *conformance.Report) {
 	for _, f := range report.Broken() {
 		fmt.Printf("broken %s (%s): %s\n", f.Clause, f.Rule, f.Got)
 	}
-	goesOn := 0
+	var failed, goesOn []string
+	advice := map[string]int{}
 	for _, r := range report.Results {
 		if r.State == conformance.Failed || r.State == conformance.Blocked {
-			fmt.Printf("%v %s: %s\n", r.State, r.Check, r.Cause)
+			failed = append(failed, r.Check+" "+r.Cause)
 		}
 		for _, f := range append(slices.Clone(r.Faults), r.Findings...) {
-			if strings.HasPrefix(r.Check, "hostile/") && f.Got == "the client goes on" {
-				goesOn++
-				fmt.Printf("goes on: %s\n", r.Check)
-				continue
+			switch {
+			case f.Got == "the client goes on":
+				goesOn = append(goesOn, strings.TrimPrefix(r.Check, "hostile/"))
+			case f.Level == conformance.Should:
+				advice[string(f.Clause)+": "+f.Got]++
 			}
-			fmt.Printf("%v in %s: %s: expected %s, got %s\n", f.Level, r.Check, f.Clause, f.Expected, f.Got)
 		}
 	}
-	fmt.Printf("%d malformed packets of a server do not end the connection\n\n", goesOn)
+	fmt.Printf("failed or blocked: %s\ngoes on after %d: %s\n", strings.Join(failed, ", "), len(goesOn), strings.Join(goesOn, ", "))
+	for what, n := range advice {
+		fmt.Printf("should %d x %.200s\n", n, what)
+	}
+	fmt.Println()
 }
