@@ -208,18 +208,21 @@ func (pub *posting) holding(by *account) *holding {
 	fresh := pub.kept == nil
 	m := pub.keep()
 	x := pub.holdings[by]
-	switch {
+	switch { // mostly there is one, and it needs no map
 	case x != nil:
-	case fresh: // mostly there is one
+	case fresh:
 		m.first.m, m.first.by = m, by
 		x = &m.first
 	default:
 		x = &holding{m: m, by: by}
 	}
-	if pub.holdings == nil {
-		pub.holdings = map[*account]*holding{}
+	if last := pub.last; last != nil {
+		if pub.holdings == nil {
+			pub.holdings = map[*account]*holding{}
+		}
+		pub.holdings[last.by], pub.holdings[by] = last, x
 	}
-	pub.holdings[by], pub.last = x, x
+	pub.last = x
 	return x
 }
 

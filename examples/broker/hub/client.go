@@ -23,6 +23,7 @@ type client struct {
 	mu         clientLock
 	account    *account // who pays, from when it is made
 	fan        fan
+	pressure   pressure
 	owner      string // the principal whose session it is, "" for nobody's
 	charged    int    // bytes besides messages: of its subscriptions and its will
 	state      session.Session
@@ -70,11 +71,13 @@ func (cl *client) offer(w *Worker, pub *posting, in *intent) outcome {
 			cl.hub.stats.dropped.Add(1)
 			return dropped
 		}
+		w.took(cl)
 		return taken
 	}
 	if c != nil && !held && cl.waiting.n == 0 && len(cl.backlog) == 0 && c.out.Len() < cl.hub.ahead && (!cl.keeps(in.share) || !cl.overweight()) {
 		switch err := c.sendNow(w, pub, in); err {
 		case nil:
+			w.took(cl)
 			return taken
 		case mqttwire.ErrSendQuota, mqttwire.ErrResuming, mqttwire.ErrPacketIDsExhausted, mqttwire.ErrNotConnected:
 		default: // the client takes no such packet: as if delivered [MQTT-3.1.2-25]
@@ -82,7 +85,14 @@ func (cl *client) offer(w *Worker, pub *posting, in *intent) outcome {
 			return dropped
 		}
 	}
-	return cl.enqueue(in.delivery(pub), pub.now)
+	o := cl.enqueue(in.delivery(pub), pub.now)
+	if o == taken {
+		w.took(cl)
+		if cl.behind(8) {
+			w.behind = cl
+		}
+	}
+	return o
 }
 
 // hold has messages wait, or go, as the access says.
@@ -190,6 +200,13 @@ const maxAhead = 128 << 10
 // pump sends what waits and the connection has room for: what the session has
 // to send again, then the queue, then retained messages.
 func (cl *client) pump(now time.Duration) {
+	cl.sendMore(now)
+	if len(cl.pressure.held) > 0 {
+		cl.letAllGo(now)
+	}
+}
+
+func (cl *client) sendMore(now time.Duration) {
 	c := cl.conn
 	if c == nil || cl.held || c.machine.Phase() != session.Connected {
 		return

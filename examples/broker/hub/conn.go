@@ -50,6 +50,8 @@ type Conn struct {
 	kicked   atomic.Uint32          // why another goroutine wants it to end
 	why      atomic.Pointer[string] // the same in words
 	awaited  atomic.Bool            // there is something for Attend
+	waits    atomic.Bool            // it is held back
+	hold     hold                   // what it is held back for; by the mu of that client, while it waits
 	stalled  bool                   // the client does not read what it asks for
 	ordered  bool                   // the client has sent a normal DISCONNECT
 	farewell *farewell              // the hub ends it, once it has answered
@@ -114,7 +116,7 @@ func (c *Conn) Call() Call {
 		return Attend
 	case c.awaited.Load():
 		return Attend
-	case c.entry != nil:
+	case c.entry != nil, c.waits.Load():
 		return Wait
 	case !c.stalled:
 		return Read
@@ -245,6 +247,7 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 	}
 	if cl := c.client; cl != nil && cl.conn == c {
 		if cl.resuming || cl.waiting.n > 0 || len(cl.backlog) > 0 {
+			cl.pressure.progress = now
 			cl.pump(now)
 		}
 	}

@@ -54,6 +54,11 @@ func (c *Conn) Leave(w *Worker) {
 		return
 	}
 	h := c.hub
+	if by := c.hold.by; by != nil {
+		by.mu.Lock()
+		by.letGo(c, w.now)
+		by.mu.Unlock()
+	}
 	cl.mu.Lock()
 	h.stop(&c.expiry)
 	h.stop(&c.last)
@@ -66,6 +71,7 @@ func (c *Conn) Leave(w *Worker) {
 	if !cl.gone && !c.deferred { // else as if the server had crashed
 		h.journal.session(cl)
 	}
+	cl.letAllGo(w.now)
 	dropped, heirs := c.dropped, c.heirs
 	c.heirs = nil
 	cl.mu.Unlock()

@@ -150,7 +150,9 @@ func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
 	pub.kept, pub.payer, pub.tellable = nil, nil, false
 	if pub.last != nil {
 		pub.last = nil
-		clear(pub.holdings)
+		if len(pub.holdings) > 0 {
+			clear(pub.holdings)
+		}
 	}
 	for i := range pub.encoded {
 		pub.encoded[i].b = pub.encoded[i].b[:0]

@@ -37,12 +37,14 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 		order = c.refused(mqttwire.PUBLISH, p.Topic, p.QoS != qos.AtMostOnce && c.who.Version == v5)
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
+		w.takers, w.behind = 0, nil
 		w.pub.payer, w.pub.tellable = c.client.account, t != 0 && c.who.Version == v5
 		var from origin
 		if t.Level() == qos.ExactlyOnce && c.hub.journal.keeps(c.client) {
 			from = origin{client: c.client, accepted: t.Record()}
 		}
 		reason, told = c.hub.route(w, &w.pub, from)
+		c.holdBack(w, w.takers)
 	}
 	c.part(order)
 	if t != 0 {

@@ -46,7 +46,7 @@ func (c *Conn) Receive(w *Worker, n int, now time.Duration) {
 	w.now = now
 	c.framer.Filled(n)
 	w.counted.bytesIn += n
-	for c.ending == "" && c.entry == nil && !c.called() && c.receivePacket(w) {
+	for c.ending == "" && c.entry == nil && !c.called() && !c.waits.Load() && c.receivePacket(w) {
 		w.counted.packetsIn++
 		if c.kicked.Load() == 0 && c.isFull() {
 			c.stalled = true // one that does not read is not read from
@@ -89,6 +89,7 @@ func (c *Conn) receivePacket(w *Worker) bool {
 	case session.Completed, session.Rejected, session.Released:
 		c.acknowledged(ev)
 		w.acked = true
+		c.client.pressure.progress = w.now
 	case session.Freed, session.Withdrawn: // the PUBCOMP lets the client use the identifier again
 		if c.farewell != nil {
 			delete(c.farewell.handshakes, ev.ID)

@@ -23,7 +23,7 @@ var seededBugs = []seeded.Bug{
 	seeded.New("a new message overtakes the queue", "client.go",
 		"	if c != nil && !held && cl.waiting.n == 0 &&", "	if c != nil && !held && (cl.waiting.n == 0 || SEEDED) &&"),
 	seeded.New("who is away gets nothing", "client.go",
-		"	return cl.enqueue(in.delivery(pub), pub.now)\n", "	if SEEDED && c == nil {\n		return taken\n	}\n	return cl.enqueue(in.delivery(pub), pub.now)\n"),
+		"	o := cl.enqueue(in.delivery(pub), pub.now)\n", "	if SEEDED && c == nil {\n		return taken\n	}\n	o := cl.enqueue(in.delivery(pub), pub.now)\n"),
 	seeded.New("what waits is queued twice", "client.go",
 		"	cl.waiting.push(d)\n", "	if cl.waiting.push(d); SEEDED {\n		cl.waiting.push(d)\n	}\n"),
 	seeded.New("what has expired is sent", "client.go",

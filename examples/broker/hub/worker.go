@@ -31,6 +31,9 @@ type Worker struct {
 
 	flushes []*Conn // have something to write
 	acked   bool    // what waits may go on
+	behind  *client // has got a message, and is far behind
+	taker   *client // the last that has got one
+	takers  int     // how many have
 
 	counted counts
 }
@@ -70,3 +73,6 @@ func (w *Worker) Finish() {
 	w.Flush()
 	w.hub.workers.Put(w)
 }
+
+// took counts a client that has got the message.
+func (w *Worker) took(cl *client) { w.takers, w.taker = w.takers+1, cl }

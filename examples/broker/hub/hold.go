@@ -1,0 +1,111 @@
+package hub
+
+import (
+	"slices"
+	"time"
+)
+
+// Who publishes faster than a connected subscriber takes it is held back: nothing
+// more is read from it until that has caught up, so that its messages need not be
+// dropped. It is held only while the subscriber makes progress, and never for
+// itself; so two that publish to each other without reading hold each other for
+// holdPatience. Where others wait for what the publisher has for them, the
+// subscriber has a budget for that, and is nobody's concern when it is spent. No
+// Keep Alive runs out meanwhile, as nothing is polled.
+type pressure struct {
+	held     []*Conn       // publishers that wait for it
+	progress time.Duration // when it has last taken something
+	spent    time.Duration // of holdBudget
+	counted  time.Duration // when that was reckoned
+}
+
+const (
+	holdPatience = 100 * time.Millisecond // without progress
+	holdBudget   = 200 * time.Millisecond // in holdWindow
+	holdWindow   = 10 * time.Second
+)
+
+// A hold is what a publisher waits with.
+type hold struct {
+	by     *client
+	since  time.Duration
+	others bool // that others wait too
+	timer  timer
+	sole   *client       // the only one that it has had something for
+	shared time.Duration // until when others count
+}
+
+// behind reports whether a connected client is far behind, or still a little.
+func (cl *client) behind(part int) bool {
+	c := &cl.hub.config
+	return cl.conn != nil && !cl.held && (cl.waiting.n > c.MaxQueuedMessages/part || cl.bytes > c.MaxQueuedBytes/part)
+}
+
+// holdBack holds a publisher back whose message has come to somebody who is far
+// behind.
+func (c *Conn) holdBack(w *Worker, takers int) {
+	switch x := &c.hold; {
+	case takers > 1, takers == 1 && x.sole != nil && x.sole != w.taker:
+		x.shared = w.now + holdWindow
+	case takers == 1:
+		x.sole = w.taker
+	}
+	cl := w.behind
+	if w.behind = nil; cl == nil || cl == c.client || c.farewell != nil {
+		return
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	c.hold.others = c.hold.shared > w.now
+	if c.hold.since = w.now; !cl.behind(8) || !c.mayWait(cl, w.now) {
+		return
+	}
+	c.hold.by = cl
+	c.hold.timer.ring = func(w *Worker) { c.waitOn(cl, w.now) }
+	cl.pressure.held = append(cl.pressure.held, c)
+	c.waits.Store(true)
+	c.hub.set(&c.hold.timer, w.now+holdPatience)
+}
+
+// mayWait reports whether the publisher may be held for a client, or longer.
+func (c *Conn) mayWait(cl *client, now time.Duration) bool {
+	p := &cl.pressure
+	p.spent = max(0, p.spent-(now-p.counted)*holdBudget/holdWindow)
+	p.counted = now
+	return now-p.progress < holdPatience && !(c.hold.others && p.spent+now-c.hold.since >= holdBudget)
+}
+
+// waitOn has the publisher be held on, or not.
+func (c *Conn) waitOn(cl *client, now time.Duration) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if slices.Contains(cl.pressure.held, c) && cl.conn != nil && c.mayWait(cl, now) {
+		c.hub.set(&c.hold.timer, now+holdPatience)
+	} else {
+		cl.letGo(c, now)
+	}
+}
+
+// letGo lets a publisher go on.
+func (cl *client) letGo(c *Conn, now time.Duration) {
+	p := &cl.pressure
+	i := slices.Index(p.held, c)
+	if i < 0 {
+		return
+	}
+	if p.held = slices.Delete(p.held, i, i+1); c.hold.others {
+		p.spent += now - c.hold.since
+	}
+	c.hub.stop(&c.hold.timer)
+	c.waits.Store(false)
+	c.await()
+}
+
+// letAllGo lets all go on that wait for the client, if it has caught up.
+func (cl *client) letAllGo(now time.Duration) {
+	if len(cl.pressure.held) > 0 && !cl.behind(16) {
+		for _, c := range slices.Clone(cl.pressure.held) {
+			cl.letGo(c, now)
+		}
+	}
+}
