@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"container/heap"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/keep"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeplog"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeplog/simlog"
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 )
 
@@ -106,6 +109,10 @@ func simulate(p planned) (f figures, err error) {
 	}()
 	if p.store {
 		w.disk = &disk{Recorder: keeptest.NewRecorder()}
+		if p.seed%2 == 0 {
+			w.disk.medium = new(simlog.Disk)
+			w.mount()
+		}
 	}
 	w.start()
 	for n := range p.players {
@@ -270,21 +277,50 @@ func (w *world) freeze() {
 	w.frozen = w.now + w.between(time.Second, 30*time.Second)
 }
 
-// A disk is a Store on which the broker crashes.
+// A disk is a Store on which the broker crashes. In some worlds it is a log too,
+// with a cleaner that is always at work, and what a crash leaves is what that has.
 type disk struct {
 	*keeptest.Recorder
 	fuse int // the crash comes after so many records more, 0 for none
+
+	medium *simlog.Disk // nil for no log
+	log    *keeplog.Store
+}
+
+// mount opens the log, and returns what it has.
+func (w *world) mount() (kept []keep.Record) {
+	c := keeplog.Config{Incarnation: uint64(w.figures.crashes) + 1, MaxBatch: 2000, Segment: 1000, Slack: 10_000}
+	log, err := keeplog.Open(context.Background(), w.disk.medium.Open(), c)
+	if err == nil {
+		err = log.Replay(func(r *keep.Record) error {
+			kept = append(kept, keeptest.Copy(r))
+			return nil
+		})
+	}
+	if err != nil {
+		w.fail("the log: %v", err)
+	}
+	w.disk.log = log
+	return kept
 }
 
 type crash struct{}
 
 func (d *disk) Append(r *keep.Record) {
 	d.Recorder.Append(r)
+	if d.log != nil {
+		d.log.Append(r)
+	}
 	d.burn()
 }
 
 func (d *disk) Sync() error {
 	d.burn()
+	if d.log != nil {
+		if err := d.log.Sync(); err != nil {
+			return err
+		}
+	}
 	return d.Recorder.Sync()
 }
 
@@ -312,8 +348,13 @@ func (w *world) crash() {
 			w.fail("Compact: %v", err)
 		}
 	}
+	medium := w.disk.medium
+	w.disk = &disk{medium: medium}
+	if medium != nil {
+		left = w.mount()
+	}
 	w.figures.records += len(all) - len(left)
-	w.disk = &disk{Recorder: keeptest.NewRecorder(left...)}
+	w.disk.Recorder = keeptest.NewRecorder(left...)
 	w.log(9, uint64(len(left)))
 	for _, p := range slices.Clone(w.pipes) {
 		p.conn = nil
