@@ -18,7 +18,8 @@ type origin struct {
 	will     bool
 }
 
-func (p *plan) execute(_ *Worker, _ *posting, in intent) outcome {
+func (p *plan) execute(_ *Worker, _ *posting, decided *intent) outcome {
+	in := *decided
 	in.ids = slices.Clone(in.ids)
 	if cl := in.client; in.level > qos.AtMostOnce {
 		cl.mu.Lock()

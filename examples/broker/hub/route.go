@@ -45,6 +45,7 @@ func (h *Hub) routeLive(w *Worker, pub *posting, from origin) (reason mqttwire.R
 		reason = h.decide(w, pub, live{})
 	}
 	clear(w.matches)
+	w.intent = intent{}
 	return reason, told
 }
 
@@ -69,16 +70,17 @@ const (
 	refused                // the queue is full
 )
 
-// A sink executes intents: at once, or later as a plan.
+// A sink executes intents: at once, or later as a plan. The intent is the worker's,
+// and another's after the call.
 type sink interface {
-	execute(w *Worker, pub *posting, in intent) outcome
+	execute(w *Worker, pub *posting, in *intent) outcome
 }
 
 // live is the sink that gives a publication to its recipient at once.
 type live struct{}
 
-func (live) execute(w *Worker, pub *posting, in intent) outcome {
-	return in.client.offer(w, pub, &in)
+func (live) execute(w *Worker, pub *posting, in *intent) outcome {
+	return in.client.offer(w, pub, in)
 }
 
 // decide makes the intents of a publication from w.matches: one for each client,
@@ -132,7 +134,8 @@ func (h *Hub) answer(reason mqttwire.Reason, o outcome) mqttwire.Reason {
 // decideClient decides what one client gets, which these subscriptions of it
 // match.
 func (h *Hub) decideClient(w *Worker, pub *posting, matches []match, to sink) outcome {
-	in := intent{client: matches[0].Key, generation: matches[0].Value.generation, ids: w.ids[:0]}
+	in := &w.intent
+	*in = intent{client: matches[0].Key, generation: matches[0].Value.generation, ids: w.ids[:0]}
 	wanted := false
 	for i := range matches {
 		v := &matches[i].Value

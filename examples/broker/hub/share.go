@@ -40,14 +40,15 @@ func (h *Hub) decideMember(w *Worker, pub *posting, m *match, to sink) outcome {
 	if v.id != 0 {
 		w.ids = append(w.ids, v.id)
 	}
-	return to.execute(w, pub, intent{
+	w.intent = intent{
 		client:     m.Key,
 		generation: v.generation,
 		level:      min(v.options.QoS(), pub.level),
 		retain:     pub.retain && v.options.RetainAsPublished(),
 		ids:        w.ids,
 		share:      v.share,
-	})
+	}
+	return to.execute(w, pub, &w.intent)
 }
 
 // decideOther has a member of a group other than one get a publication, now.

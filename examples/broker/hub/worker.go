@@ -25,7 +25,8 @@ type Worker struct {
 	matches []match
 	several []match  // of clients with several subscriptions
 	members []match  // of a share
-	ids     []uint32 // Subscription Identifiers of one intent
+	intent  intent   // that is being executed
+	ids     []uint32 // its Subscription Identifiers
 	scratch codec.Properties
 	plan    plan
 
