@@ -113,7 +113,7 @@ func (s *settings) shutdown(b *server.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
 	err := b.Shutdown(ctx)
-	s.server.Log.Info("stopped", "dropped", b.Stats().Dropped)
+	s.server.Log.Info("stopped", "dropped", b.Stats().MessagesDropped)
 	return err
 }
 

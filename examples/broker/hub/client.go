@@ -42,6 +42,7 @@ type client struct {
 
 	waiting deque // for quota, for room, or for a connection
 	bytes   int   // of the messages in waiting and in flight, each for itself
+	shares  int   // subscriptions
 	purgeAt time.Duration
 	flight  flight
 
@@ -119,7 +120,9 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 
 // keeps reports whether what is sent is kept until it is acknowledged: to be
 // sent again, or to go to another member of a share.
-func (cl *client) keeps(of *share) bool { return !cl.volatile || of != nil }
+func (cl *client) keeps(of *share) bool {
+	return !cl.volatile || of != nil || cl.hub.config.Retry > 0
+}
 
 // take charges a delivery that is queued or in flight.
 func (cl *client) take(d *delivery) {
@@ -128,12 +131,14 @@ func (cl *client) take(d *delivery) {
 	}
 	d.held.take(cl.hub)
 	cl.bytes += d.m.size()
+	cl.hub.stats.queued.Add(1)
 }
 
 // release frees it.
 func (cl *client) release(d *delivery) {
 	d.held.give(cl.hub)
 	cl.bytes -= d.m.size()
+	cl.hub.stats.queued.Add(-1)
 }
 
 // push has a delivery wait that is charged.
@@ -365,6 +370,9 @@ func (cl *client) timeout(w *Worker) {
 		return
 	}
 	a := cl.settle(w.now)
+	if a.forget {
+		cl.hub.stats.sessionsExpired.Add(1)
+	}
 	cl.mu.Unlock()
 	cl.finish(w, a)
 }

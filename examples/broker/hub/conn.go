@@ -1,8 +1,6 @@
 package hub
 
 import (
-	"context"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +37,8 @@ type Conn struct {
 	denied  mqttwire.Reason // the CONNECT is refused with it, whatever it says
 	entry   *entry          // it is let in, and waits for another to leave
 
+	placeless bool // it is not of MaxConnections
+
 	exchange Exchange // enhanced authentication that goes on
 
 	bridge        bool   // it says that it is another broker's
@@ -52,6 +52,7 @@ type Conn struct {
 	awaited  atomic.Bool            // there is something for Attend
 	waits    atomic.Bool            // it is held back
 	hold     hold                   // what it is held back for; by the mu of that client, while it waits
+	drains   atomic.Bool            // it is to end once nothing waits
 	stalled  bool                   // the client does not read what it asks for
 	ordered  bool                   // the client has sent a normal DISCONNECT
 	farewell *farewell              // the hub ends it, once it has answered
@@ -62,14 +63,16 @@ type Conn struct {
 	// mu
 	machine session.Server
 	out     outbox.Outbox
-	output  int  // bytes charged for what is to be written
-	writing int  // bytes of the batch that is being written
-	touched bool // a worker will flush it
-	aliases bool // it takes Topic Aliases
+	output  int           // bytes charged for what is to be written
+	writing int           // bytes of the batch that is being written
+	alarm   time.Duration // what Deadline has returned, 0 for none
+	touched bool          // a worker will flush it
+	aliases bool          // it takes Topic Aliases
 	dropped uint64
 	heirs   []*Conn // wait for its client
 	expiry  timer   // of its access
-	last    timer   // when a farewell waits no longer
+	last    timer   // when a farewell waits no longer, or what drains
+	moved   bool    // something was written, or acknowledged, since last was set
 
 	answering bool // what a Handler has decided is not acknowledged yet
 }
@@ -164,6 +167,7 @@ func (c *Conn) Attend(w *Worker) {
 			c.findRetained(w)
 		}
 		c.Receive(w, 0, w.now)
+		c.drain(w)
 	}
 	c.lock()
 	w.touch(c)
@@ -215,32 +219,60 @@ func (c *Conn) Poll(w *Worker, now time.Duration) {
 func (c *Conn) Deadline() (at time.Duration, ok bool) {
 	c.lock()
 	defer c.unlock()
-	return c.machine.Deadline()
+	if at, ok = c.machine.Deadline(); !ok {
+		at = 0
+	}
+	c.alarm = at
+	return at, ok
+}
+
+// sooner has Deadline asked for anew where a message that was sent has brought it
+// nearer. The lock is held.
+func (c *Conn) sooner() {
+	if c.hub.config.Retry == 0 {
+		return
+	}
+	if at, ok := c.machine.Deadline(); ok && (c.alarm == 0 || at < c.alarm) {
+		c.await()
+	}
 }
 
 // Take begins a write: see [outbox.Outbox.Take]. Any goroutine may call it for
 // Flush.
 func (c *Conn) Take() (b outbox.Batch, ok bool) {
 	c.lock()
-	defer c.unlock()
 	c.touched = false
-	return c.take()
+	b, ok = c.out.Take()
+	c.unlock()
+	c.begin(b, ok)
+	return b, ok
 }
 
 func (c *Conn) take() (b outbox.Batch, ok bool) {
 	if b, ok = c.out.Take(); ok {
 		c.writing = len(b.Bytes)
 		c.weighOutput()
-		c.hub.stats.bytesOut.Add(int64(len(b.Bytes)))
 	}
 	return b, ok
+}
+
+// begin notes that a batch is written, if there is one.
+func (c *Conn) begin(b outbox.Batch, ok bool) {
+	if !ok {
+		return
+	}
+	s := &c.hub.stats
+	s.bytesOut.Add(int64(len(b.Bytes)))
+	s.packetsOut.Add(int64(b.Parts))
+	if c.hub.debug {
+		c.traceSent(b.Bytes)
+	}
 }
 
 // Wrote ends a write, with an error for good, and begins the next: what has waited
 // for room is sent.
 func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.Batch, ok bool) {
 	c.lock()
-	defer c.unlock()
 	c.writing = 0
 	if c.out.Wrote(b, err) || err != nil {
 		c.carrier.Wake()
@@ -250,9 +282,14 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 			cl.pressure.progress = now
 			cl.pump(now)
 		}
+		c.moved = true
+		c.drained()
 	}
 	c.weighOutput()
-	return c.take()
+	next, ok = c.take()
+	c.unlock()
+	c.begin(next, ok)
+	return next, ok
 }
 
 // Unwritten reports whether there is something to write still, at whose end Wake
@@ -280,8 +317,10 @@ func (c *Conn) Kick(why mqttwire.Reason, text string) {
 	}
 }
 
-// Cut says that nothing can be written any more. Any goroutine may call it.
+// Cut says that nothing can be written any more, because the server ends. Any
+// goroutine may call it.
 func (c *Conn) Cut() {
+	c.kicked.CompareAndSwap(0, uint32(mqttwire.ServerShuttingDown))
 	c.out.Lose()
 	c.carrier.Wake()
 }
@@ -310,23 +349,4 @@ func (c *Conn) say(text string) codec.Properties {
 		return codec.Properties{}
 	}
 	return codec.AppendReasonString(codec.Properties{}, text)
-}
-
-func (c *Conn) log(level slog.Level, text string, args ...any) {
-	log := c.hub.config.Log
-	if log.Enabled(context.Background(), level) {
-		log.Log(context.Background(), level, text, append(args, "from", c.who.Address)...)
-	}
-}
-
-// trace logs a packet. The payload of one that is for a Handler may be a secret.
-func (c *Conn) trace(what string, p codec.Packet) {
-	if c.hub.debug {
-		if m, ok := p.(*codec.Publish); ok && c.hub.config.Handlers[string(m.Topic)] != nil {
-			secret := *m
-			secret.Payload = nil
-			p = &secret
-		}
-		c.log(slog.LevelDebug, what, "client", c.who.ClientID, "packet", p.String())
-	}
 }

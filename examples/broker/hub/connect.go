@@ -14,6 +14,7 @@ import (
 // receiveConnect judges a CONNECT, and answers it unless that takes more.
 func (c *Conn) receiveConnect(w *Worker, p *codec.Connect) {
 	h := c.hub
+	h.stats.connects.Add(1)
 	c.bridge = p.Bridge
 	c.who.Version, c.who.UserName, c.who.ClientID = p.Version, string(p.UserName), string(p.ClientID)
 	if c.who.ClientID == "" {
@@ -195,7 +196,7 @@ func (c *Conn) enter(w *Worker) {
 	cl.pump(now)
 	w.touch(c)
 	cl.mu.Unlock()
-	h.stats.connected.Add(1)
+	h.stats.arrived()
 	cl.finish(w, a)
 	c.awaited.Store(true) // its Deadline is another
 	c.watch()
@@ -208,5 +209,4 @@ func (c *Conn) enter(w *Worker) {
 		known = append(known, "tokens", c.who.Tokens)
 	}
 	c.log(slog.LevelInfo, "connected", known...)
-	c.trace("sent", ack)
 }

@@ -14,8 +14,8 @@ func (h *Hub) Leftover() string {
 		return fmt.Sprint(h.kept.Load(), " bytes of messages")
 	case len(h.timers.heap) > 0:
 		return fmt.Sprint(len(h.timers.heap), " timers")
-	case h.doors.open > 0:
-		return fmt.Sprint(h.doors.open, " connections")
+	case h.doors.open+h.doors.refused > 0:
+		return fmt.Sprint(h.doors.open+h.doors.refused, " connections")
 	case h.subscriptions.Len() > 0:
 		return fmt.Sprint(h.subscriptions.Len(), " subscriptions")
 	case len(h.interests) > 0:

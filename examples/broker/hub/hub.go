@@ -38,7 +38,7 @@ type Hub struct {
 	doors   doors
 	bans    bans
 	timers  timers
-	sys     timer
+	sys     sys
 	stats   stats
 	journal journal
 	workers sync.Pool // of *Worker
@@ -67,7 +67,7 @@ func New(c Config, started time.Time, host Host) *Hub {
 	h.workers.New = func() any { return &Worker{hub: h, buf: make([]byte, workerBuffer)} }
 	h.ahead = min(maxAhead, h.config.MaxQueue)
 	h.timers.host = host
-	h.sys.ring = h.tick
+	h.sys.timer.ring = h.tick
 	h.accounts.all, h.accounts.relief.ring = make(map[string]*account), h.relieve
 	h.bans.init(&h.config)
 	h.journal.hub = h
@@ -112,8 +112,9 @@ func (h *Hub) wall(at time.Duration) time.Time { return h.started.Add(at) }
 // doors count the connections there are, before their CONNECT too, and how many
 // each address opens.
 type doors struct {
-	open  int
-	rates rates
+	open    int
+	refused int // of those that hold no place: they are only told so
+	rates   rates
 }
 
 // Open takes a connection in, from an address such as 192.0.2.1:1883. It returns
@@ -123,9 +124,8 @@ func (h *Hub) Open(carrier Carrier, address string, now time.Duration) *Conn {
 	c.machine.Open(&h.config.ServerOptions, now)
 	h.locks.doors.Lock()
 	defer h.locks.doors.Unlock()
-	switch limit, own := h.config.MaxConnections, h.config.MaxAddressConnections; {
-	case limit > 0 && h.doors.open >= 2*limit:
-		return nil
+	limit, own := h.config.MaxConnections, h.config.MaxAddressConnections
+	switch {
 	case !c.door.exempt && own > 0 && int(c.door.connections.Load()) >= 2*own:
 		return nil
 	case limit > 0 && h.doors.open >= limit && (h.doors.open >= limit+limit/slack || c.door.connections.Load() > 0):
@@ -135,9 +135,15 @@ func (h *Hub) Open(carrier Carrier, address string, now time.Duration) *Conn {
 	case !c.door.exempt && !h.doors.rates.allow(&h.config, c.door.name, now):
 		c.denied = mqttwire.ConnectionRateExceeded
 	}
+	if c.placeless = c.denied != 0; !c.placeless {
+		h.doors.open++
+	} else if h.doors.refused++; limit > 0 && h.doors.refused > limit {
+		h.doors.refused--
+		return nil
+	}
 	c.door.connections.Add(1)
-	if h.doors.open++; h.stats.connections.Add(1) == 1 && h.config.SysInterval > 0 {
-		h.set(&h.sys, now)
+	if h.stats.accepted.Add(1) == 1 && h.config.SysInterval > 0 {
+		h.set(&h.sys.timer, now)
 	}
 	return c
 }
@@ -146,7 +152,11 @@ func (h *Hub) Open(carrier Carrier, address string, now time.Duration) *Conn {
 func (c *Conn) Closed() {
 	c.settleAccount()
 	c.hub.locks.doors.Lock()
-	c.hub.doors.open--
+	defer c.hub.locks.doors.Unlock()
 	c.door.connections.Add(-1)
-	c.hub.locks.doors.Unlock()
+	if c.placeless {
+		c.hub.doors.refused--
+	} else {
+		c.hub.doors.open--
+	}
 }

@@ -12,6 +12,7 @@ import (
 // acknowledges it.
 func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 	w.counted.messagesIn++
+	w.counted.payloadIn += len(p.Payload)
 	if c.farewell != nil {
 		c.receiveLate(w, p, t)
 		return

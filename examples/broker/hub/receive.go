@@ -56,6 +56,8 @@ func (c *Conn) Receive(w *Worker, n int, now time.Duration) {
 	c.lock()
 	if cl := c.client; cl != nil && w.acked {
 		cl.pump(w.now)
+		c.moved = true
+		c.drained()
 	}
 	w.acked = false
 	c.out.Rest()
@@ -98,8 +100,8 @@ func (c *Conn) receivePacket(w *Worker) bool {
 		c.owe(mark)
 	}
 	c.unlock()
-	if c.hub.debug && ev.Packet != nil {
-		c.trace("received", ev.Packet)
+	if c.hub.debug && ok {
+		c.traceReceived(ev.Type, ev.Packet)
 	}
 	switch {
 	case err != nil:

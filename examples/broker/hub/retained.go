@@ -51,6 +51,7 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 	if !own {
 		r.count++
 	}
+	h.stats.retained.Add(int64(m.size()))
 	h.journal.retain(m)
 	return true
 }
@@ -64,6 +65,7 @@ func (r *retained) forget(h *Hub, m *message) {
 	if !isServers(m.topic) {
 		r.count--
 	}
+	h.stats.retained.Add(int64(-m.size()))
 	if m.timer != nil {
 		h.stop(m.timer)
 	}

@@ -63,6 +63,7 @@ func (c *Conn) sendNow(w *Worker, pub *posting, in *intent) error {
 		c.sent(in.delivery(pub), a)
 	}
 	w.counted.messagesOut++
+	w.counted.payloadOut += len(pub.payload)
 	w.touch(c)
 	return nil
 }
@@ -102,6 +103,7 @@ func (c *Conn) sent(d delivery, a qos.Action) {
 	c.owe(mark)
 	c.client.take(&d)
 	c.client.flight.put(d)
+	c.sooner()
 }
 
 // sendWaiting sends a delivery from the queue. It reports false where it has to
@@ -131,7 +133,7 @@ func (c *Conn) sendWaiting(d delivery, now time.Duration) bool {
 			c.hub.journal.unqueued(cl, d.key)
 			c.owe(mark)
 		}
-		c.hub.stats.messagesOut.Add(1)
+		c.hub.stats.sent(p.Payload)
 		return true
 	case mqttwire.ErrSendQuota, mqttwire.ErrResuming, mqttwire.ErrPacketIDsExhausted, mqttwire.ErrNotConnected:
 		return false
@@ -165,7 +167,9 @@ func (c *Conn) resend(ev session.Event, now time.Duration) bool {
 		if again != nil && d.m.expires {
 			c.expires(start, d.m.ends())
 		}
-		c.hub.stats.messagesOut.Add(1)
+		if again != nil {
+			c.hub.stats.sent(again.Payload)
+		}
 		return true
 	}
 	c.acknowledged(gone)

@@ -1,21 +1,22 @@
 package hub
 
-import (
-	"strconv"
-	"sync/atomic"
-	"time"
+import "sync/atomic"
 
-	"github.com/mqttwire/mqttwire/codec"
-)
-
-// stats are what $SYS/broker tells.
+// stats are counted as things happen: what Stats tells besides.
 type stats struct {
-	connections, connected                atomic.Int64
-	packetsIn                             atomic.Int64
-	bytesIn, bytesOut                     atomic.Int64
-	messagesIn, messagesOut               atomic.Int64
-	dropped, refused, expired, maxClients atomic.Int64
+	accepted, connects, connected, most atomic.Int64
+	sessionsExpired                     atomic.Int64
+	shared                              atomic.Int64 // subscriptions
+	packetsIn, packetsOut               atomic.Int64
+	bytesIn, bytesOut                   atomic.Int64
+	messagesIn, messagesOut             atomic.Int64
+	payloadIn, payloadOut               atomic.Int64
+	dropped, refused, expired           atomic.Int64
+	queued, retained                    atomic.Int64
 }
+
+// counts are what a worker counts for itself.
+type counts struct{ packetsIn, bytesIn, messagesIn, messagesOut, payloadIn, payloadOut int }
 
 // add counts what a worker has counted.
 func (s *stats) add(w *Worker) {
@@ -23,10 +24,9 @@ func (s *stats) add(w *Worker) {
 	addTo(&s.bytesIn, &w.counted.bytesIn)
 	addTo(&s.messagesIn, &w.counted.messagesIn)
 	addTo(&s.messagesOut, &w.counted.messagesOut)
+	addTo(&s.payloadIn, &w.counted.payloadIn)
+	addTo(&s.payloadOut, &w.counted.payloadOut)
 }
-
-// counts are what a worker counts for itself.
-type counts struct{ packetsIn, bytesIn, messagesIn, messagesOut int }
 
 func addTo(total *atomic.Int64, n *int) {
 	if *n != 0 {
@@ -35,52 +35,49 @@ func addTo(total *atomic.Int64, n *int) {
 	}
 }
 
-// Version is what $SYS/broker/version says.
-const Version = "mqttwire broker"
-
-// tick publishes what $SYS/broker tells, retained, now and then.
-func (h *Hub) tick(w *Worker) {
-	h.set(&h.sys, w.now+h.config.SysInterval)
-	h.locks.clients.Lock()
-	clients := int64(len(h.clients))
-	h.locks.clients.Unlock()
-	connected := h.stats.connected.Load()
-	h.stats.maxClients.Store(max(h.stats.maxClients.Load(), connected))
-	tell := func(topic, value string) {
-		w.pub.set(&codec.Publish{Topic: []byte("$SYS/broker/" + topic), Payload: []byte(value), Retain: true}, "", w.now)
-		h.routeHere(w, &w.pub, origin{})
-	}
-	number := func(topic string, n int64) { tell(topic, strconv.FormatInt(n, 10)) }
-	tell("version", Version)
-	tell("uptime", strconv.FormatInt(int64(w.now/time.Second), 10)+" seconds")
-	number("clients/connected", connected)
-	number("clients/disconnected", max(clients-connected, 0))
-	number("clients/total", clients)
-	number("clients/maximum", h.stats.maxClients.Load())
-	number("connections/total", h.stats.connections.Load())
-	number("messages/received", h.stats.packetsIn.Load())
-	number("messages/sent", h.stats.messagesOut.Load())
-	number("publish/messages/received", h.stats.messagesIn.Load())
-	number("publish/messages/sent", h.stats.messagesOut.Load())
-	number("publish/messages/dropped", h.stats.dropped.Load())
-	number("publish/messages/refused", h.stats.refused.Load())
-	number("publish/messages/expired", h.stats.expired.Load())
-	number("bytes/received", h.stats.bytesIn.Load())
-	number("bytes/sent", h.stats.bytesOut.Load())
-	number("subscriptions/count", int64(h.subscriptions.Len()))
-	number("retained messages/count", int64(h.retained.messages.Len()))
+// sent counts a PUBLISH that was sent from a queue, or again.
+func (s *stats) sent(payload []byte) {
+	s.messagesOut.Add(1)
+	s.payloadOut.Add(int64(len(payload)))
 }
 
-// Stats are what the hub has and has done.
+// arrived counts a client that is connected.
+func (s *stats) arrived() {
+	n := s.connected.Add(1)
+	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+	}
+}
+
+// Stats are what a hub has, and what it has done since it was made.
 type Stats struct {
-	Clients       int // connected or not
-	Connected     int // of them
-	Connections   int // open, before their CONNECT too
-	Subscriptions int
-	Retained      int   // messages
-	Kept          int64 // bytes of messages that are queued and in flight
+	Clients       int   // there are, connected or not
+	Connected     int   // of them
+	MostConnected int   // there ever were
+	Expired       int64 // sessions whose Session Expiry Interval is over
+
+	Connections int   // open, before their CONNECT too
+	Accepted    int64 // connections in all
+	Connects    int64 // CONNECT packets received
+
+	PacketsReceived, PacketsSent int64
+	BytesReceived, BytesSent     int64
+
+	// Of PUBLISH, what is sent again included, and the bytes of their payloads.
+	MessagesReceived, MessagesSent int64
+	PayloadReceived, PayloadSent   int64
+
+	MessagesDropped int64 // their reader was slow, or takes none of that size
+	MessagesRefused int64 // there was no room to keep them
+	MessagesExpired int64
+
+	Subscriptions       int
+	SharedSubscriptions int // of them
+
+	Retained      int   // messages, the server's own included
+	RetainedBytes int64 // as MaxQueuedBytes counts
+	Queued        int64 // messages that wait in sessions or are in flight: one counts for each
+	QueuedBytes   int64 // of them, each once
 	Charged       int64 // bytes of all that is kept for somebody
-	Dropped       int64 // messages whose reader was slow, or takes none of that size
 }
 
 // Stats returns them as they are now.
@@ -89,16 +86,34 @@ func (h *Hub) Stats() Stats {
 	clients := len(h.clients)
 	h.locks.clients.Unlock()
 	h.locks.doors.Lock()
-	open := h.doors.open
+	open := h.doors.open + h.doors.refused
 	h.locks.doors.Unlock()
+	s := &h.stats
 	return Stats{
-		Clients:       clients,
-		Connected:     int(h.stats.connected.Load()),
-		Connections:   open,
-		Subscriptions: h.subscriptions.Len(),
-		Retained:      h.retained.messages.Len(),
-		Kept:          h.kept.Load(),
-		Charged:       h.accounts.whole.Load(),
-		Dropped:       h.stats.dropped.Load(),
+		Clients:             clients,
+		Connected:           int(s.connected.Load()),
+		MostConnected:       int(s.most.Load()),
+		Expired:             s.sessionsExpired.Load(),
+		Connections:         open,
+		Accepted:            s.accepted.Load(),
+		Connects:            s.connects.Load(),
+		PacketsReceived:     s.packetsIn.Load(),
+		PacketsSent:         s.packetsOut.Load(),
+		BytesReceived:       s.bytesIn.Load(),
+		BytesSent:           s.bytesOut.Load(),
+		MessagesReceived:    s.messagesIn.Load(),
+		MessagesSent:        s.messagesOut.Load(),
+		PayloadReceived:     s.payloadIn.Load(),
+		PayloadSent:         s.payloadOut.Load(),
+		MessagesDropped:     s.dropped.Load(),
+		MessagesRefused:     s.refused.Load(),
+		MessagesExpired:     s.expired.Load(),
+		Subscriptions:       h.subscriptions.Len(),
+		SharedSubscriptions: int(s.shared.Load()),
+		Retained:            h.retained.messages.Len(),
+		RetainedBytes:       s.retained.Load(),
+		Queued:              s.queued.Load(),
+		QueuedBytes:         h.kept.Load(),
+		Charged:             h.accounts.whole.Load(),
 	}
 }

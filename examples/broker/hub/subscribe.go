@@ -100,7 +100,6 @@ func (c *Conn) receiveSubscribe(w *Worker, p *codec.Subscribe, r session.Request
 	c.owe(mark)
 	cl.mu.Unlock()
 	h.locks.retained.Unlock()
-	c.trace("sent", &ack)
 	if c.part(order); order.End != 0 {
 		return
 	}
@@ -182,7 +181,6 @@ func (c *Conn) receiveUnsubscribe(p *codec.Unsubscribe, r session.Request) {
 	if err != nil {
 		c.disconnect(mqttwire.ImplementationSpecificError, "UNSUBACK: "+err.Error())
 	}
-	c.trace("sent", &ack)
 }
 
 // addSubscription adds a subscription, or replaces one. It belongs to the session
@@ -207,6 +205,9 @@ func (cl *client) addSubscription(filter []byte, sub subscription) (existed bool
 	}
 	cl.charge(sizeOfFilter(filter))
 	cl.countFan(filter, sub.id != 0, 1)
+	if sub.share != nil {
+		cl.countShares(1)
+	}
 	if h.config.Router != nil {
 		if cl.filters == nil {
 			cl.filters = make(map[string]struct{})
@@ -227,6 +228,9 @@ func (cl *client) removeSubscription(filter []byte) (existed bool) {
 	cl.subscribed.Add(-1)
 	cl.charge(-sizeOfFilter(filter))
 	cl.countFan(filter, old.id != 0, -1)
+	if topicmatch.IsShared(filter) {
+		cl.countShares(-1)
+	}
 	if h.config.Router != nil {
 		delete(cl.filters, string(filter))
 		h.interest(filter, -1)
@@ -243,8 +247,14 @@ func (h *Hub) unsubscribeAll(cl *client) {
 	if cl.will != nil {
 		cl.charge(cl.will.size())
 	}
+	cl.countShares(-cl.shares)
 	for filter := range cl.filters {
 		h.interest([]byte(filter), -1)
 	}
 	cl.filters = nil
+}
+
+func (cl *client) countShares(n int) {
+	cl.shares += n
+	cl.hub.stats.shared.Add(int64(n))
 }

@@ -10,6 +10,7 @@ import (
 // [Outbox.Wrote].
 type Batch struct {
 	Bytes  []byte
+	Parts  int    // as they were gathered
 	Owes   uint64 // the mark that has to be durable before a byte is written
 	memory *memory
 }

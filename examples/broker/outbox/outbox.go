@@ -8,6 +8,7 @@ import "sync/atomic"
 type Outbox struct {
 	b       []byte
 	memory  *memory // of b
+	parts   int     // that b was gathered in
 	owes    uint64
 	writing bool // a batch is taken
 	awaited bool
@@ -23,8 +24,13 @@ func (o *Outbox) Bytes() []byte {
 	return o.b
 }
 
-// Gather takes what Bytes gave, with what was appended.
-func (o *Outbox) Gather(b []byte) { o.b = b }
+// Gather takes what Bytes gave, with what was appended: one part, if anything.
+func (o *Outbox) Gather(b []byte) {
+	if len(b) > len(o.b) {
+		o.parts++
+	}
+	o.b = b
+}
 
 // Len returns how many bytes have gathered.
 func (o *Outbox) Len() int { return len(o.b) }
@@ -59,8 +65,8 @@ func (o *Outbox) Take() (b Batch, ok bool) {
 	if o.writing || len(o.b) == 0 || o.Lost() {
 		return Batch{}, false
 	}
-	b = Batch{Bytes: o.b, Owes: o.owes, memory: o.memory}
-	o.b, o.memory, o.writing = nil, nil, true
+	b = Batch{Bytes: o.b, Parts: o.parts, Owes: o.owes, memory: o.memory}
+	o.b, o.memory, o.parts, o.writing = nil, nil, 0, true
 	return b, true
 }
 
@@ -85,5 +91,5 @@ func (o *Outbox) Lost() bool { return o.lost.Load() }
 
 func (o *Outbox) drop() {
 	(&Batch{Bytes: o.b, memory: o.memory}).free()
-	o.b, o.memory = nil, nil
+	o.b, o.memory, o.parts = nil, nil, 0
 }

@@ -18,7 +18,7 @@ func TestOrder(t *testing.T) {
 	gather(&o, "a")
 	o.Owe(1)
 	first, ok := o.Take()
-	if !ok || string(first.Bytes) != "a" || first.Owes != 1 || o.Len() != 0 || o.Idle() {
+	if !ok || string(first.Bytes) != "a" || first.Owes != 1 || first.Parts != 1 || o.Len() != 0 || o.Idle() {
 		t.Fatal(first, ok)
 	}
 	gather(&o, "b")
@@ -35,7 +35,7 @@ func TestOrder(t *testing.T) {
 	if o.Wrote(first, nil) {
 		t.Error("nobody waits")
 	}
-	if next, ok := o.Take(); !ok || string(next.Bytes) != "bc" || next.Owes != 2 {
+	if next, ok := o.Take(); !ok || string(next.Bytes) != "bc" || next.Owes != 2 || next.Parts != 2 {
 		t.Error(next, ok)
 	} else if !o.Await() || !o.Wrote(next, nil) {
 		t.Error("somebody waits")

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +10,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/qos"
 )
 

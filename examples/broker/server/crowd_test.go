@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -11,6 +10,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 )
 
 // Who comes when there are as many as may be is told, and twice as many are not

@@ -391,11 +391,11 @@ func leftNothing(t *testing.T, s *Server, goroutines int) {
 		conns := len(s.conns)
 		s.life.Unlock()
 		have := s.Stats()
-		if have.Clients+conns+have.Subscriptions+int(have.Kept)+have.Connected == 0 && runtime.NumGoroutine() <= goroutines {
+		if have.Clients+conns+have.Subscriptions+int(have.QueuedBytes)+have.Connected == 0 && runtime.NumGoroutine() <= goroutines {
 			return ""
 		}
 		return fmt.Sprintf("%d clients, %d connections, %d of them counted, %d subscriptions, %d bytes and %d goroutines of %d",
-			have.Clients, conns, have.Connected, have.Subscriptions, have.Kept, runtime.NumGoroutine(), goroutines)
+			have.Clients, conns, have.Connected, have.Subscriptions, have.QueuedBytes, runtime.NumGoroutine(), goroutines)
 	}
 	for deadline := time.Now().Add(10 * time.Second); left() != ""; runtime.Gosched() {
 		if time.Now().After(deadline) {

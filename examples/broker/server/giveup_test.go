@@ -69,14 +69,14 @@ func TestGiveUpTooLarge(t *testing.T) {
 			p.conn.Close()
 			p = rejoin(t, s, narrow("c", 100), true)
 			p.expectNothing()
-			if n := s.Stats().Kept; n != 0 {
+			if n := s.Stats().QueuedBytes; n != 0 {
 				t.Errorf("%d bytes are kept", n)
 			}
 			p.conn.Close()
 			s = crash(t, store, time.Second)
 			p = rejoin(t, s, lasting(mqttwire.V50, "c", 1000), true)
 			p.expectNothing()
-			if n := s.Stats().Kept; n != 0 {
+			if n := s.Stats().QueuedBytes; n != 0 {
 				t.Errorf("%d bytes are kept", n)
 			}
 		})

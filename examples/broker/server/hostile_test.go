@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/qos"
 )
@@ -96,8 +96,8 @@ func TestInFlightCounts(t *testing.T) {
 		p.send(publicationAt("t", "again", qos.AtLeastOnce, 1))
 		p.expect(&codec.Puback{ID: 1})
 		c.receive()
-		if s.Stats().Kept > 1000 {
-			t.Errorf("%d bytes are kept", s.Stats().Kept)
+		if s.Stats().QueuedBytes > 1000 {
+			t.Errorf("%d bytes are kept", s.Stats().QueuedBytes)
 		}
 	})
 }

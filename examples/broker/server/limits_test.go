@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"math"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/connack"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )

@@ -87,7 +87,7 @@ func TestLowerMaximumQoS(t *testing.T) {
 						s = again(t, s)
 						c = rejoin(t, s, connect, present)
 						c.expectNothing()
-						if n := s.Stats().Kept; n != 0 {
+						if n := s.Stats().QueuedBytes; n != 0 {
 							t.Errorf("%d bytes are kept", n)
 						}
 						c.conn.Close()

@@ -27,7 +27,7 @@ func TestSlowReader(t *testing.T) {
 			synctest.Wait() // the first has left the queue, for the pipe
 		}
 		p.expectNothing()
-		dropped := int(s.Stats().Dropped)
+		dropped := int(s.Stats().MessagesDropped)
 		if dropped == 0 || dropped == n {
 			t.Fatalf("%d of %d messages were dropped", dropped, n)
 		}

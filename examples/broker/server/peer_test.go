@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"io"
 	"net"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )

@@ -252,7 +252,7 @@ func TestClientMaximumPacketSize(t *testing.T) {
 		p.subscribe("#")
 		p.send(publication("a", "0123456789012345678901234567890123456789"), publication("a", "0123"))
 		p.expect(publication("a", "0123"))
-		if n := s.Stats().Dropped; n != 1 {
+		if n := s.Stats().MessagesDropped; n != 1 {
 			t.Error("Dropped", n)
 		}
 	})

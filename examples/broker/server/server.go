@@ -108,22 +108,25 @@ func (s *Server) ServeConn(n net.Conn) {
 }
 
 // Shutdown closes the listeners, tells every client that the server is going
-// (in 5.0 with DISCONNECT 0x8B), and returns when all connections have ended.
-// Wills are not published, and sessions stay in the Store. Connections that are
-// still there when ctx ends are cut, and Shutdown returns the error of ctx; that
-// of the Store, where not all could be kept.
+// (in 5.0 with DISCONNECT 0x8B), and returns when all connections have ended: one
+// that what waits for its client goes on being sent to ends when that has gone
+// out, unless its session is in the Store. Wills are not published, and sessions
+// stay in the Store. Connections that are still there when ctx ends are cut, and
+// Shutdown returns the error of ctx; that of the Store, where not all could be
+// kept.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(nil)
-	cut := context.AfterFunc(ctx, func() {
-		s.life.Lock()
-		defer s.life.Unlock()
-		for c := range s.conns {
-			c.peer.Cut()
-			go c.net.Close() // which waits for who reads
+	ended := make(chan struct{})
+	go func() { s.running.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		s.cut()
+		select {
+		case <-ended:
+		case <-time.After(cutting): // a hook may not have returned
 		}
-	})
-	defer cut()
-	s.running.Wait()
+	}
 	s.hub.Stop()
 	s.alarm.stop()
 	if err := s.hub.Sync(s.hub.Mark()); err != nil {
@@ -132,13 +135,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// cutting is for how long connections that are cut are waited for.
+const cutting = 500 * time.Millisecond
+
+// cut ends all connections that there are still.
+func (s *Server) cut() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	for c := range s.conns {
+		c.peer.Cut()
+		go c.net.Close() // which waits for who reads
+	}
+}
+
 // stop takes no more connections, and has those there are end. With an error,
 // that is why.
 func (s *Server) stop(why error) {
-	text := ""
-	if why != nil {
-		text = "the store has failed"
-	}
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.closing = true
@@ -149,7 +161,11 @@ func (s *Server) stop(why error) {
 		l.Close()
 	}
 	for c := range s.conns {
-		c.peer.Kick(mqttwire.ServerShuttingDown, text)
+		if why != nil {
+			c.peer.Kick(mqttwire.ServerShuttingDown, "the store has failed")
+		} else {
+			c.peer.Drain()
+		}
 	}
 }
 

@@ -220,7 +220,7 @@ func TestShareLostLast(t *testing.T) {
 		p.expect(&codec.Puback{ID: 1})
 		lost.conn.Close()
 		synctest.Wait()
-		if n := s.Stats().Kept; n != 0 {
+		if n := s.Stats().QueuedBytes; n != 0 {
 			t.Errorf("%d bytes are kept", n)
 		}
 		back := connected(t, s, mqttwire.V50, "back")

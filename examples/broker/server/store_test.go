@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"math"
 	"net"
 	"runtime"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"

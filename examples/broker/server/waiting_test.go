@@ -1,12 +1,12 @@
 package server
 
 import (
-	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"testing"
 	"testing/synctest"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
 	"github.com/mqttwire/mqttwire/qos"
 )

@@ -79,13 +79,15 @@ func (c *conn) age(b *outbox.Batch, from int) {
 	}
 }
 
-// finishWriting writes what is left, for at most the time of Linger.
+// finishWriting writes what is left, as long as no batch takes longer than Linger.
 func (c *conn) finishWriting() {
 	var limit *time.Timer
 	for c.Flush(); c.peer.Unwritten(); <-c.woken {
 		if limit == nil {
 			limit = time.AfterFunc(c.server.config.Linger, func() { c.net.Close() })
 			defer limit.Stop()
+		} else {
+			limit.Reset(c.server.config.Linger)
 		}
 	}
 }
