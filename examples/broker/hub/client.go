@@ -75,7 +75,7 @@ func (cl *client) offer(w *Worker, pub *posting, in *intent) outcome {
 		w.took(cl)
 		return taken
 	}
-	if c != nil && !held && cl.waiting.n == 0 && len(cl.backlog) == 0 && c.out.Len() < cl.hub.ahead && (!cl.keeps(in.share) || !cl.overweight()) {
+	if c != nil && !held && cl.idle() && c.out.Len() < cl.hub.ahead && (!cl.keeps(in.share) || !cl.overweight()) {
 		switch err := c.sendNow(w, pub, in); err {
 		case nil:
 			w.took(cl)
@@ -117,6 +117,9 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 	cl.push(d)
 	return taken
 }
+
+// idle reports whether nothing waits that would come before a new message.
+func (cl *client) idle() bool { return cl.waiting.n == 0 && len(cl.backlog) == 0 }
 
 // keeps reports whether what is sent is kept until it is acknowledged: to be
 // sent again, or to go to another member of a share.

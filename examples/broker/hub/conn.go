@@ -53,6 +53,7 @@ type Conn struct {
 	waits    atomic.Bool            // it is held back
 	hold     hold                   // what it is held back for; by the mu of that client, while it waits
 	drains   atomic.Bool            // it is to end once nothing waits
+	received int                    // bytes
 	stalled  bool                   // the client does not read what it asks for
 	ordered  bool                   // the client has sent a normal DISCONNECT
 	farewell *farewell              // the hub ends it, once it has answered

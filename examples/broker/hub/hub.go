@@ -115,6 +115,7 @@ type doors struct {
 	open    int
 	refused int // of those that hold no place: they are only told so
 	rates   rates
+	quota   logQuota
 }
 
 // Open takes a connection in, from an address such as 192.0.2.1:1883. It returns

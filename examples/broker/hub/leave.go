@@ -46,11 +46,7 @@ func (c *Conn) dropWill() {
 func (c *Conn) Leave(w *Worker) {
 	cl := c.client
 	if cl == nil {
-		if c.who.ClientID == "" {
-			c.log(slog.LevelInfo, "not connected", "why", c.ending)
-		} else {
-			c.log(slog.LevelInfo, "not connected", "client", c.who.ClientID, "user", c.who.UserName, "why", c.ending)
-		}
+		c.logStranger(w.now)
 		return
 	}
 	h := c.hub

@@ -46,6 +46,7 @@ func (c *Conn) Receive(w *Worker, n int, now time.Duration) {
 	w.now = now
 	c.framer.Filled(n)
 	w.counted.bytesIn += n
+	c.received += n
 	for c.ending == "" && c.entry == nil && !c.called() && !c.waits.Load() && c.receivePacket(w) {
 		w.counted.packetsIn++
 		if c.kicked.Load() == 0 && c.isFull() {

@@ -17,11 +17,11 @@ var seededBugs = []seeded.Bug{
 		"		if v.options.NoLocal() && pub", "		if v.options.NoLocal() && !SEEDED && pub"),
 	seeded.New("all members of a share get it", "share.go",
 		"			case taken:\n				return taken\n", "			case taken:\n				if SEEDED {\n					continue\n				}\n				return taken\n").
-		And("share.go", "	if turn.Key.online.Load() && h", "	if !SEEDED && turn.Key.online.Load() && h"),
+		And("share.go", "	if turn.Key.readiness(", "	if !SEEDED && turn.Key.readiness("),
 	seeded.New("a share without a member online gets nothing", "share.go",
-		"[...]bool{true, false}", "[...]bool{true, SEEDED}"),
+		"			case state != ready && m", "			case SEEDED && state == away:\n				continue\n			case state != ready && m"),
 	seeded.New("a new message overtakes the queue", "client.go",
-		"	if c != nil && !held && cl.waiting.n == 0 &&", "	if c != nil && !held && (cl.waiting.n == 0 || SEEDED) &&"),
+		"	if c != nil && !held && cl.idle() &&", "	if c != nil && !held && (cl.idle() || SEEDED) &&"),
 	seeded.New("who is away gets nothing", "client.go",
 		"	o := cl.enqueue(in.delivery(pub), pub.now)\n", "	if SEEDED && c == nil {\n		return taken\n	}\n	o := cl.enqueue(in.delivery(pub), pub.now)\n"),
 	seeded.New("what waits is queued twice", "client.go",
@@ -31,7 +31,7 @@ var seededBugs = []seeded.Bug{
 
 	// Sending, and sending again.
 	seeded.New("what was sent is not kept", "client.go",
-		"return !cl.volatile || of != nil }", "return (!cl.volatile || of != nil) && !SEEDED }"),
+		"	return !cl.volatile || of != nil || cl.hub.config.Retry > 0\n", "	return (!cl.volatile || of != nil || cl.hub.config.Retry > 0) && !SEEDED\n"),
 	seeded.New("what was sent is forgotten", "send.go",
 		"	c.client.flight.put(d)\n", "	if !SEEDED {\n		c.client.flight.put(d)\n	}\n"),
 	seeded.New("a token is used twice", "flight.go",
@@ -97,7 +97,7 @@ var seededBugs = []seeded.Bug{
 	seeded.New("CONNACK comes before the session is durable", "connect.go",
 		"	c.owe(mark)\n	c.asked = asked{}\n", "	if !SEEDED {\n		c.owe(mark)\n	}\n	c.asked = asked{}\n"),
 	seeded.New("SUBACK comes before the subscription is durable", "subscribe.go",
-		"	c.owe(mark)\n	cl.mu.Unlock()\n	h.locks.retained.Unlock()\n	c.trace", "	if !SEEDED {\n		c.owe(mark)\n	}\n	cl.mu.Unlock()\n	h.locks.retained.Unlock()\n	c.trace"),
+		"	c.owe(mark)\n	cl.mu.Unlock()\n	h.locks.retained.Unlock()\n	if c.part", "	if !SEEDED {\n		c.owe(mark)\n	}\n	cl.mu.Unlock()\n	h.locks.retained.Unlock()\n	if c.part"),
 	seeded.New("PUBACK comes before the message is durable", "farewell.go",
 		"	c.hub.journal.decided(c.client, r, told)\n	c.owe(mark)\n	// In", "	c.hub.journal.decided(c.client, r, told)\n	if !SEEDED {\n		c.owe(mark)\n	}\n	// In"),
 	seeded.New("the numbers of messages begin anew after a crash", "restore.go",
@@ -115,5 +115,5 @@ var seededBugs = []seeded.Bug{
 	seeded.New("the subscriptions of a session that ends stay", "client.go",
 		"	cl.hub.unsubscribeAll(cl)\n	cl.owner", "	if !SEEDED {\n		cl.hub.unsubscribeAll(cl)\n	}\n	cl.owner"),
 	seeded.New("a connection that is over is counted", "hub.go",
-		"	c.hub.doors.open--\n", "	if !SEEDED {\n		c.hub.doors.open--\n	}\n"),
+		"		c.hub.doors.open--\n", "		if !SEEDED {\n			c.hub.doors.open--\n		}\n"),
 }

@@ -46,7 +46,7 @@ func TestShutdownDrains(t *testing.T) {
 					done <- time.Since(began)
 				}()
 				p.expectEnd(mqttwire.ServerShuttingDown) // for whom nothing waits
-				answer := func(p codec.Packet) { // to the last nobody listens
+				answer := func(p codec.Packet) {         // to the last nobody listens
 					b, _ := p.Append(nil, slow.rules)
 					slow.conn.SetWriteDeadline(time.Now().Add(time.Millisecond))
 					slow.conn.Write(b)

@@ -1,0 +1,54 @@
+package hub
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
+	"github.com/mqttwire/mqttwire/qos"
+)
+
+// A member of a Shared Subscription whose Receive Maximum is full has no turn
+// while another can send; where none can, what waits is shared.
+func TestSharePrefersReady(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		config := Config{}
+		if stored {
+			config.Store = new(keeptest.Recorder)
+		}
+		s := newStage(t, config)
+		connect := &codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: []byte("full")}
+		connect.Properties = codec.AppendReceiveMaximum(connect.Properties, 1)
+		full := s.join(connect)
+		other := s.connected(mqttwire.V50, "other")
+		full.subscribeAt("$share/g/a", qos.AtLeastOnce)
+		other.subscribeAt("$share/g/a", qos.AtLeastOnce)
+		p := s.connected(mqttwire.V50, "p")
+		const n = 10
+		got := map[*wire]int{}
+		for i := range n {
+			p.send(publicationAt("a", fmt.Sprint(i), qos.AtLeastOnce, 1))
+			p.expect(&codec.Puback{ID: 1})
+			for _, x := range []*wire{full, other} {
+				m, ok := x.next().(*codec.Publish)
+				if !ok {
+					continue
+				}
+				if got[x]++; x == other {
+					other.send(&codec.Puback{ID: m.ID})
+				}
+			}
+		}
+		if got[full] != 1 || got[other] != n-1 {
+			t.Errorf("stored %v: %d and %d of %d messages", stored, got[full], got[other], n)
+		}
+		other.close()
+		p.send(publicationAt("a", "waits", qos.AtLeastOnce, 1))
+		p.expect(&codec.Puback{ID: 1})
+		if full.expect(); s.hub.Stats().Queued != 2 {
+			t.Errorf("%d messages wait or are in flight", s.hub.Stats().Queued)
+		}
+	}
+}
