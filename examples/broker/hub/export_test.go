@@ -3,7 +3,7 @@ package hub
 import "fmt"
 
 // Kept returns how many bytes of messages are accounted for.
-func (h *Hub) Kept() int64 { return h.stats.kept.Load() }
+func (h *Hub) Kept() int64 { return h.kept.Load() }
 
 // Leftover says what there is of clients, or "" when nobody and nothing is left.
 func (h *Hub) Leftover() string {

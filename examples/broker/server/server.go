@@ -100,7 +100,14 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// ServeConn serves one connection, which it closes, until it ends.
+// ServeConn serves one connection, which it closes, until it ends. It asks of n
+// what a TCP connection does: that a deadline that has passed is temporary, since
+// deadlines are the server's alarms (one that closes n for good, as some WebSocket
+// packages have it, needs a layer in between); that deadlines are set, and Write and
+// Close called, while another goroutine reads, which Close ends; and that RemoteAddr
+// tells peers apart, for limits by address. With a method CloseWrite, the last packet
+// is not lost where the client goes on sending. A *net.TCPConn, a *net.UnixConn,
+// and what [TLS] makes of one, cost no goroutine except their own.
 func (s *Server) ServeConn(n net.Conn) {
 	if c := s.take(n); c != nil {
 		c.serve()
