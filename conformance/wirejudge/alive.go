@@ -53,6 +53,9 @@ func (c *Conn) sweep(last bool) {
 	c.current = [3]int{}
 	defer func() { c.current = current }()
 
+	if c.side[client].lost || c.side[server].lost {
+		return
+	}
 	if c.connected && !c.accepted && !c.refused && c.late(c.connectAt) && once(&c.told.connack) {
 		c.found(NoConnack, server, fmt.Sprintf("no CONNACK in %v", (c.now-c.connectAt).Round(time.Second)))
 	}

@@ -279,6 +279,21 @@ func TestGoesOn(t *testing.T) {
 	}
 }
 
+// TestNotFollowed has a server send what nobody can follow, and go on: what the
+// client does then is not held against what the judge has not seen.
+func TestNotFollowed(t *testing.T) {
+	for _, bad := range []string{"\x30\x80\x80\x80\x80\x01", "\xe0\x00"} {
+		found := play(t, mqttwire.V311, new(wirejudge.Judge), kept(pub(client, 1, q1, "x"), raw(server, bad),
+			pub(client, 2, q2, "y"), pubrec(server, 2), pubrel(client, 2), pubcomp(server, 2), puback(server, 1), wait(time.Minute),
+			cut(client), hi(), ok(present), pub(client, 1, q1, "z"), pub(client, 2, q2, "z"))...)
+		for _, f := range found {
+			if f.By == client && f.Level != wirejudge.Note {
+				t.Errorf("%x: %v", bad, f)
+			}
+		}
+	}
+}
+
 // TestPubrecLost has PUBRECs that do not arrive before the connection ends: what
 // comes again is in order with what is new.
 func TestPubrecLost(t *testing.T) {

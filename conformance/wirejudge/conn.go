@@ -257,9 +257,14 @@ func (c *Conn) opens(s *side, first []byte) bool {
 	return false
 }
 
-// giveUp stops following a side.
+// giveUp stops following a side. What the other does can then be judged by its
+// bytes alone, and of the session nothing is known any more.
 func (c *Conn) giveUp(s *side, why string) {
 	s.lost, s.buf = true, nil
+	if c.session != nil {
+		c.j.empty(c.session)
+		c.session.whole = false
+	}
 	v := c.version
 	if v == 0 {
 		v = mqttwire.V311
@@ -316,9 +321,10 @@ func (c *Conn) judge(s *side, b []byte, total int) {
 func (c *Conn) state(s *side, p *Packet) {
 	client := s.from == mqttwire.Client
 	switch {
-	case s.left:
-		c.found(AfterDisconnect, s.from, p.kind.String()+" after its DISCONNECT")
+	case c.side[other(s.from)].lost:
 		return
+	case s.left: // what the other side makes of it is not its fault
+		c.found(AfterDisconnect, s.from, p.kind.String()+" after its DISCONNECT")
 	case !client && c.refused:
 		c.found(AfterRefusal, s.from, p.kind.String()+" after a CONNACK that refuses")
 		return
