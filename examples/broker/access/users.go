@@ -91,6 +91,12 @@ func (u *Users) work(name string) (who user, known bool, rest int) {
 	return who, false, 0
 }
 
+// Has reports whether there is a user of a name who is not locked out.
+func (u *Users) Has(name string) bool {
+	who, ok := u.byName[name]
+	return ok && !who.locked
+}
+
 // Keeps reports whether a user whom other Users let in is good here too: is
 // there, is not locked, and has the same password, as far as the hash tells.
 func (u *Users) Keeps(name string, other *Users) bool {

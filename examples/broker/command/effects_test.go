@@ -279,6 +279,7 @@ var heldBy = map[string][]string{
 	"limits":           {"TestLimits"},
 	"exempt":           {"TestExempt"},
 	"client-id":        {"TestClientIDs"},
+	"keep-revoked":     {"TestRightsTakenAway"},
 }
 
 // fieldsHeldBy are the tests that fail when a field is ignored which no flag sets.

@@ -96,6 +96,7 @@ func (s *settings) flags(f *flag.FlagSet) {
 	define(f, &c.MaxRetained, "max-retained", 0, 0, bytes, "most `messages` that are retained; 0 for no limit")
 	s.defineLimits(f)
 	f.BoolVar(&c.RefusedByAny, "refused-by-any", false, "answer a PUBLISH of 5.0 with 0x97 where any session that wants the message has no room for it, though others get it; else only where nobody takes it")
+	f.BoolVar(&c.KeepRevoked, "keep-revoked", false, "keep what users have retained who are removed, locked out, suspended or denied the topic since")
 	f.DurationVar(&c.Bans.Window, "ban-window", time.Minute, "how long an offence counts")
 	f.DurationVar(&c.Bans.For, "ban-for", 10*time.Minute, "how long a ban lasts")
 	s.refused.values = []string{"test/nosubscribe"}

@@ -31,6 +31,7 @@ import (
 // content is what stands in the files of a Gate. An empty one is none.
 type content struct {
 	users, acl string
+	keep       bool // what the revoked have retained
 	tokens     bool // keys, and a list of what is revoked that is empty
 }
 
@@ -56,6 +57,11 @@ func (b *bench) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, conna
 	return access, code, text
 }
 
+// Keeps implements hub.Auditor.
+func (b *bench) Keeps(principal, client string, topic []byte) bool {
+	return b.gate.Keeps(principal, client, topic)
+}
+
 // newBench returns a bench whose broker ends with the test.
 func newBench(t *testing.T, dir string, with content) *bench {
 	t.Helper()
@@ -77,7 +83,7 @@ func newBench(t *testing.T, dir string, with content) *bench {
 	if b.gate, err = Open(files); err != nil {
 		t.Fatal(err)
 	}
-	config := server.Config{ServerOptions: hub.DefaultOptions(), SysInterval: -1,
+	config := server.Config{KeepRevoked: with.keep, ServerOptions: hub.DefaultOptions(), SysInterval: -1,
 		Authenticator: b, Handlers: b.gate.Handlers(),
 		Log: slog.New(Discreet(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))}
 	config.MaximumKeepAlive = 0 // clients may wait for hours

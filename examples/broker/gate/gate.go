@@ -7,6 +7,7 @@ package gate
 
 import (
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,7 @@ type Gate struct {
 	users    atomic.Pointer[access.Users]
 	acl      atomic.Pointer[access.ACL]
 	verifier hmactoken.Verifier
+	revoking atomic.Pointer[hmactoken.Revocations] // what verifier knows of
 	checker  *access.Checker
 
 	watched [3]file
@@ -109,7 +111,10 @@ func Open(f Files) (*Gate, error) {
 			return line, err
 		}},
 	}
-	g.revoked = revocations{name: f.Revocations, adopt: func(list *hmactoken.Revocations) { g.verifier.Load(g.keys, list) }}
+	g.revoked = revocations{name: f.Revocations, adopt: func(list *hmactoken.Revocations) {
+		g.verifier.Load(g.keys, list)
+		g.revoking.Store(list)
+	}}
 	if _, err := g.Reload(); err != nil {
 		return nil, err
 	}
@@ -208,4 +213,20 @@ func (g *Gate) origin(address string) string {
 		return address // with the port: each connection by itself
 	}
 	return hub.Origin(address)
+}
+
+// Keeps implements hub.Auditor: what a user has left stays while there is the user
+// and the rules allow it, what somebody with tokens has left while its account is
+// not suspended.
+func (g *Gate) Keeps(principal, client string, topic []byte) bool {
+	if account, ok := strings.CutPrefix(principal, "token "); ok {
+		account, _, _ = strings.Cut(account, "|")
+		return !g.revoking.Load().Suspended(account)
+	}
+	name, ok := strings.CutPrefix(principal, "user ")
+	if !ok {
+		return true
+	}
+	users, acl := g.users.Load(), g.acl.Load()
+	return (users == nil || users.Has(name)) && (acl == nil || acl.For(name, client).Publish(topic))
 }

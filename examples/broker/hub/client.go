@@ -261,6 +261,7 @@ func (cl *client) sendMore(now time.Duration) {
 type aftermath struct {
 	wills   []*message
 	retain  []bool // Will Retain of each
+	owner   string // whose they are
 	orphans []delivery
 	ended   bool // the Store is to be told
 	forget  bool
@@ -274,6 +275,7 @@ func (cl *client) settle(now time.Duration) (a aftermath) {
 		case session.Will:
 			if cl.will != nil {
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
+				a.owner = cl.owner
 				cl.keepWill(nil, false)
 			}
 			continue
@@ -349,8 +351,13 @@ func (cl *client) releaseAll() {
 func (cl *client) finish(w *Worker, a aftermath) {
 	h := cl.hub
 	for i, m := range a.wills {
+		if !h.keeps(a.owner, cl.id, m.topic) {
+			h.stats.dropped.Add(1)
+			h.config.Log.Info("a will goes with the right to it", "client", cl.id, "topic", string(m.topic), "principal", a.owner)
+			continue
+		}
 		w.pub.republish(m, w.now)
-		w.pub.payer = cl.account
+		w.pub.payer, w.pub.principal = cl.account, a.owner
 		w.pub.kept, w.pub.retain = nil, a.retain[i] // its time begins now (5.0 §3.1.3.2.4)
 		h.route(w, &w.pub, origin{client: cl, will: true})
 	}

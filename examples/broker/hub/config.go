@@ -76,6 +76,9 @@ type Config struct {
 	// MaxRetained is how many messages are retained, except those of the
 	// server itself, 0 for no limit. A publisher of 5.0 is answered 0x97 to more.
 	MaxRetained int
+	// KeepRevoked keeps retained messages whose publisher has lost the right to them,
+	// see Auditor.
+	KeepRevoked bool
 	// RefusedFilters are Topic Filters that nobody may subscribe to, in a share
 	// or not. Others that match the same are not refused.
 	RefusedFilters []string

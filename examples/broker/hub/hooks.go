@@ -41,6 +41,17 @@ type Authenticator interface {
 	Authenticate(who *Peer, p *codec.Connect) (Access, connack.Code, string)
 }
 
+// Auditor is an Authenticator that says what is to become of what a principal has
+// left behind, where the client is away. It is called by many goroutines at once, and
+// must not block, nor call the server.
+type Auditor interface {
+	Authenticator
+	// Keeps reports whether the will, or a retained message, that a principal's
+	// client has left on a topic may stay: not where the right to publish it was taken
+	// away, though where it has merely expired.
+	Keeps(principal, client string, topic []byte) bool
+}
+
 // Access is what one client may do, on one connection and, while that is away,
 // what its session may still receive. Its methods are never called at the same
 // time for one client; they must not block, nor call the server.

@@ -94,6 +94,7 @@ func (h *Hub) Recheck(w *Worker) {
 			c.recheck(w)
 		}
 	}
+	h.audit(w)
 }
 
 // Stop has nothing ring any more: sessions and wills wait for the next run.

@@ -70,6 +70,7 @@ func (cl *client) evict(w *Worker) {
 	var a aftermath
 	if cl.will != nil {
 		a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
+		a.owner = cl.owner
 		cl.keepWill(nil, false)
 	}
 	cl.hub.stop(&cl.timer)

@@ -32,6 +32,7 @@ func (h *Hub) Restore(w *Worker) error {
 			a = cl.settle(w.now)
 			if cl.will != nil && !cl.state.State().Will { // it was due, and may not have been published
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
+				a.owner = cl.owner
 				cl.keepWill(nil, false)
 			}
 		}

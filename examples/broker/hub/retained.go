@@ -14,6 +14,9 @@ type retained struct {
 	messages topicmatch.Names[*message]
 	stored   uint64 // how many ever were: numbers them
 	count    int    // without the server's own
+
+	suspects []*message // are to be judged by an audit that goes on
+	audit    timer
 }
 
 // store keeps a message, or removes what its topic has where the payload is
@@ -37,7 +40,7 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 	if !own && !h.hasRoom(pub.payer, k.retainedSize()) {
 		return false
 	}
-	m := &message{topic: k.topic, payload: k.payload, properties: k.properties, from: k.from, at: k.at, expiry: k.expiry, expires: k.expires, level: k.level, payer: pub.payer}
+	m := &message{topic: k.topic, payload: k.payload, properties: k.properties, from: k.from, at: k.at, expiry: k.expiry, expires: k.expires, level: k.level, payer: pub.payer, principal: pub.principal}
 	r.stored++
 	m.number = r.stored
 	if m.expires {
@@ -94,10 +97,15 @@ func (r *retained) remove(h *Hub, m *message) {
 	h.locks.retained.Lock()
 	defer h.locks.retained.Unlock()
 	if r.has(m) {
-		r.messages.Delete(m.topic)
-		r.forget(h, m)
-		h.journal.retain(&message{topic: m.topic})
+		r.drop(h, m)
 	}
+}
+
+// drop removes a message that is there.
+func (r *retained) drop(h *Hub, m *message) {
+	r.messages.Delete(m.topic)
+	r.forget(h, m)
+	h.journal.retain(&message{topic: m.topic})
 }
 
 // A backlog is the retained messages that a new subscription brings, sent as
