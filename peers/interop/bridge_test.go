@@ -79,14 +79,17 @@ func TestMosquittoBridge(t *testing.T) {
 			if err := first.shutdown(); err != nil {
 				t.Error(err)
 			}
-			for q := range byte(3) {
+			for q := byte(1); q < 3; q++ { // those of QoS 0 may come or not
 				there.pub(message{topic: "to/here/away", payload: fmt.Sprint("away ", q), qos: q})
 			}
 			second := startBroker(t)
 			ours = newClient(t, find(t, "paho-5.0"), second, options{id: "ours", subscribe: []subscription{{filter: "to/here/#", qos: 2}}})
 			way.to.Store(&second.address)
 			for q := byte(1); q < 3; q++ {
-				ours.expect(message{topic: "to/here/away", payload: fmt.Sprint("away ", q), qos: q})
+				want := message{topic: "to/here/away", payload: fmt.Sprint("away ", q), qos: q}
+				if got := ours.next(); !got.same(want) { // with DUP where the bridge has noticed late
+					t.Errorf("got %v, want %v", got, want)
+				}
 			}
 			ours.quit()
 			ours, state = joinBridged(t, second, there)
