@@ -149,6 +149,13 @@ var effects = map[string]effect{
 		return c.hearAll()
 	}, map[string]string{"false": "PUBLISH a", "true": "PUBLISH a, DISCONNECT 97, closed"}},
 
+	"retry": {nil, func(b *bed) string {
+		c := b.in("c", v311)
+		c.subscribe("a", 1)
+		b.in("d", nil).publish("a", qos.AtLeastOnce, 0, nil)
+		return c.hear() + ", " + c.hearFor(7*time.Second)
+	}, map[string]string{"0": "PUBLISH a, silence", "6s": "PUBLISH a, PUBLISH a", "8s": "PUBLISH a, silence"}},
+
 	// How many.
 	"max-sessions": {nil, func(b *bed) string {
 		b.in("c", keep)
@@ -273,7 +280,6 @@ var heldBy = map[string][]string{
 	"log-level":        {"TestLog"},
 	"log-format":       {"TestLog"},
 	"v":                {"TestLog"},
-	"retry":            {"TestStallBeforeRetry"},
 	"hash-password":    {"TestHashPassword"},
 	"config":           {"TestConfig"},
 	"limits":           {"TestLimits"},
