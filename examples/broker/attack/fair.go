@@ -130,7 +130,11 @@ var fairAttacks = []attack{
 				}
 			}
 		})
-		for n := 0; p.lives() && n < 200_000; n++ {
+		half := time.Now()
+		if end, ok := a.ctx.Deadline(); ok { // the rest of the time is for what waits
+			half = half.Add(time.Until(end) / 2)
+		}
+		for n := 0; p.lives() && time.Now().Before(half); n++ {
 			m := publish(a.id+"t", zeros[:16], 1, false)
 			m.ID = uint16(n%60_000) + 1
 			p.send(m)

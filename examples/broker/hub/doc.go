@@ -43,10 +43,13 @@
 // # What is kept
 //
 // QoS 0 is never kept: it is dropped, and counted, where its reader is slow or
-// away. QoS 1 and 2 wait in their session, up to a limit; over that a message
-// is refused: a publisher of 5.0 is answered 0x97, even where others got it. A
+// away. QoS 1 and 2 wait in their session, up to a limit; what comes over that is
+// dropped and counted, and refused, in 5.0 with 0x97, if nobody has taken it. A
 // message is held once however many sessions it waits in, and not at all for
-// one that ends with its connection and takes it at once.
+// one that ends with its connection and takes it at once. Publishers wait for a
+// connected client that is behind (hold.go). Who pays for what is kept is told in
+// account.go, whose a session is in membership.go, what ends with a right in
+// rights.go.
 //
 // A message that matches several subscriptions of a client is delivered to it
 // once, at the highest of their levels, with all of their Subscription
