@@ -113,7 +113,7 @@ func (h *history) delivered(p *player, got *codec.Publish) {
 		w.fail("%s got message %d as %v", p.id, n, got)
 	case m.void:
 		w.fail("%s got message %d, which was never sent", p.id, n)
-	case m.expiry > 0 && !got.Dup && w.now > max(m.lastSent, w.frozen)+time.Duration(m.expiry)*time.Second+10*time.Second:
+	case m.expiry > 0 && !got.Dup && w.now > max(m.lastSent, w.frozen)+time.Duration(m.expiry)*time.Second+25*time.Second:
 		w.fail("%s got message %d, which was sent at %v and has expired after %d s [MQTT-3.3.2-5]", p.id, n, m.lastSent, m.expiry)
 	}
 	if left, has := got.Properties.MessageExpiryInterval(); has && left > m.expiry {
