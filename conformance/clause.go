@@ -136,11 +136,11 @@ func Cite(text string) Clauses {
 }
 
 // Of returns the clauses of a version. For 3.1, which numbers nothing, those of
-// 3.1.1 stand where it has none of its own: they say the same of it.
+// 3.1.1 follow its own: they say the same of it.
 func (cs Clauses) Of(v mqttwire.Version) Clauses {
 	of := cs.only(v.String())
-	if len(of) == 0 && v == mqttwire.V31 {
-		return cs.only(mqttwire.V311.String())
+	if v == mqttwire.V31 {
+		of = append(of, cs.only(mqttwire.V311.String())...)
 	}
 	return of
 }

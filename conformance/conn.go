@@ -187,7 +187,10 @@ func (c *Conn) deviates(clause string, typ mqttwire.PacketType, err error) {
 	if clause == "" {
 		f = Clause(v + " form of " + typ.String())
 	}
-	c.t.Found(f, "a "+typ.String()+" as the standard has it", err.Error())
+	if err == mqttwire.ErrPacketTooLarge && c.To.From == mqttwire.Client {
+		f = Clause(v + " MQTT-3.1.2-24")
+	}
+	c.t.Fault(Clauses{f}, "a "+typ.String()+" as the standard has it", err.Error())
 	c.t.run.deviation(f, typ.String()+": "+err.Error())
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -23,6 +24,15 @@ type Runner struct {
 	Open func(context.Context) (net.Conn, error)
 	// Checks are what may be run.
 	Checks []Check
+	// Probe reports whether the subject serves somebody on a fresh connection, nil
+	// to be content with that it is made. It is asked after a check that did not
+	// pass.
+	Probe func(net.Conn, time.Duration) error
+	// Revive starts the subject again after it has gone away: Open or Probe fails,
+	// and has not before. What was being run is then run again, a check at a time; the
+	// one with which the subject goes away again fails. Nil: what was being run, and
+	// what comes after, is Blocked.
+	Revive func(context.Context) error
 	// Learn is run first, alone, as a check for no version, and fills the Facts.
 	// Nil: the subject has all that there is.
 	Learn func(*T, *Facts)
@@ -56,6 +66,8 @@ type run struct {
 	*Runner
 	nonce string
 	facts Facts
+
+	dead atomic.Bool // the subject has gone away, and nobody revives it
 
 	mu         sync.Mutex
 	choices    []Choice
@@ -132,6 +144,9 @@ type task struct {
 	after   []*task
 	result  *Result // when it is done
 	started bool
+	alone   bool // nothing else may run beside it
+	suspect bool // the subject has gone away while it ran, with others
+	gone    bool // it has gone away
 }
 
 // Run runs the checks and returns what became of them, in the order of
@@ -205,7 +220,7 @@ func (r *Runner) tasks() []*task {
 			if r.Versions != nil && !slices.Contains(r.Versions, v) {
 				continue
 			}
-			t := &task{check: c, version: v, seq: len(all) + 1}
+			t := &task{check: c, version: v, seq: len(all) + 1, alone: c.Needs.Alone}
 			all = append(all, t)
 			byKey[v.String()+c.Name] = t
 		}
@@ -228,7 +243,7 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 		parallel = 48
 	}
 	done := make(chan *task)
-	running, left := 0, len(all)
+	running, left, gone := 0, len(all), false
 	start := func(t *task) {
 		t.started = true
 		running++
@@ -238,7 +253,7 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 	// others run meanwhile.
 	ready := func(alone bool) (best *task) {
 		for _, t := range all {
-			if !t.started && t.check.Needs.Alone == alone && (best == nil || t.check.Needs.Seconds > best.check.Needs.Seconds) &&
+			if !t.started && t.alone == alone && (best == nil || t.check.Needs.Seconds > best.check.Needs.Seconds) &&
 				!slices.ContainsFunc(t.after, func(b *task) bool { return b.result == nil }) {
 				best = t
 			}
@@ -254,6 +269,10 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 			start(t)
 		}
 		if running == 0 {
+			if gone && (r.Revive == nil || r.Revive(ctx) != nil) {
+				r.dead.Store(true)
+			}
+			gone = false
 			t := ready(true)
 			if t == nil { // they wait for each other: a bug of who wrote them
 				panic("conformance: checks come after each other in a circle")
@@ -261,7 +280,17 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 			start(t)
 		}
 		t := <-done
-		running, left = running-1, left-1
+		running--
+		gone = gone || t.gone
+		if t.gone && r.Revive == nil {
+			r.dead.Store(true)
+		}
+		if t.gone && r.Revive != nil && !t.suspect {
+			// It may have been another: once more, when nothing else runs.
+			t.started, t.alone, t.suspect, t.gone, t.result = false, true, true, false, nil
+			continue
+		}
+		left--
 		if r.Progress != nil {
 			r.Progress(t.result, len(all))
 		}
@@ -291,6 +320,10 @@ func (r *run) do(ctx context.Context, k *task) {
 		result.State, result.Cause = Skipped, why
 		return
 	}
+	if r.dead.Load() && k.version != 0 {
+		result.State, result.Cause = Blocked, "the subject has gone away"
+		return
+	}
 	if err := ctx.Err(); err != nil {
 		result.State, result.Cause = Skipped, "the run was ended"
 		return
@@ -312,7 +345,17 @@ func (r *run) do(ctx context.Context, k *task) {
 		return
 	}
 	stop()
-	r.cleanup(ctx, t)
+	if (len(result.Faults) > 0 || t.blocked != "") && ctx.Err() == nil && r.isGone(ctx) {
+		k.gone = true
+		result.Faults = nil
+		if k.suspect {
+			t.Fault(nil, "a subject that goes on", "it has gone away: it serves nobody any more")
+		} else {
+			t.blocked = "the subject has gone away: it serves nobody any more"
+		}
+	} else {
+		r.cleanup(ctx, t)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -325,6 +368,21 @@ func (r *run) do(ctx context.Context, k *task) {
 	case within.Err() != nil:
 		result.State, result.Cause = Blocked, "the check had no time left"
 	}
+}
+
+// isGone reports whether the subject serves nobody any more.
+func (r *run) isGone(ctx context.Context) bool {
+	if r.Probe == nil && r.Revive == nil {
+		return false
+	}
+	within, cancel := context.WithTimeout(ctx, r.patience())
+	defer cancel()
+	nc, err := r.Open(within)
+	if err != nil {
+		return true
+	}
+	defer nc.Close()
+	return r.Probe != nil && r.Probe(nc, r.patience()) != nil
 }
 
 // cleanup closes the connections of a check, and runs what Cleanup was given

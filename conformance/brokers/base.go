@@ -15,7 +15,7 @@ var baseChecks = []conformance.Check{
 	{
 		Name:    "connect/accepted",
 		About:   "A good CONNECT is answered with a CONNACK that accepts it.",
-		Clauses: cite("3.1.1 3.1.4-4 3.2.0-1; 5.0 3.1.4-5 3.2.0-1"),
+		Clauses: cite("3.1 V31-1; 3.1.1 3.1.4-4 3.2.0-1; 5.0 3.1.4-5 3.2.0-1"),
 		Func:    on(func(b *bench) { b.clean(b.Version, "c") }),
 	},
 	{
@@ -95,7 +95,7 @@ func deliveredCheck(level qos.Level) conformance.Check {
 	return conformance.Check{
 		Name:    fmt.Sprintf("publish/qos-%d", level),
 		About:   fmt.Sprintf("A message of QoS %d is acknowledged as that, and reaches who has subscribed to it.", level),
-		Clauses: cite("3.1.1 3.3.4-1 4.5.0-1 2.3.1-6; 5.0 3.3.4-1 4.5.0-1 2.2.1-5"),
+		Clauses: cite("3.1.1 3.3.4-1 4.5.0-1 2.3.1-6; 5.0 3.3.4-1 4.5.0-1 2.2.1-5 4.3.3-8"),
 		Needs:   needs{QoS: uint8(level)},
 		Func: on(func(b *bench) {
 			c := b.clean(b.Version, "c")

@@ -134,7 +134,7 @@ func (b *bench) joinAs(name string, p *codec.Connect) *client {
 	if ack.Code != 0 {
 		b.Fatal(cConnected, "CONNACK that accepts", fmt.Sprint(ack))
 	}
-	c.connack = ack.Clone()
+	c.connack, c.cleanStart = ack.Clone(), p.CleanStart
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
@@ -22,7 +23,7 @@ func cite(text string) conformance.Clauses { return conformance.Cite(text) }
 func Checks() []conformance.Check {
 	all := slices.Concat(baseChecks, connectChecks, refusedChecks(), publishChecks, retainedChecks, subscribeChecks, sessionChecks,
 		resendChecks, takeoverChecks, willChecks, expiryChecks, propertiesChecks, aliasChecks, flowChecks, sizeChecks,
-		sharedChecks, keepaliveChecks, v31Checks)
+		sharedChecks, keepaliveChecks, v31Checks, lacksChecks, robustChecks, vectorChecks(), []conformance.Check{takenCheck, wireCheck()})
 	for i := range all {
 		c := &all[i]
 		subject, _, _ := strings.Cut(c.Name, "/")
@@ -32,6 +33,9 @@ func Checks() []conformance.Check {
 		}
 		if subject == "retained" {
 			c.Needs.Retain = true
+		}
+		if subject == "robust" || c.Name == "flow/slow-reader" || c.Name == "topics/deep-filter" {
+			c.Needs.Alone = true // what may bring a broker down comes last
 		}
 	}
 	return all
@@ -68,11 +72,24 @@ func New(addr string) *conformance.Runner {
 		Subject: "broker at " + addr,
 		Checks:  Checks(),
 		Learn:   Learn,
+		Probe:   probe,
 		Open: func(ctx context.Context) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", addr)
 		},
 	}
+}
+
+// probe connects in any version: a broker that serves somebody says something, or
+// ends the connection.
+func probe(nc net.Conn, within time.Duration) error {
+	nc.SetDeadline(time.Now().Add(within))
+	nc.Write([]byte(encode(mqttwire.V311, &codec.Connect{Version: mqttwire.V311, CleanStart: true, ClientID: []byte("conformprobe")})))
+	_, err := nc.Read(make([]byte, 1))
+	if conformance.IsTimeout(err) {
+		return err
+	}
+	return nil
 }
 
 // Learn connects in each version, and keeps what CONNACK of 5.0 announces. It

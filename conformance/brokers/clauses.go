@@ -11,6 +11,7 @@ var (
 	cConnected    = conformance.Cite("3.1.1 3.1.4-4; 5.0 3.1.4-5")
 	cConnackFirst = conformance.Cite("3.1.1 3.2.0-1; 5.0 3.2.0-1")
 	cNotPresent   = conformance.Cite("3.1.1 3.2.2-3 3.1.2-6 4.1.0-2; 5.0 3.2.2-3 3.1.2-6 4.1.0-2")
+	cCleanStart   = conformance.Cite("3.1.1 3.2.2-1 3.1.2-6 3.2.2-3; 5.0 3.2.2-2 3.1.2-4 3.2.2-3")
 	cPresent      = conformance.Cite("3.1.1 3.2.2-2; 5.0 3.2.2-3")
 
 	cPing       = conformance.Cite("3.1.1 3.12.4-1; 5.0 3.12.4-1")
@@ -21,15 +22,15 @@ var (
 	cUnsubackID = conformance.Cite("3.1.1 3.10.4-4 2.3.1-7; 5.0 3.10.4-5 2.2.1-6")
 	cUnsubList  = conformance.Cite("5.0 3.11.3-1")
 
-	cAnswered = conformance.Cite("3.1.1 3.3.4-1 4.3.2-2; 5.0 3.3.4-1 4.3.2-4 4.3.3-8")
+	cAnswered = conformance.Cite("3.1.1 3.3.4-1 4.3.2-2 4.3.3-2; 5.0 3.3.4-1 4.3.2-4 4.3.2-5 4.3.3-8 4.3.3-10 4.3.3-12")
 	cAckID    = conformance.Cite("3.1.1 2.3.1-6; 5.0 2.2.1-5")
 	cPubrel   = conformance.Cite("3.1.1 4.3.3-1; 5.0 4.3.3-4")
 	cPubcomp  = conformance.Cite("3.1.1 4.3.3-2; 5.0 4.3.3-11")
 
-	cQoS         = conformance.Cite("3.1.1 3.8.4-6 3.3.5-1; 5.0 3.8.4-8 3.3.4-2 4.8.2-3")
+	cQoS         = conformance.Cite("3.1.1 3.8.4-6 3.3.5-1 3.8.4-3; 5.0 3.8.4-8 3.3.4-2 4.8.2-3 3.8.4-3")
 	cDupNot      = conformance.Cite("3.1.1 3.3.1-3; 5.0 3.3.1-3")
 	cDup         = conformance.Cite("3.1.1 3.3.1-1; 5.0 3.3.1-1")
-	cResent      = conformance.Cite("3.1.1 4.4.0-1; 5.0 4.4.0-1")
+	cResent      = conformance.Cite("3.1.1 4.4.0-1 4.3.3-1; 5.0 4.4.0-1 4.3.3-5 4.3.3-3")
 	cRetainNot   = conformance.Cite("3.1.1 3.3.1-9 3.1.2-16; 5.0 3.3.1-12 3.3.1-13 3.1.2-14")
 	cRetain      = conformance.Cite("3.1.1 3.3.1-8; 5.0 3.3.1-9 3.3.1-13")
 	cUserOrder   = conformance.Cite("5.0 3.3.2-18 3.1.3-10")

@@ -17,12 +17,13 @@ import (
 // a fault.
 type client struct {
 	*conformance.Conn
-	b       *bench
-	connack codec.Connack
-	early   []*codec.Publish // that came while something else was waited for
-	lastID  uint16
-	foreign func(p *codec.Publish) bool // messages that are not of this check
-	silent  bool                        // end asks nothing
+	b          *bench
+	connack    codec.Connack
+	cleanStart bool
+	early      []*codec.Publish // that came while something else was waited for
+	lastID     uint16
+	foreign    func(p *codec.Publish) bool // messages that are not of this check
+	silent     bool                        // end asks nothing
 }
 
 func (c *client) version() mqttwire.Version { return c.To.Version }
@@ -295,7 +296,10 @@ func (c *client) expectPresent(want bool) {
 		return
 	}
 	of := cPresent
-	if !want {
+	switch {
+	case !want && c.cleanStart:
+		of = cCleanStart
+	case !want:
 		of = cNotPresent
 	}
 	c.b.Faultf(of, fmt.Sprintf("Session Present %v", want), "%v", &c.connack)

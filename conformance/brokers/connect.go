@@ -118,9 +118,31 @@ var connectChecks = []conformance.Check{
 		}),
 	},
 	{
+		Name:    "login/wrong",
+		About:   "A wrong password is refused, with a code that says so, and the connection ends.",
+		Clauses: cite("3.1.1 3.2.2-5 3.2.2-4; 5.0 3.1.4-2 3.2.2-7"),
+		Needs:   needs{Login: true},
+		Func: on(func(b *bench) {
+			c := b.dial(b.Version)
+			c.send(&codec.Connect{Version: b.Version, CleanStart: true, ClientID: []byte(b.id("c")), UserNameFlag: true,
+				UserName: []byte(b.Login().UserName), PasswordFlag: true, Password: append([]byte("not "), b.Login().Password...)})
+			p, err := c.end()
+			ack, ok := p.(*codec.Connack)
+			switch {
+			case ok && ack.Code == 0:
+				b.Skip("the broker takes any password")
+			case ok:
+				b.Choose("the answer to a wrong password in "+b.Version.String(), fmt.Sprint(ack.Code))
+				c.closed(nil)
+			case p != nil || conformance.IsTimeout(err):
+				b.Fatalf(nil, "CONNACK that refuses, or the end of the connection", "%v, %v", p, err)
+			}
+		}),
+	},
+	{
 		Name:    "connect/second",
 		About:   "A second CONNECT ends the connection.",
-		Clauses: cite("3.1.1 3.1.0-2; 5.0 3.1.0-2 E-3.1/1"),
+		Clauses: cite("3.1.1 3.1.0-2; 5.0 3.1.0-2 E-3.1/1 3.14.4-2"),
 		Func: on(func(b *bench) {
 			v := b.Version
 			for _, id := range []string{"c", "another"} {

@@ -94,9 +94,10 @@ var keepaliveChecks = []conformance.Check{
 					}
 					begin = time.Now()
 				}
-				receive[*codec.Pingresp](pings)
-				receive[*codec.Pingresp](pings)
-				publishes.ping()
+				publishes.send(&codec.Pingreq{})
+				pings.packet(nil, "the connection to last")
+				pings.packet(nil, "the connection to last")
+				publishes.packet(nil, "the connection to last")
 				silent.ping()
 			})
 		}),

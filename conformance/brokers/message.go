@@ -36,6 +36,12 @@ func dup(p *codec.Publish) *codec.Publish {
 	return &q
 }
 
+func withID(id uint16, p *codec.Publish) *codec.Publish {
+	q := *p
+	q.ID = id
+	return &q
+}
+
 func with(properties codec.Properties, p *codec.Publish) *codec.Publish {
 	q := *p
 	q.Properties = properties

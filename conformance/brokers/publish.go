@@ -167,7 +167,7 @@ var publishChecks = []conformance.Check{
 	{
 		Name:    "qos2/once",
 		About:   "A QoS 2 message that is sent again before its PUBREL is acknowledged again and delivered once. After PUBCOMP the identifier is free.",
-		Clauses: cite("3.1.1 4.3.3-2; 5.0 4.3.3-10 4.3.3-12"),
+		Clauses: cite("3.1 V31-10; 3.1.1 4.3.3-2; 5.0 4.3.3-10 4.3.3-12"),
 		Func: on(func(b *bench) {
 			v := b.Version
 			c := b.clean(v, "c")
@@ -248,7 +248,7 @@ var publishChecks = []conformance.Check{
 	{
 		Name:    "publish/identifiers",
 		About:   "Many messages at once, each with an identifier of its own while it is unfinished.",
-		Clauses: cite("3.1.1 2.3.1-4 4.3.2-1; 5.0 2.2.1-4 4.3.2-1 4.3.2-2 4.3.3-1 4.3.3-2"),
+		Clauses: cite("3.1 V31-9; 3.1.1 2.3.1-4 4.3.2-1; 5.0 2.2.1-4 4.3.2-1 4.3.2-2 4.3.3-1 4.3.3-2"),
 		Func: on(func(b *bench) {
 			v := b.Version
 			const n = 20
@@ -272,6 +272,54 @@ var publishChecks = []conformance.Check{
 				c.finish(p)
 			}
 			c.ping()
+		}),
+	},
+	{
+		Name:    "publish/answers-in-order",
+		About:   "PUBACK, PUBREC and PUBREL leave in the order of what they answer.",
+		Level:   conformance.Should,
+		Clauses: cite("3.1.1 4.6.0-2 4.6.0-3 4.6.0-4; 5.0 4.6.0-2 4.6.0-3 4.6.0-4"),
+		Func: on(func(b *bench) {
+			const n = 10
+			c, publisher := b.clean(b.Version, "c"), b.clean(b.Version, "publisher")
+			c.subscribe("a", 2)
+			var packets []codec.Packet
+			for i := range uint16(n) {
+				packets = append(packets, withID(i+1, b.msg("a", fmt.Sprint(i), 2)), withID(i+101, b.msg("b", "x", 1)))
+			}
+			publisher.send(packets...)
+			for recs, acks := uint16(0), uint16(100); recs < n || acks < n+100; {
+				switch p := publisher.packet(cAnswered, "PUBREC and PUBACK").(type) {
+				case *codec.Pubrec:
+					if recs++; p.ID != recs {
+						b.Faultf(nil, fmt.Sprintf("PUBREC of %d", recs), "%v", p)
+					}
+				case *codec.Puback:
+					if acks++; p.ID != acks {
+						b.Faultf(nil, fmt.Sprintf("PUBACK of %d", acks), "%v", p)
+					}
+				default:
+					b.Fatal(cAnswered, "PUBREC and PUBACK", fmt.Sprint(p))
+				}
+			}
+			for i := range uint16(n) {
+				publisher.send(&codec.Pubrel{ID: i + 1})
+			}
+			var came []*codec.Publish
+			for i := range n {
+				came = append(came, c.arrived(b.msg("a", fmt.Sprint(i), 2)))
+			}
+			for _, p := range came {
+				c.send(&codec.Pubrec{ID: p.ID})
+			}
+			for _, p := range came {
+				if rel := receive[*codec.Pubrel](c); rel.ID != p.ID {
+					b.Faultf(nil, fmt.Sprintf("PUBREL of %d", p.ID), "%v", rel)
+				}
+			}
+			for _, p := range came {
+				c.send(&codec.Pubcomp{ID: p.ID})
+			}
 		}),
 	},
 	{
@@ -417,7 +465,7 @@ var publishChecks = []conformance.Check{
 	{
 		Name:    "topics/matching",
 		About:   "Which names a filter matches, for live messages and retained ones.",
-		Clauses: cite("3.1.1 4.7.1-2 4.7.1-3; 5.0 4.7.1-1 4.7.1-2"),
+		Clauses: cite("3.1.1 4.7.1-2 4.7.1-3 3.3.2-3; 5.0 4.7.1-1 4.7.1-2 3.3.2-3"),
 		Func: on(func(b *bench) {
 			v := b.Version
 			names := []string{"foo", "foo/", "/foo", "foo/bar", "foo//bar", "foo/bar/", "foo/bar/baz", "foo//bar///baz", "/", "//", "////foo///bar", "bar", "Foo/bar"}

@@ -289,7 +289,10 @@ var sessionChecks = []conformance.Check{
 			c := b.clean(b.Version, "c")
 			c.send(&codec.Disconnect{Properties: codec.AppendSessionExpiryInterval(codec.Properties{}, 60)})
 			c.ended(nil, mqttwire.ProtocolError)
-			b.kept(b.Version, "c", false).ping()
+			if c = b.joinAs("c", b.keep(b.Version, "c")); c.connack.SessionPresent {
+				b.Faultf(nil, "no session", "%v", &c.connack)
+			}
+			c.ping()
 		}),
 	},
 	{

@@ -89,16 +89,19 @@ var sizeChecks = []conformance.Check{
 	{
 		Name:    "size/answers",
 		About:   "No answer is larger than the client takes, whatever it could say besides the code.",
-		Clauses: cite("5.0 3.1.2-24 3.4.2-2 3.5.2-2 3.7.2-2 3.9.2-1 3.11.2-1 3.14.2-3"),
+		Clauses: cite("5.0 3.1.2-24 3.2.2-19 3.2.2-20 3.4.2-2 3.4.2-3 3.5.2-2 3.5.2-3 3.6.2-2 3.6.2-3 3.7.2-2 3.7.2-3 3.9.2-1 3.9.2-2 3.11.2-1 3.11.2-2 3.14.2-3 3.14.2-4"),
 		Func: on(func(b *bench) {
 			for _, n := range []uint32{64, 100} {
 				c := b.join(b.maximumPacketSize("c", n)) // and this fails where more comes
 				c.publish(b.msg("nobody", "x", 1), b.msg("nobody", "x", 2))
+				c.subscribe("a", 2)
+				c.publish(b.msg("a", "", 2))
+				c.take(b.msg("a", "", 2))
 				c.send(&codec.Pubrel{ID: 77})
 				receive[*codec.Pubcomp](c)
 				c.unsubscribe(strings.Repeat("a", 50), "none")
-				c.write(noLocalShared)
-				c.ended(nil, mqttwire.ProtocolError)
+				c.write([]byte{0x90, 0})
+				c.ended(cDisconnects, mqttwire.ProtocolError, mqttwire.MalformedPacket)
 			}
 		}),
 	},

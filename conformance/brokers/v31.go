@@ -1,6 +1,8 @@
 package brokers
 
 import (
+	"fmt"
+
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/conformance"
@@ -64,6 +66,30 @@ var v31Checks = []conformance.Check{
 			c.write([]byte{0xc1, 0})
 			c.expect(&codec.Pingresp{})
 			c.ping()
+		}),
+	},
+	{
+		Name:    "v31/loose-connect",
+		About:   "A user name and a password may be missing although their flags are set; Will QoS and Will Retain do not matter without a will.",
+		Clauses: cite("3.1 V31-7 V31-8"),
+		Level:   conformance.Should,
+		Needs:   needs{Anonymous: true},
+		Func: on(func(b *bench) {
+			for _, flags := range []byte{0x82, 0xc2, 0x2a} {
+				p := []byte(encode(mqttwire.V31, &codec.Connect{Version: mqttwire.V31, CleanStart: true, ClientID: []byte(b.id("c"))}))
+				p[11] = flags
+				c := b.dial(mqttwire.V31)
+				c.write(p)
+				switch p, err := c.next(b.Patience()); p := p.(type) {
+				case *codec.Connack:
+					if p.Code == 0 {
+						continue
+					}
+					b.Faultf(nil, fmt.Sprintf("CONNACK that accepts Connect Flags %#x", flags), "%v", p)
+				default:
+					b.Faultf(nil, fmt.Sprintf("CONNACK that accepts Connect Flags %#x", flags), "%v, %v", p, err)
+				}
+			}
 		}),
 	},
 	{

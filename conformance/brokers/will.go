@@ -31,6 +31,7 @@ var willChecks = []conformance.Check{
 					if retain {
 						later.take(retained(b.msg("will", "gone", level)))
 					}
+					later.ping() // and no more
 					later.publish(retained(b.msg("unheard", "", 0)))
 					later.disconnect()
 					b.clean(v, "publisher").publish(retained(b.msg("will", "", 0)))

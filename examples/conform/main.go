@@ -1,7 +1,7 @@
 // Conform judges an MQTT broker, clause by clause, or a client.
 //
 //	go run ./examples/conform -addr localhost:1883
-//	go run ./examples/conform -start 'mosquitto -p PORT'
+//	go run ./examples/conform -start 'mosquitto -p PORT' -html report.html
 //	go run ./examples/conform -client -listen 127.0.0.1:1883
 //	go run ./examples/conform -client -start 'mosquitto_sub -h HOST -p PORT -t a/# -q 2 -c -i x -k 5'
 //
@@ -24,6 +24,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,6 +55,8 @@ type options struct {
 	user, password      string
 	run, versions       string
 	list, verbose, json bool
+	html                string
+	process             *conformance.Process // with -start
 	parallel            int
 	patience            time.Duration
 	progress            bool
@@ -117,10 +120,11 @@ func (o *options) parse(args []string) error {
 	f.BoolVar(&o.list, "list", false, "list the checks, and run none")
 	f.BoolVar(&o.verbose, "v", false, "show every check, and every exchange that failed")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	f.StringVar(&o.html, "html", "", "write the report as a page to a `file`")
 	f.IntVar(&o.parallel, "parallel", 0, "how many checks run at once, 0 for 48")
 	f.DurationVar(&o.patience, "patience", 5*time.Second, "how long to wait for what has to come")
 	if err := f.Parse(args); err != nil {
-		return flag.ErrHelp
+		return err
 	}
 	if f.NArg() > 0 {
 		return fmt.Errorf("what is %q?", f.Arg(0))
@@ -147,11 +151,11 @@ func (o *options) parse(args []string) error {
 		return err
 	}
 	for _, name := range strings.FieldsFunc(o.versions, func(c rune) bool { return c == ',' || c == ' ' }) {
-		i := slices.IndexFunc(all, func(v mqttwire.Version) bool { return v.String() == name })
+		i := slices.IndexFunc(versions, func(v mqttwire.Version) bool { return v.String() == name })
 		if i < 0 {
 			return fmt.Errorf("-versions: there is no %q", name)
 		}
-		o.only = append(o.only, all[i])
+		o.only = append(o.only, versions[i])
 	}
 	if s, err := os.Stderr.Stat(); err == nil {
 		o.progress = o.stderr == io.Writer(os.Stderr) && s.Mode()&os.ModeCharDevice != 0
@@ -159,7 +163,7 @@ func (o *options) parse(args []string) error {
 	return nil
 }
 
-var all = []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50}
+var versions = []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50}
 
 func (o *options) selected() []conformance.Check {
 	var some []conformance.Check
@@ -179,15 +183,34 @@ func (o *options) judge(ctx context.Context) (*conformance.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer p.Stop()
+		o.process = p
+		defer func() { o.process.Stop() }()
 		addr, subject = p.Addr, o.start
 	}
-	dial, err := o.dialer(addr)
+	first, err := o.dialer(addr)
 	if err != nil {
 		return nil, err
 	}
+	var current atomic.Pointer[func(context.Context) (net.Conn, error)] // another after the broker was started again
+	current.Store(&first)
+	dial := func(ctx context.Context) (net.Conn, error) { return (*current.Load())(ctx) }
 	r := brokers.New(addr)
 	r.Subject, r.Open, r.Checks = subject, dial, o.checks
+	if o.start != "" {
+		r.Revive = func(ctx context.Context) error {
+			o.process.Stop()
+			p, err := conformance.Start(ctx, o.start, o.stderr)
+			if err != nil {
+				return err
+			}
+			o.process = p
+			fresh, err := o.dialer(p.Addr)
+			if err == nil {
+				current.Store(&fresh)
+			}
+			return err
+		}
+	}
 	r.Versions, r.Parallel, r.Patience = o.only, o.parallel, o.patience
 	r.Select = o.match.MatchString
 	if o.user != "" || o.password != "" {
@@ -251,6 +274,11 @@ func (o *options) dialer(addr string) (func(context.Context) (net.Conn, error), 
 
 // tell writes the report in the forms asked for.
 func (o *options) tell(report *conformance.Report) error {
+	if o.html != "" {
+		if err := writePage(o.html, report); err != nil {
+			return err
+		}
+	}
 	if o.json {
 		e := json.NewEncoder(o.stdout)
 		e.SetIndent("", " ")

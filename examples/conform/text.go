@@ -12,13 +12,13 @@ import (
 
 func list(w io.Writer, checks []conformance.Check) {
 	for _, c := range checks {
-		var versions []string
-		for _, v := range all {
+		var of []string
+		for _, v := range versions {
 			if c.RunsFor(v) {
-				versions = append(versions, v.String())
+				of = append(of, v.String())
 			}
 		}
-		fmt.Fprintf(w, "%-6v %-32s %-14s %s\n", c.Level, c.Name, strings.Join(versions, " "), c.About)
+		fmt.Fprintf(w, "%-6v %-32s %-14s %s\n", c.Level, c.Name, strings.Join(of, " "), c.About)
 	}
 }
 
@@ -54,9 +54,16 @@ func writeText(out io.Writer, report *conformance.Report, verbose bool) error {
 	return w.Flush()
 }
 
+// few is how many faults of a check are shown, without -v.
+const few = 3
+
 func failure(w io.Writer, r *conformance.Result, verbose bool) {
 	fmt.Fprintf(w, "FAILED %s in %s (%v): %s\n", r.Check, r.Version, r.Level, r.About)
-	for _, f := range r.Faults {
+	for i, f := range r.Faults {
+		if i == few && !verbose {
+			fmt.Fprintf(w, "  and %d more: see -v\n", len(r.Faults)-few)
+			break
+		}
 		fault(w, f)
 	}
 	events := r.Exchange
