@@ -281,7 +281,10 @@ func (b *bench) lacks(p *testdata.Packet) bool {
 		wild := strings.ContainsAny(s.Filter, "+#")
 		// Before 5.0 a broker may share it all the same, or refuse it.
 		shared := strings.HasPrefix(s.Filter, "$share/") && (!f.Shared || b.Version != mqttwire.V50)
-		lacks = lacks || wild && !f.Wildcard || shared
+		lacks = lacks || wild && !f.Wildcard || shared || s.Filter == "$share"
+	}
+	for _, filter := range p.Filters {
+		lacks = lacks || filter == "$share" // some take it for a broken shared one
 	}
 	return lacks
 }
