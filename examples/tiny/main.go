@@ -64,7 +64,7 @@ import (
 // Whatever clients can have the broker keep, or do under the lock, has a limit:
 // there may be strangers among them.
 const (
-	maxClients       = 1000                   // connections, and sessions
+	maxClients       = 4000                   // connections, and sessions
 	maxSubscriptions = 10_000                 // of all sessions
 	maxLevels        = 32                     // of a Topic Filter
 	maxRetained      = 64 << 20               // bytes of retained messages
