@@ -142,7 +142,8 @@ type task struct {
 	version mqttwire.Version
 	seq     int
 	after   []*task
-	result  *Result // when it is done
+	result  *Result // once it is done
+	done    bool    // what comes after it may run: the scheduler's alone
 	started bool
 	alone   bool // nothing else may run beside it
 	suspect bool // the subject has gone away while it ran, with others
@@ -254,7 +255,7 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 	ready := func(alone bool) (best *task) {
 		for _, t := range all {
 			if !t.started && t.alone == alone && (best == nil || t.check.Needs.Seconds > best.check.Needs.Seconds) &&
-				!slices.ContainsFunc(t.after, func(b *task) bool { return b.result == nil }) {
+				!slices.ContainsFunc(t.after, func(b *task) bool { return !b.done }) {
 				best = t
 			}
 		}
@@ -291,6 +292,7 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 			continue
 		}
 		left--
+		t.done = true
 		if r.Progress != nil {
 			r.Progress(t.result, len(all))
 		}

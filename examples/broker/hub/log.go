@@ -99,7 +99,7 @@ func (c *Conn) traceReceived(t mqttwire.PacketType, p codec.Packet) {
 // traceSent logs the packets of a batch.
 func (c *Conn) traceSent(b []byte) {
 	var d codec.Decoder
-	r := codec.Rules{Version: c.machine.Version(), From: mqttwire.Server}
+	r := codec.Rules{Version: c.who.Version, From: mqttwire.Server} // not the machine's, which is another goroutine's
 	for len(b) > 0 {
 		h, body, n, err := codec.Split(r, b, 0)
 		if err != nil || n == 0 {
