@@ -89,7 +89,7 @@ func command(s string) func(context.Context, string) {
 func piped(t *testing.T, s string) func(context.Context, string) {
 	file := filepath.Join(t.TempDir(), "pub.sh")
 	script := `q=1; [ -e "$0.2" ] && { q=2; rm "$0.2"; } || touch "$0.2"
-while sleep 0.1; do date; done | ` + s + ` -h $1 -p $2 -q $q -i driven$q`
+while sleep 0.1 && date; do :; done | ` + s + ` -h $1 -p $2 -q $q -i driven$q`
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
