@@ -89,8 +89,8 @@ func TestShared(t *testing.T) {
 				}
 				share[who[0]]++
 			}
-			for _, c := range members {
-				if fair := n / len(members); share[c] < fair*9/10 || share[c] > fair*11/10 {
+			for _, c := range members { // in turns, except that who can take no more for the moment is passed over
+				if fair := n / len(members); share[c] < fair/2 || share[c] > fair*2 {
 					t.Errorf("%s got %d messages of %d, as one of %d", c.options.id, share[c], n, len(members))
 				}
 			}
