@@ -183,6 +183,7 @@ func (p *player) lost(c *pipe) {
 	p.dropped()
 	if p.kind == fleeting {
 		p.subscribed = 0
+		clear(p.seen) // the next session may get what this one has got
 	}
 	if p.pipe == c && !(p.leaving && c.goodbyeAt > 0 && p.clean) {
 		away := w.between(0, 3*time.Second)
