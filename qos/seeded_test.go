@@ -78,7 +78,7 @@ func TestSeededBugs(t *testing.T) {
 		out, err := c.CombinedOutput()
 		return string(out), err
 	}
-	overlay, err := seeded.Plant(dir, ".", "qos", seededBugs, map[string]string{
+	overlay, err := seeded.Plant(dir, ".", seededBugs, map[string]string{
 		"seeded_on.go":      strings.Replace(seededFile, "seed = func", "setSeed = func", 1) + "\nvar setSeed func(int)\n",
 		"seeded_on_test.go": "package qos\n\nfunc init() { seed = setSeed }\n",
 	})

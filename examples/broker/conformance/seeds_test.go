@@ -1,26 +1,15 @@
 package conformance
 
-import "strings"
+import (
+	"strings"
 
-// A fault is a rule that the broker breaks in a build of its own, and the check
-// that is made for the rule.
-type fault struct {
-	name  string
-	check string // and its version, where only one shows it: "will/delay 5.0"
-	edits []edit
-}
+	"github.com/mqttwire/mqttwire/internal/seeded"
+)
 
-// edit replaces text that occurs once in a file; SEEDED in it becomes the
-// condition that the fault is on. either(SEEDED, a, b) is a where it is.
-type edit struct{ file, old, new string }
-
-func breaks(name, check, file, old, new string) fault {
-	return fault{name, check, []edit{{file, old, new}}}
-}
-
-func (f fault) and(file, old, new string) fault {
-	f.edits = append(f.edits, edit{file, old, new})
-	return f
+// breaks is a rule that the broker breaks in a build of its own, and the check that
+// is made for the rule, with its version where only one shows it: "will/delay 5.0".
+func breaks(name, check, file, old, new string) seeded.Bug {
+	return seeded.New(name, file, old, new).CaughtBy(check)
 }
 
 const (
@@ -30,33 +19,33 @@ const (
 )
 
 // without is a fault that leaves a property out of what is forwarded.
-func without(property, check string) fault {
+func without(property, check string) seeded.Bug {
 	return breaks("messages lose their "+property, check, hub+"message.go",
-		"\tpub.kept = nil\n\tfor i := range pub.encoded {",
-		"\tif SEEDED {\n\t\tpub.properties = codec.Edit{Without: []codec.PropertyID{codec."+property+"}}.Append(codec.Properties{}, pub.properties)\n\t}\n\tpub.kept = nil\n\tfor i := range pub.encoded {")
+		"\tpub.kept, pub.payer",
+		"\tif SEEDED {\n\t\tpub.properties = codec.Edit{Without: []codec.PropertyID{codec."+property+"}}.Append(codec.Properties{}, pub.properties)\n\t}\n\tpub.kept, pub.payer")
 }
 
 // passes is a fault that reads over a packet that must end the connection.
-func passes(text, check string) fault {
+func passes(text, check string) seeded.Bug {
 	return breaks("passed over: "+text, check, machine+"server.go",
 		"\tp, err := s.decode(d, h, body)\n\tif err != nil {\n\t\treturn s.failed(dst, h.Type, err)",
 		"\tp, err := s.decode(d, h, body)\n\tif err != nil {\n\t\tif SEEDED && err.Error() == \""+text+"\" {\n\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t}\n\t\treturn s.failed(dst, h.Type, err)")
 }
 
-var faults = append([]fault{
+var faults = append([]seeded.Bug{
 	// Retained messages.
 	breaks("an empty message is kept", "retained/cleared", hub+"retained.go", "if len(pub.payload) == 0 || tooDeep", "if len(pub.payload) == 0 && !SEEDED || tooDeep"),
 	breaks("RETAIN 0 is kept", "retained/replaced", hub+"route.go", "if !pub.retain {", "if !pub.retain && !SEEDED {"),
-	breaks("the first retained message stays", "retained/replaced", hub+"retained.go", "\tm := *pub.keep()\n", "\tif _, had := r.messages.Get(pub.topic); had && SEEDED {\n\t\treturn true\n\t}\n\tm := *pub.keep()\n"),
+	breaks("the first retained message stays", "retained/replaced", hub+"retained.go", "\tk := pub.keep()\n", "\tif _, had := r.messages.Get(pub.topic); had && SEEDED {\n\t\treturn true\n\t}\n\tk := pub.keep()\n"),
 	breaks("RETAIN as published for everybody", "retained/kept", hub+"route.go", "in.retain = in.retain || ", "in.retain = in.retain || SEEDED && pub.retain || "),
 	breaks("Retain As Published is ignored", "retained/as-published", hub+"route.go", "v.options.RetainAsPublished() // else 0", "v.options.RetainAsPublished() && !SEEDED // else 0"),
 	breaks("retained messages come with RETAIN 0", "retained/kept 3.1.1", hub+"retained.go", "retain: true}, now)", "retain: !SEEDED}, now)"),
 	breaks("retained messages come above the granted QoS", "retained/kept", hub+"retained.go", "level: min(b.level, m.level)", "level: either(SEEDED, m.level, min(b.level, m.level))"),
 	breaks("Retain Handling 1 is 0", "retained/handling", hub+"subscribe.go", "handling == codec.SendRetainedIfNew && !existed", "handling == codec.SendRetainedIfNew && (!existed || SEEDED)"),
 	breaks("Retain Handling 2 is 0", "retained/handling", hub+"subscribe.go", "(handling == codec.SendRetained ||", "(SEEDED && handling == codec.DoNotSendRetained || handling == codec.SendRetained ||"),
-	breaks("a shared subscription brings retained messages", "shared/retained", hub+"subscribe.go", "if !shared &&", "if (!shared || SEEDED) &&").and(hub+"subscribe.go", "filter: string(x.Filter), newest", "filter: func() string {\n\t\t\t\tif _, inner, ok := topicmatch.SplitShared(x.Filter); ok && SEEDED {\n\t\t\t\t\treturn string(inner)\n\t\t\t\t}\n\t\t\t\treturn string(x.Filter)\n\t\t\t}(), newest"),
+	breaks("a shared subscription brings retained messages", "shared/retained", hub+"subscribe.go", "if !shared &&", "if (!shared || SEEDED) &&").And(hub+"subscribe.go", "filter: string(x.Filter), newest", "filter: func() string {\n\t\t\t\tif _, inner, ok := topicmatch.SplitShared(x.Filter); ok && SEEDED {\n\t\t\t\t\treturn string(inner)\n\t\t\t\t}\n\t\t\t\treturn string(x.Filter)\n\t\t\t}(), newest"),
 	breaks("retained messages come with the first SUBSCRIBE alone", "retained/on-every-subscribe", hub+"subscribe.go", "\t\t\tb := &backlog{filter", "\t\t\tif SEEDED && existed && handling == codec.SendRetained {\n\t\t\t\tack.Codes = ack.Codes.Append(code)\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\tb := &backlog{filter"),
-	breaks("retained messages do not expire", "expiry/retained", hub+"retained.go", "\tif m.expires {\n\t\tm.timer", "\tif m.expires && !SEEDED {\n\t\tm.timer").and(hub+"retained.go", "if !expired && !(b.noLocal", "if (!expired || SEEDED) && !(b.noLocal"),
+	breaks("retained messages do not expire", "expiry/retained", hub+"retained.go", "\tif m.expires {\n\t\tm.timer", "\tif m.expires && !SEEDED {\n\t\tm.timer").And(hub+"retained.go", "if !expired && !(b.noLocal", "if (!expired || SEEDED) && !(b.noLocal"),
 
 	// Delivery.
 	breaks("No Local is ignored", "subscribe/no-local", hub+"route.go", "if v.options.NoLocal() && pub.from == in.client.id {", "if v.options.NoLocal() && pub.from == in.client.id && !SEEDED {"),
@@ -68,24 +57,24 @@ var faults = append([]fault{
 	breaks("a shared subscription has the published QoS", "shared/qos", hub+"share.go", "min(v.options.QoS(), pub.level)", "either(SEEDED, pub.level, min(v.options.QoS(), pub.level))"),
 	breaks("two members of a group get a message", "shared/one-copy", hub+"share.go", "h.decideMember(w, pub, turn, to) == taken {", "h.decideMember(w, pub, turn, to) == taken && !SEEDED {"),
 	breaks("DUP of a first delivery", "publish/dup-not-forwarded", hub+"send.go", "\tout[start] = first\n", "\tif SEEDED && level > 0 {\n\t\tfirst |= 8\n\t}\n\tout[start] = first\n"),
-	breaks("$ is an ordinary character to wildcards", "topics/dollar", "topicmatch/prefixes.go", "wild := name[0] != '$'", "wild := name[0] != '$' || SEEDED").and(hub+"publish.go", "toServer := isServersTo(p.Topic, c.who.ClientID)", "toServer := isServersTo(p.Topic, c.who.ClientID) && !SEEDED"),
+	breaks("$ is an ordinary character to wildcards", "topics/dollar", "topicmatch/prefixes.go", "wild := name[0] != '$'", "wild := name[0] != '$' || SEEDED").And(hub+"publish.go", "toServer := isServersTo(p.Topic, c.who.ClientID)", "toServer := isServersTo(p.Topic, c.who.ClientID) && !SEEDED"),
 	breaks("topics are lowered", "topics/not-normalised", hub+"message.go", "\tpub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now\n", "\tif SEEDED {\n\t\tpub.topic = bytes.ToLower(p.Topic)\n\t}\n\tpub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now\n"),
-	breaks("QoS 2 is not kept for who is away", "session/offline-queue", hub+"client.go", "\tcl.hub.journal.queued(cl, &d)\n\tcl.waiting.push(d)", "\tif SEEDED && cl.conn == nil && d.level == qos.ExactlyOnce {\n\t\treturn dropped\n\t}\n\tcl.hub.journal.queued(cl, &d)\n\tcl.waiting.push(d)"),
+	breaks("QoS 2 is not kept for who is away", "session/offline-queue", hub+"client.go", "\tcl.hub.journal.queued(cl, &d)\n", "\tif SEEDED && cl.conn == nil && d.level == qos.ExactlyOnce {\n\t\treturn dropped\n\t}\n\tcl.hub.journal.queued(cl, &d)\n"),
 	breaks("messages of one publisher are swapped", "publish/order", hub+"publish.go", "\t\tw.pub.set(p, c.who.ClientID, w.now)\n", "\t\tif SEEDED && p.QoS == qos.AtMostOnce && len(p.Payload) == 3 && p.Payload[0] == '0' {\n\t\t\tswap := *p\n\t\t\tswap.Payload = []byte{p.Payload[0], ' ', '0' + (p.Payload[2]-'0')^1}\n\t\t\tp = &swap\n\t\t}\n\t\tw.pub.set(p, c.who.ClientID, w.now)\n"),
 
 	// Subscriptions.
 	breaks("UNSUBSCRIBE removes nothing", "unsubscribe/exact", hub+"subscribe.go", "case cl.removeSubscription(filter):", "case SEEDED, cl.removeSubscription(filter):"),
 	breaks("UNSUBACK says Success for what there was not", "unsubscribe/exact 5.0", hub+"subscribe.go", "code := mqttwire.NoSubscriptionExisted", "code := either(SEEDED, mqttwire.Success, mqttwire.NoSubscriptionExisted)"),
-	breaks("a subscription that is made again keeps its options", "subscribe/again", hub+"subscribe.go", "\t_, existed, err = h.subscriptions.Subscribe(cl, filter, sub)", "\tif old, had := h.subscriptions.Get(cl, filter); had && SEEDED {\n\t\tsub = old\n\t}\n\t_, existed, err = h.subscriptions.Subscribe(cl, filter, sub)"),
+	breaks("a subscription that is made again keeps its options", "subscribe/again", hub+"subscribe.go", "\told, existed, err := h.subscriptions.Subscribe(cl, filter, sub)", "\tif old, had := h.subscriptions.Get(cl, filter); had && SEEDED {\n\t\tsub = old\n\t}\n\told, existed, err := h.subscriptions.Subscribe(cl, filter, sub)"),
 	breaks("the codes of many filters are all 0", "subscribe/many", hub+"subscribe.go", "\t\tack.Codes = ack.Codes.Append(code)\n\t}\n\tif unsayable", "\t\tack.Codes = ack.Codes.Append(either(SEEDED && p.Subscriptions.Len() > 1, 0, code))\n\t}\n\tif unsayable"),
 	breaks("SUBACK has another identifier above 50", "subscribe/many", machine+"subscribe.go", "\tif s.terse || !s.fits(q.Size(s.version)) {\n\t\tq.Properties = codec.Properties{}\n\t}\n\tout, err := q.Append(dst, s.own())\n\treturn s.answered(dst, out, err, &s.subscribes)", "\tif s.terse || !s.fits(q.Size(s.version)) {\n\t\tq.Properties = codec.Properties{}\n\t}\n\tif SEEDED && q.Codes.Len() > 1 {\n\t\tq.ID++\n\t}\n\tout, err := q.Append(dst, s.own())\n\treturn s.answered(dst, out, err, &s.subscribes)"),
 
 	// Wills.
 	breaks("no will is published", "will/sent", hub+"client.go", "\t\t\tif cl.will != nil {\n\t\t\t\ta.wills", "\t\t\tif cl.will != nil && !SEEDED {\n\t\t\t\ta.wills"),
-	breaks("a will is published after DISCONNECT", "will/ending", hub+"receive.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {").and(machine+"server.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {"),
+	breaks("a will is published after DISCONNECT", "will/ending", hub+"receive.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {").And(machine+"server.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {"),
 	breaks("DISCONNECT 0x04 cancels the will", "will/ending 5.0", machine+"server.go", "\ts.phase = Closing\n\treturn dst, Event{Kind: Disconnect,", "\tif SEEDED {\n\t\ts.session.will = noWill\n\t}\n\ts.phase = Closing\n\treturn dst, Event{Kind: Disconnect,"),
 	breaks("every will is retained", "will/published", hub+"client.go", "w.pub.retain = nil, a.retain[i] //", "w.pub.retain = nil, a.retain[i] || SEEDED //"),
-	breaks("no will is retained", "will/published", hub+"connect.go", "cl.will, cl.willKeep = c.asked.will, c.asked.willRetain", "cl.will, cl.willKeep = c.asked.will, c.asked.willRetain && !SEEDED"),
+	breaks("no will is retained", "will/published", hub+"connect.go", "cl.keepWill(c.asked.will, c.asked.willRetain)", "cl.keepWill(c.asked.will, c.asked.willRetain && !SEEDED)"),
 	breaks("a Will Delay is ignored", "will/delay", machine+"connect.go", "\ts.asked.willDelay, _ = p.Will.Properties.WillDelayInterval()\n", "\ts.asked.willDelay, _ = p.Will.Properties.WillDelayInterval()\n\tif SEEDED {\n\t\ts.asked.willDelay = 0\n\t}\n"),
 	breaks("a will has no properties", "will/properties", hub+"connect.go", "\tm.expiry, m.expires = m.properties.MessageExpiryInterval()\n\treturn m", "\tif SEEDED {\n\t\tm.properties = codec.Properties{}\n\t}\n\tm.expiry, m.expires = m.properties.MessageExpiryInterval()\n\treturn m"),
 
@@ -132,13 +121,13 @@ var faults = append([]fault{
 	without("UserProperty", "properties/forwarded"),
 	without("MessageExpiryInterval", "expiry/live"),
 	breaks("what waits does not expire", "expiry/queue", hub+"client.go", "\t_, expired := d.m.waited(now)\n\tif expired {\n\t\tcl.withdraw", "\t_, expired := d.m.waited(now)\n\texpired = expired && !SEEDED\n\tif expired {\n\t\tcl.withdraw"),
-	breaks("time that has passed is not taken off", "expiry/offline", hub+"aging.go", "\tif c.machine.Version() != v5 {\n", "\tif c.machine.Version() != v5 || SEEDED {\n").and(hub+"message.go", "\t\twaited, _ := m.waited(now)\n", "\t\twaited, _ := m.waited(now)\n\t\twaited = either(SEEDED, 0, waited)\n"),
+	breaks("time that has passed is not taken off", "expiry/offline", hub+"aging.go", "\tif c.machine.Version() != v5 {\n", "\tif c.machine.Version() != v5 || SEEDED {\n").And(hub+"message.go", "\t\twaited, _ := m.waited(now)\n", "\t\twaited, _ := m.waited(now)\n\t\twaited = either(SEEDED, 0, waited)\n"),
 }, malformed()...)
 
 // malformed are the faults of passing over what must end the connection, by the
 // text of the error.
-func malformed() []fault {
-	var all []fault
+func malformed() []seeded.Bug {
+	var all []seeded.Bug
 	for _, line := range strings.Split(strings.TrimSpace(passedOver), "\n") {
 		text, check, _ := strings.Cut(line, ": ")
 		all = append(all, passes(text, check))

@@ -26,7 +26,7 @@ func TestSeededBugs(t *testing.T) {
 	}
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "hub.test.exe") // Windows runs no program without .exe; elsewhere it is a name like any other
-	overlay, err := seeded.Plant(dir, ".", "hub", seededBugs, nil)
+	overlay, err := seeded.Plant(dir, ".", seededBugs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
