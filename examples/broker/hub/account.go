@@ -9,8 +9,9 @@ import (
 )
 
 // An account is who pays for what a peer has the hub keep: its principal or, where it
-// has none, the address it came from. It is charged at its size, a message once for all sessions of an account that hold
-// it, and once to the whole. What is charged is freed with what it was charged for.
+// has none, the address it came from. It is charged at its size, a message once for
+// all sessions of an account that hold it, and once to the whole. What is charged is
+// freed with what it was charged for.
 //
 // An account that is full is refused alone. Where the whole is full, those are that
 // have more than their part, and the heaviest gives way: of what waits for its
@@ -137,7 +138,7 @@ func (h *Hub) relieve(w *Worker) {
 	n := 0
 	for ; n < reliefSlice && cl.waiting.n > 0; n++ {
 		cl.withdraw(cl.waiting.at(0))
-		cl.waiting.pop()
+		cl.pop()
 	}
 	cl.mu.Unlock()
 	h.stats.dropped.Add(int64(n))

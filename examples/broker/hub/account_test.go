@@ -155,6 +155,29 @@ func TestHeaviestGivesWay(t *testing.T) {
 	}
 }
 
+// Who has given all way that waited is not asked again: what is full then is no
+// queue.
+func TestNothingLeftToGive(t *testing.T) {
+	s := newStage(t, Config{MaxTotalBytes: 64 << 10})
+	s.as(guilty).away("a", "x")
+	p := s.connected(mqttwire.V50, "p")
+	p.publish("x", "waits", false)
+	p.close()
+	if cl := s.hub.heaviest(); cl == nil || cl.id != "a" {
+		t.Fatalf("the heaviest is %v", cl)
+	}
+	s.hub.config.MaxTotalBytes = 1 // all the rest is too much too
+	w := s.hub.Worker(s.now)
+	s.hub.relieve(w)
+	w.Finish()
+	if n := s.hub.Stats().MessagesDropped; n != 1 {
+		t.Errorf("%d messages gave way", n)
+	}
+	if cl := s.hub.heaviest(); cl != nil {
+		t.Errorf("%s is to give way, for whom nothing waits", cl.id)
+	}
+}
+
 // What is retained, subscribed to, called, willed and half sent counts too.
 func TestAllIsCharged(t *testing.T) {
 	for _, tt := range []struct {

@@ -42,7 +42,6 @@ type client struct {
 
 	waiting deque // for quota, for room, or for a connection
 	bytes   int   // of the messages in waiting and in flight, each for itself
-	shares  int   // subscriptions
 	purgeAt time.Duration
 	flight  flight
 
@@ -156,6 +155,12 @@ func (cl *client) pop() {
 	cl.queued.Store(int32(cl.waiting.n))
 }
 
+// remove takes those away that are gone.
+func (cl *client) remove(gone func(*delivery) bool) {
+	cl.waiting.remove(gone)
+	cl.queued.Store(int32(cl.waiting.n))
+}
+
 // charge charges so many bytes more besides messages.
 func (cl *client) charge(n int) {
 	cl.charged += n
@@ -179,8 +184,7 @@ func (cl *client) purge(now time.Duration) bool {
 		return false
 	}
 	cl.purgeAt = now + time.Second
-	cl.waiting.remove(func(d *delivery) bool { return cl.expired(d, now) })
-	cl.queued.Store(int32(cl.waiting.n))
+	cl.remove(func(d *delivery) bool { return cl.expired(d, now) })
 	return !cl.full()
 }
 

@@ -213,8 +213,7 @@ func (cl *client) unqueue(key uint64) (d delivery, ok bool) {
 	if cl.waiting.n > 0 && take(cl.waiting.at(0)) {
 		cl.pop()
 	} else {
-		cl.waiting.remove(take)
-		cl.queued.Store(int32(cl.waiting.n))
+		cl.remove(take)
 	}
 	return d, ok
 }
