@@ -72,18 +72,27 @@ var slash = []byte{'/'}
 // A walk along a topic or filter counts the parts of trees that it comes to.
 type walk struct{ steps int }
 
-// matching returns what the rules say that match a topic.
-func (w *walk) matching(t *tree, l levels) (a access) {
+// enter comes to a part of a tree. It returns what the rules say there already,
+// whether wildcards count, and whether the walk goes on.
+func (w *walk) enter(t *tree, l levels) (a access, wild, on bool) {
 	if t == nil {
-		return 0
+		return 0, false, false
 	}
 	w.steps++
-	wild := !l.top || l.rest[0] != '$' // [MQTT-4.7.2-1]
-	if wild {
+	if wild = !l.top || l.rest[0] != '$'; wild { // [MQTT-4.7.2-1]
 		a = t.all
 	}
 	if l.over {
-		return a | t.end
+		return a | t.end, wild, false
+	}
+	return a, wild, true
+}
+
+// matching returns what the rules say that match a topic.
+func (w *walk) matching(t *tree, l levels) access {
+	a, wild, on := w.enter(t, l)
+	if !on {
+		return a
 	}
 	level, rest := l.cut()
 	a |= w.matching(t.below[string(level)], rest)
@@ -94,17 +103,10 @@ func (w *walk) matching(t *tree, l levels) (a access) {
 }
 
 // covering returns what the rules say that match all that a filter can.
-func (w *walk) covering(t *tree, l levels) (a access) {
-	if t == nil {
-		return 0
-	}
-	w.steps++
-	wild := !l.top || l.rest[0] != '$'
-	if wild {
-		a = t.all
-	}
-	if l.over {
-		return a | t.end
+func (w *walk) covering(t *tree, l levels) access {
+	a, wild, on := w.enter(t, l)
+	if !on {
+		return a
 	}
 	level, rest := l.cut()
 	switch {
@@ -123,17 +125,10 @@ func (w *walk) covering(t *tree, l levels) (a access) {
 }
 
 // touching returns what the rules say that match anything that a filter can.
-func (w *walk) touching(t *tree, l levels) (a access) {
-	if t == nil {
-		return 0
-	}
-	w.steps++
-	wild := !l.top || l.rest[0] != '$'
-	if wild {
-		a = t.all
-	}
-	if l.over {
-		return a | t.end
+func (w *walk) touching(t *tree, l levels) access {
+	a, wild, on := w.enter(t, l)
+	if !on {
+		return a
 	}
 	level, rest := l.cut()
 	switch {

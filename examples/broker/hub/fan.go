@@ -27,6 +27,7 @@ func (cl *client) countFan(filter []byte, identified bool, n int) {
 	switch {
 	case topicmatch.IsShared(filter):
 		cl.fan.shared += n
+		cl.hub.stats.shared.Add(int64(n))
 	case identified && isWild(filter):
 		cl.fan.identified += n
 	}

@@ -193,21 +193,17 @@ func (cl *client) addSubscription(filter []byte, sub subscription) (existed bool
 	}
 	cl.subscribed.Add(1) // before a message can find that there are two
 	old, existed, err := h.subscriptions.Subscribe(cl, filter, sub)
-	if existed || err != nil {
+	if err != nil {
 		cl.subscribed.Add(-1)
+		return false, err
 	}
+	cl.countFan(filter, sub.id != 0, 1)
 	if existed {
+		cl.subscribed.Add(-1)
 		cl.countFan(filter, old.id != 0, -1)
-		cl.countFan(filter, sub.id != 0, 1)
-	}
-	if existed || err != nil {
-		return existed, err
+		return true, nil
 	}
 	cl.charge(sizeOfFilter(filter))
-	cl.countFan(filter, sub.id != 0, 1)
-	if sub.share != nil {
-		cl.countShares(1)
-	}
 	if h.config.Router != nil {
 		if cl.filters == nil {
 			cl.filters = make(map[string]struct{})
@@ -228,9 +224,6 @@ func (cl *client) removeSubscription(filter []byte) (existed bool) {
 	cl.subscribed.Add(-1)
 	cl.charge(-sizeOfFilter(filter))
 	cl.countFan(filter, old.id != 0, -1)
-	if topicmatch.IsShared(filter) {
-		cl.countShares(-1)
-	}
 	if h.config.Router != nil {
 		delete(cl.filters, string(filter))
 		h.interest(filter, -1)
@@ -243,18 +236,13 @@ func (h *Hub) unsubscribeAll(cl *client) {
 	h.subscriptions.UnsubscribeAll(cl)
 	cl.subscribed.Store(0)
 	cl.charge(-cl.charged)
+	h.stats.shared.Add(int64(-cl.fan.shared))
 	cl.fan = fan{}
 	if cl.will != nil {
 		cl.charge(cl.will.size())
 	}
-	cl.countShares(-cl.shares)
 	for filter := range cl.filters {
 		h.interest([]byte(filter), -1)
 	}
 	cl.filters = nil
-}
-
-func (cl *client) countShares(n int) {
-	cl.shares += n
-	cl.hub.stats.shared.Add(int64(n))
 }
