@@ -178,6 +178,24 @@ func TestNothingLeftToGive(t *testing.T) {
 	}
 }
 
+// What a client does not read counts while it is being written too.
+func TestWhatIsWrittenCounts(t *testing.T) {
+	s := newStage(t, Config{})
+	slow := s.as(guilty).connected(mqttwire.V50, "slow")
+	slow.subscribeAt("t", qos.AtMostOnce)
+	slow.stuck = true
+	p := s.as(innocent).connected(mqttwire.V50, "p")
+	p.send(publicationAt("t", mega[:200_000], qos.AtMostOnce, 0))
+	before := slow.c.client.account.bytes.Load()
+	if _, ok := slow.c.Take(); !ok {
+		t.Fatal("nothing is to be written")
+	}
+	p.send(publicationAt("t", "one more", qos.AtMostOnce, 0))
+	if n := slow.c.client.account.bytes.Load(); before < 180_000 || n < before {
+		t.Errorf("%d bytes are charged, and once they are being written %d", before, n)
+	}
+}
+
 // What is retained, subscribed to, called, willed and half sent counts too.
 func TestAllIsCharged(t *testing.T) {
 	for _, tt := range []struct {

@@ -243,7 +243,7 @@ func (c *Conn) sooner() {
 func (c *Conn) Take() (b outbox.Batch, ok bool) {
 	c.lock()
 	c.touched = false
-	b, ok = c.out.Take()
+	b, ok = c.take()
 	c.unlock()
 	c.begin(b, ok)
 	return b, ok
