@@ -67,16 +67,8 @@ func (h *Hub) isOwn(who *Peer) bool { return h.config.Own != nil && h.config.Own
 
 // evict ends a session without a connection, whose lock is held, and releases it.
 func (cl *client) evict(w *Worker) {
-	var a aftermath
-	if cl.will != nil {
-		a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
-		a.owner = cl.owner
-		cl.keepWill(nil, false)
-	}
-	cl.hub.stop(&cl.timer)
-	cl.end(&a)
-	cl.charge(-cl.charged)
-	cl.gone, a.forget = true, true
+	cl.state.End()
+	a := cl.settle(w.now)
 	cl.mu.Unlock()
 	cl.finish(w, a)
 }

@@ -115,6 +115,25 @@ func TestOwnIdentifiers(t *testing.T) {
 	}
 }
 
+// What a member of a Shared Subscription had not acknowledged when its session was
+// ended for another goes to the others, as at the end of any session
+// (5.0 §4.8.2).
+func TestOwnIdentifierOfAMember(t *testing.T) {
+	s := newStage(t, Config{Authenticator: named{}})
+	squatted := s.join(by("bob", lasting(mqttwire.V50, "alice")))
+	squatted.subscribeAt("$share/g/t", qos.AtLeastOnce)
+	s.connected(mqttwire.V50, "p").publish("t", "for one of them", false)
+	if _, ok := squatted.next().(*codec.Publish); !ok { // and does not acknowledge it
+		t.Fatal("the member has got nothing")
+	}
+	squatted.close()
+	other := s.connected(mqttwire.V50, "other")
+	other.subscribeAt("$share/g/t", qos.AtLeastOnce)
+	s.hub.config.Own = func(who *Peer) bool { return who.Principal == "" || who.Principal == "user "+who.ClientID }
+	s.join(by("alice", lasting(mqttwire.V50, "alice")))
+	other.expectPublish()
+}
+
 // A principal pays for its sessions, wherever it comes from, and is refused alone.
 func TestPrincipalPays(t *testing.T) {
 	s := newStage(t, Config{Authenticator: named{}, MaxAccountBytes: 100_000})
