@@ -115,11 +115,8 @@ func (h *Hub) hasRoomUpTo(a *account, n int, limit int64) bool {
 	if whole <= total {
 		return true
 	}
-	if whole > total+total/slack || own > total/max(1, h.accounts.number.Load()) {
-		return false
-	}
 	h.set(&h.accounts.relief, 0) // at once
-	return true
+	return whole <= total+total/slack && own <= total/max(1, h.accounts.number.Load())
 }
 
 // reliefSlice is how many messages give way at a time: then others have their turn.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
@@ -152,6 +153,27 @@ func TestHeaviestGivesWay(t *testing.T) {
 	}
 	if s.hub.stats.dropped.Load() == 0 {
 		t.Error("nobody gives way")
+	}
+}
+
+// Where more is kept than may be, as after a start with a lower limit, the heaviest
+// gives way too, and who comes is let in.
+func TestHeaviestGivesWayFromFarAbove(t *testing.T) {
+	s := newStage(t, Config{})
+	s.as(guilty).away("a", "x")
+	p := s.connected(mqttwire.V50, "p")
+	for range 100 {
+		p.publish("x", mega[:1000], false)
+	}
+	p.close()
+	s.hub.config.MaxTotalBytes = 50_000
+	s.as(innocent)
+	for range 3 {
+		s.answer(lasting(mqttwire.V50, "new"))
+		s.wait(time.Second)
+	}
+	if code := s.answer(lasting(mqttwire.V50, "new")); code != 0 {
+		t.Errorf("one that keeps nothing is refused with %v, and %d bytes are charged", code, s.hub.accounts.whole.Load())
 	}
 }
 

@@ -120,6 +120,9 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 // idle reports whether nothing waits that would come before a new message.
 func (cl *client) idle() bool { return cl.waiting.n == 0 && len(cl.backlog) == 0 }
 
+// hasMore reports whether something waits to be sent, or to be sent again.
+func (cl *client) hasMore() bool { return cl.resuming || !cl.idle() }
+
 // keeps reports whether what is sent is kept until it is acknowledged: to be
 // sent again, or to go to another member of a share.
 func (cl *client) keeps(of *share) bool {
@@ -213,9 +216,7 @@ const maxAhead = 128 << 10
 // to send again, then the queue, then retained messages.
 func (cl *client) pump(now time.Duration) {
 	cl.sendMore(now)
-	if len(cl.pressure.held) > 0 {
-		cl.letAllGo(now)
-	}
+	cl.letAllGo(now)
 }
 
 func (cl *client) sendMore(now time.Duration) {

@@ -24,7 +24,7 @@ type Carrier interface {
 }
 
 // A Conn is a connection at the hub. One goroutine serves it and owns it, by the
-// methods from [Conn.Call] on. What is below mu is shared with those who have
+// methods from [Conn.Call] on. What is from machine on is shared with those who have
 // messages for it, once it has a client, and guarded by the client's mu then.
 type Conn struct {
 	hub     *Hub
@@ -61,8 +61,7 @@ type Conn struct {
 	linger   bool                   // the hub ends it, and may have said why
 	ending   string                 // why it ends, for the log
 
-	// mu
-	machine session.Server
+	machine session.Server // by the mu of the client from here on
 	out     outbox.Outbox
 	output  int           // bytes charged for what is to be written
 	writing int           // bytes of the batch that is being written
@@ -133,7 +132,7 @@ func (c *Conn) Call() Call {
 	return Attend
 }
 
-// called reports whether what has come may have to wait.
+// called reports whether the connection is to end, and what has come counts no more.
 func (c *Conn) called() bool { return c.kicked.Load() != 0 && !c.hearsOut() || c.out.Lost() }
 
 // hearsOut reports whether what has come counts although the connection is to
@@ -279,7 +278,7 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 		c.carrier.Wake()
 	}
 	if cl := c.client; cl != nil && cl.conn == c {
-		if cl.resuming || cl.waiting.n > 0 || len(cl.backlog) > 0 {
+		if cl.hasMore() {
 			cl.pressure.progress = now
 			cl.pump(now)
 		}

@@ -21,7 +21,7 @@ func (c *Conn) drain(w *Worker) {
 	c.lock()
 	defer c.unlock()
 	if c.drained(); c.kicked.Load() == 0 && c.last.ring == nil {
-		c.last.ring = c.hurry
+		c.last.ring, c.moved = c.hurry, false
 		c.hub.set(&c.last, w.now+c.hub.config.Linger)
 	}
 }
@@ -33,8 +33,7 @@ func (c *Conn) drained() {
 		return
 	}
 	cl := c.client
-	waits := cl.resuming || cl.waiting.n > 0 || len(cl.backlog) > 0
-	if !waits || cl.held || c.hub.journal.keeps(cl) {
+	if !cl.hasMore() || cl.held || c.hub.journal.keeps(cl) {
 		c.Kick(mqttwire.ServerShuttingDown, "")
 	}
 }

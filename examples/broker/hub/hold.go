@@ -43,15 +43,17 @@ func (cl *client) behind(part int) bool {
 
 // holdBack holds a publisher back whose message has come to somebody who is far
 // behind.
-func (c *Conn) holdBack(w *Worker, takers int) {
+func (c *Conn) holdBack(w *Worker) {
 	switch x := &c.hold; {
-	case takers > 1, takers == 1 && x.sole != nil && x.sole != w.taker:
+	case w.takers == 0:
+	case w.takers > 1 || x.sole != nil && x.sole != w.taker:
 		x.shared = w.now + holdWindow
-	case takers == 1:
+		fallthrough
+	default:
 		x.sole = w.taker
 	}
 	cl := w.behind
-	if w.behind = nil; cl == nil || cl == c.client || c.farewell != nil {
+	if cl == nil || cl == c.client || c.farewell != nil {
 		return
 	}
 	cl.mu.Lock()
@@ -70,7 +72,7 @@ func (c *Conn) holdBack(w *Worker, takers int) {
 // mayWait reports whether the publisher may be held for a client, or longer.
 func (c *Conn) mayWait(cl *client, now time.Duration) bool {
 	p := &cl.pressure
-	p.spent = max(0, p.spent-(now-p.counted)*holdBudget/holdWindow)
+	p.spent = max(0, p.spent-(now-p.counted)/(holdWindow/holdBudget))
 	p.counted = now
 	return now-p.progress < holdPatience && !(c.hold.others && p.spent+now-c.hold.since >= holdBudget)
 }

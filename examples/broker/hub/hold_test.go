@@ -161,3 +161,59 @@ func TestHeldPublisher(t *testing.T) {
 		}
 	}
 }
+
+// However long the hub is up, a publisher is held, and what its subscriber has made
+// others wait is forgiven with time.
+func TestHoldLater(t *testing.T) {
+	for _, up := range []time.Duration{0, time.Minute, time.Hour, 1000 * time.Hour} {
+		s := newStage(t, few())
+		s.now = up
+		slow, other, p := s.connected(mqttwire.V311, "slow"), s.connected(mqttwire.V311, "other"), s.connected(mqttwire.V311, "p")
+		slow.subscribeAt("#", qos.AtLeastOnce)
+		other.subscribeAt("t", qos.AtMostOnce)
+		p.sendAll(10, "t")
+		slow.take(10)
+		if p.sendAll(100, "t"); p.unread() == 0 {
+			t.Errorf("after %v nobody is held", up)
+		}
+	}
+}
+
+// A subscriber that comes back is no other for ever.
+func TestHoldForTheSole(t *testing.T) {
+	s := newStage(t, few())
+	p := s.connected(mqttwire.V311, "p")
+	for range 2 {
+		reader := s.connected(mqttwire.V311, "reader")
+		reader.subscribeAt("t", qos.AtLeastOnce)
+		p.sendAll(3, "t")
+		reader.take(3)
+		if s.wait(2 * holdWindow); p.c.hold.shared > s.now {
+			t.Fatal("there are others")
+		}
+		p.sendAll(1, "t")
+		if reader.take(1); p.c.hold.shared > s.now {
+			t.Error("who is the only one counts as others")
+		}
+		reader.close()
+	}
+}
+
+// A connection that drains ends when nothing has moved for Linger, whatever has
+// before.
+func TestDrainThatStops(t *testing.T) {
+	c := few()
+	c.Linger = time.Second
+	s := newStage(t, c)
+	reader, p := s.connected(mqttwire.V311, "reader"), s.connected(mqttwire.V311, "p")
+	reader.subscribeAt("t", qos.AtLeastOnce)
+	p.sendAll(20, "t") // of which 16 wait
+	reader.c.Drain()
+	s.wait(c.Linger - time.Millisecond)
+	if reader.gone {
+		t.Error("it is not waited for")
+	}
+	if s.wait(2 * time.Millisecond); !reader.gone {
+		t.Error("it is waited for longer")
+	}
+}

@@ -69,6 +69,7 @@ func New(c Config, started time.Time, host Host) *Hub {
 	h.timers.host = host
 	h.sys.timer.ring = h.tick
 	h.accounts.all, h.accounts.relief.ring = make(map[string]*account), h.relieve
+	h.retained.audit.ring = h.auditSome
 	h.bans.init(&h.config)
 	h.journal.hub = h
 	if h.config.Store != nil {

@@ -2,8 +2,9 @@ package hub
 
 import "sync"
 
-// The locks of the hub, all of them. Who holds one takes only such as stand below
-// it: first retained, then one client's mu, then one of the rest. Outboxes and
+// The locks of the hub, all of them. Who holds one takes only such as come after it:
+// retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
+// the journal are taken under any and take none. Outboxes and
 // machines are guarded by the mu of the client that has their connection; before
 // it has one, nobody but who serves it knows a connection.
 type (

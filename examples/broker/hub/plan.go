@@ -23,7 +23,7 @@ func (p *plan) execute(_ *Worker, _ *posting, decided *intent) outcome {
 	in.ids = slices.Clone(in.ids)
 	if cl := in.client; in.level > qos.AtMostOnce {
 		cl.mu.Lock()
-		if !cl.gone && !cl.volatile {
+		if !cl.gone && cl.hub.journal.keeps(cl) {
 			in.key = cl.hub.journal.key()
 		}
 		cl.mu.Unlock()

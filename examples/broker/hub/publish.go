@@ -45,7 +45,7 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 			from = origin{client: c.client, accepted: t.Record()}
 		}
 		reason, told = c.hub.route(w, &w.pub, from)
-		c.holdBack(w, w.takers)
+		c.holdBack(w)
 	}
 	c.part(order)
 	if t != 0 {

@@ -29,7 +29,6 @@ func (h *Hub) audit(w *Worker) {
 	h.locks.retained.Lock()
 	h.retained.suspects = all // those of an audit that goes on are among them
 	h.locks.retained.Unlock()
-	h.retained.audit.ring = h.auditSome
 	h.set(&h.retained.audit, w.now)
 }
 

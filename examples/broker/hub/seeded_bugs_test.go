@@ -17,7 +17,7 @@ var seededBugs = []seeded.Bug{
 		"		if v.options.NoLocal() && pub", "		if v.options.NoLocal() && !SEEDED && pub"),
 	seeded.New("all members of a share get it", "share.go",
 		"			case taken:\n				return taken\n", "			case taken:\n				if SEEDED {\n					continue\n				}\n				return taken\n").
-		And("share.go", "	if turn.Key.readiness(", "	if !SEEDED && turn.Key.readiness("),
+		And("share.go", "turn.Key.canSend(turn, pub)\n", "!SEEDED && turn.Key.canSend(turn, pub)\n"),
 	seeded.New("a share without a member online gets nothing", "share.go",
 		"			case state != ready && m", "			case SEEDED && state == away:\n				continue\n			case state != ready && m"),
 	seeded.New("a new message overtakes the queue", "client.go",
@@ -45,7 +45,7 @@ var seededBugs = []seeded.Bug{
 	seeded.New("RETAIN is always set", "send.go",
 		"	if retain {\n		first |= 1\n", "	if retain || SEEDED {\n		first |= 1\n"),
 	seeded.New("nothing goes on after a write", "conn.go",
-		"cl != nil && cl.conn == c {\n		if cl.resuming", "cl != nil && cl.conn == c && !SEEDED {\n		if cl.resuming"),
+		"cl != nil && cl.conn == c {\n		if cl.hasMore()", "cl != nil && cl.conn == c && !SEEDED {\n		if cl.hasMore()"),
 	seeded.New("nothing goes on after an acknowledgement", "receive.go",
 		"		c.acknowledged(ev)\n		w.acked = true\n", "		c.acknowledged(ev)\n		w.acked = !SEEDED\n"),
 	seeded.New("the session is not resumed", "client.go",

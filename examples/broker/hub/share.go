@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"slices"
+
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 )
@@ -11,28 +13,50 @@ type share struct{ filter string }
 // decideShare decides which member of a group gets a publication: the one whose
 // turn it is, or where that cannot send it now, another.
 func (h *Hub) decideShare(w *Worker, pub *posting, turn *match, to sink) outcome {
-	if turn.Key.readiness(min(turn.Value.options.QoS(), pub.level)) == ready && h.decideMember(w, pub, turn, to) == taken {
-		return taken
+	result, first := dropped, turn.Key.canSend(turn, pub)
+	if first {
+		if result = h.decideMember(w, pub, turn, to); result == taken {
+			return taken
+		}
 	}
-	// The others: those who can send now first, as far as that is looked at, then
-	// those who are there; from a different one each time.
+	// The others, from a different one each time.
 	w.members = h.subscriptions.AppendSubscribers(w.members[:0], []byte(turn.Value.share.filter))
-	members := w.members
-	first := int(h.turns.Add(1) % uint64(max(len(members), 1)))
+	if first {
+		w.members = slices.DeleteFunc(w.members, func(m match) bool { return m.Key == turn.Key })
+	}
+	if o := h.decideMembers(w, pub, w.members, to); o != dropped {
+		result = o
+	}
+	clear(w.members)
+	return result
+}
+
+// maxReady is how many members of a group are asked whether they can send now.
+const maxReady = 32
+
+// decideMembers asks each of the members once, until one has taken the publication:
+// first who can send it now, as far as that is looked at, then who is there, then
+// who is away.
+func (h *Hub) decideMembers(w *Worker, pub *posting, members []match, to sink) outcome {
 	result := dropped
+	start := int(h.turns.Add(1) % uint64(max(len(members), 1)))
+	var asked uint32 // of the first maxReady
 	for _, state := range [...]readiness{ready, busy, away} {
 		n := len(members)
 		if state == ready {
 			n = min(n, maxReady)
 		}
 		for i := range n {
-			m := &members[(first+i)%len(members)]
+			m := &members[(start+i)%len(members)]
 			switch {
-			case state == ready && m.Key.readiness(min(m.Value.options.QoS(), pub.level)) != ready:
+			case i < maxReady && asked>>i&1 != 0:
+				continue
+			case state == ready && !m.Key.canSend(m, pub):
 				continue
 			case state != ready && m.Key.online.Load() == (state == away):
 				continue
 			}
+			asked |= 1 << i
 			switch h.decideMember(w, pub, m, to) {
 			case taken:
 				return taken
@@ -41,8 +65,34 @@ func (h *Hub) decideShare(w *Worker, pub *posting, turn *match, to sink) outcome
 			}
 		}
 	}
-	clear(members)
 	return result
+}
+
+// readiness says how soon a member could be sent a message.
+type readiness uint8
+
+const (
+	ready readiness = iota
+	busy            // it is there, and messages wait for it
+	away
+)
+
+// canSend reports whether a member of a group, by its subscription, could be sent a
+// publication now: each has its turn as long as it can.
+func (cl *client) canSend(m *match, pub *posting) bool {
+	if !cl.online.Load() {
+		return false
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	c := cl.conn
+	switch {
+	case c == nil || cl.held:
+		return false
+	case min(m.Value.options.QoS(), pub.level) == qos.AtMostOnce:
+		return c.out.Len() < cl.hub.config.MaxQueue
+	}
+	return cl.idle() && c.out.Len() < cl.hub.ahead && c.machine.Quota() > 0
 }
 
 func (h *Hub) decideMember(w *Worker, pub *posting, m *match, to sink) outcome {
@@ -92,34 +142,4 @@ func (h *Hub) adopt(w *Worker, d *delivery, lost *client) {
 	if h.decideOther(w, &w.pub, d.to.share, lost) != taken {
 		h.stats.dropped.Add(1)
 	}
-}
-
-// readiness says how soon a client could be sent a message.
-type readiness uint8
-
-const (
-	ready readiness = iota
-	busy            // it is there, and messages wait for it
-	away
-)
-
-// maxReady is how many members of a group are asked whether they can send now.
-const maxReady = 32
-
-// readiness is asked of the members of a group: each has its turn as long as it
-// can send what it is given.
-func (cl *client) readiness(level qos.Level) readiness {
-	if !cl.online.Load() {
-		return away
-	}
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	switch c := cl.conn; {
-	case c == nil || cl.held:
-		return away
-	case level == qos.AtMostOnce && c.out.Len() < cl.hub.config.MaxQueue,
-		level > qos.AtMostOnce && cl.idle() && c.out.Len() < cl.hub.ahead && c.machine.Quota() > 0:
-		return ready
-	}
-	return busy
 }

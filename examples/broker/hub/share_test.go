@@ -52,3 +52,19 @@ func TestSharePrefersReady(t *testing.T) {
 		}
 	}
 }
+
+// A member is offered a message once, whatever becomes of it.
+func TestShareAsksOnce(t *testing.T) {
+	for _, n := range []int64{1, 2, 40} {
+		s := newStage(t, Config{})
+		for i := range n {
+			connect := &codec.Connect{Version: mqttwire.V50, CleanStart: true, ClientID: fmt.Append(nil, i)}
+			connect.Properties = codec.AppendMaximumPacketSize(connect.Properties, 50)
+			s.join(connect).subscribeAt("$share/g/t", qos.AtLeastOnce)
+		}
+		s.connected(mqttwire.V50, "p").publish("t", mega[:100], false)
+		if dropped := s.hub.Stats().MessagesDropped; dropped != n {
+			t.Errorf("%d members that take none of that size drop %d", n, dropped)
+		}
+	}
+}
