@@ -59,7 +59,7 @@ func (h *Hub) replay(r *keep.Record, now time.Duration) error {
 	if r.Kind == keep.MessageQueued {
 		h.requeue(r)
 		if cl := h.clients[r.Message.From]; cl != nil && r.Message.Will {
-			cl.will = nil
+			cl.keepWill(nil, false)
 		}
 		if r.Exchange == (qos.Record{}) {
 			return nil
@@ -144,6 +144,7 @@ func (cl *client) replay(r *keep.Record, now time.Duration) error {
 		cl.owner = r.Owner
 		return cl.state.Resume(st, now)
 	case keep.SessionEnded:
+		cl.keepWill(nil, false)
 		h.unsubscribeAll(cl)
 		cl.releaseAll()
 		cl.gone = true
