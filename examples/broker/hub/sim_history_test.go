@@ -247,9 +247,9 @@ func (h *history) checkWill(w *world, m *message) {
 		switch {
 		case peace && w.figures.crashes == 0 && n > 0:
 			w.fail("%s got will %d of a connection that has said goodbye [MQTT-3.14.4-3]", p.id, m.number)
-		case n == 0 && level > qos.AtMostOnce && p.subscribed > 0 && p.subscribed < c.accepted && !c.delayed && c.goodbyeAt == 0 && !c.open &&
+		case n == 0 && level > qos.AtMostOnce && p.subscribed > 0 && p.subscribed < c.admitted && !c.delayed && c.goodbyeAt == 0 && !c.open &&
 			(w.figures.crashes == 0 || m.from.kind == steady || m.from.kind == member):
-			w.fail("%s never got will %d of %s (%v, kind %d), whose connection was accepted at %v", p.id, m.number, m.from.id, m.from.version, m.from.kind, c.accepted)
+			w.fail("%s never got will %d of %s (%v, kind %d), whose connection was accepted at %v", p.id, m.number, m.from.id, m.from.version, m.from.kind, c.admitted)
 		}
 	}
 }

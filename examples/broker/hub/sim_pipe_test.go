@@ -40,9 +40,9 @@ type pipe struct {
 	sent      int  // bytes that the client has written
 	goodbyeAt int  // of them up to its DISCONNECT, 0 without
 	will      *message
-	delayed   bool // the will has a delay
-	accepted  time.Duration
-	crashes   int // that there were when it was made
+	delayed   bool          // the will has a delay
+	admitted  time.Duration // when the hub has written that CONNACK
+	crashes   int           // that there were when it was made
 }
 
 var errCut = errors.New("the connection is cut")
@@ -163,7 +163,7 @@ func (p *pipe) unstall() {
 func (p *pipe) deliver(b []byte) {
 	w := p.w
 	if !p.answered && b[0] == 0x20 && b[3] == 0 {
-		p.answered = true
+		p.answered, p.admitted = true, w.now
 		for _, q := range w.pipes {
 			if q != p && q.answered && q.player == p.player {
 				w.fail("%s has a connection, and another is accepted [MQTT-3.1.4-3]", p.player.id)

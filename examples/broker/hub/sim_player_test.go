@@ -347,7 +347,6 @@ func (p *player) handle(c *pipe, out []byte, ev session.Event) []byte {
 
 func (p *player) accepted(c *pipe, out []byte, present bool) []byte {
 	w := p.w
-	c.accepted = w.now
 	present = present || p.version == mqttwire.V31 && p.known && p.kind != fleeting && !p.clean // whose CONNACK does not say
 	if p.known && !present && (p.kind == steady || p.kind == member) && !p.clean {
 		w.fail("%s, %v, kind %d: the session is gone", p.id, p.version, p.kind)
