@@ -50,7 +50,7 @@ var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "N
 
 // guests hold programs, and what only tests import: they may import what they
 // like.
-var guests = []string{"testdata", "fuzz", "conformance", "examples", "peers", "internal/jsonschema", "internal/mermaid", "internal/seeded", "internal/topictwin", "internal/topicload"}
+var guests = []string{"testdata", "fuzz", "conformance", "examples", "peers", "internal/jsonschema", "internal/mermaid", "internal/race", "internal/seeded", "internal/topictwin", "internal/topicload"}
 
 // TestHouse holds that imports run downward, that library packages import
 // nothing that is barred and reach nothing of it through others, and that none

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/internal/seeded"
 )
 
@@ -58,7 +59,7 @@ func TestSeededBugs(t *testing.T) {
 	if seed != nil {
 		t.Skip("this is the build with the bugs")
 	}
-	if testing.Short() {
+	if testing.Short() || race.Enabled { // what it builds is without the race detector
 		t.Skip("builds and runs the tests again")
 	}
 	if _, err := exec.LookPath("go"); err != nil {

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/topicmatch"
 )
 
 func TestIndexNoAllocs(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("sync.Pool forgets at random under the race detector")
 	}
 	var x index
@@ -43,7 +44,7 @@ func TestIndexNoAllocs(t *testing.T) {
 }
 
 func TestNamesNoAllocs(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("sync.Pool forgets at random under the race detector")
 	}
 	var x topicmatch.Names[int]
@@ -75,7 +76,7 @@ func TestNamesNoAllocs(t *testing.T) {
 // Unsubscribing and deleting give the memory back, whatever was there: most of
 // it when most is gone, all of it when all is.
 func TestMemoryReturned(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("the race detector's memory is counted with it")
 	}
 	const n = 50000
@@ -119,7 +120,7 @@ func TestMemoryReturned(t *testing.T) {
 
 // Churn that never lets the index shrink must not make it grow.
 func TestMemoryUnderChurn(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("the race detector's memory is counted with it")
 	}
 	x := new(index)

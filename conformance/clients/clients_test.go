@@ -12,6 +12,7 @@ import (
 	"github.com/mqttwire/mqttwire/conformance"
 	"github.com/mqttwire/mqttwire/conformance/clients"
 	"github.com/mqttwire/mqttwire/examples/client/mqttclient"
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -74,7 +75,7 @@ func TestMqttclient(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits half a minute")
 	}
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("it judges when a client answers, which the race detector makes late")
 	}
 	for _, v := range []mqttwire.Version{mqttwire.V31, mqttwire.V311, mqttwire.V50} {

@@ -15,6 +15,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/conformance"
 	"github.com/mqttwire/mqttwire/conformance/brokers"
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/internal/seeded"
 )
 
@@ -49,7 +50,7 @@ func atOnce() int {
 // -faults.all every check is run against every fault, and no check of another
 // clause may fail: what cannot be judged is blocked.
 func TestFaults(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || race.Enabled { // what it builds is without the race detector
 		t.Skip("builds the broker and starts it many times")
 	}
 	if _, err := exec.LookPath("go"); err != nil {

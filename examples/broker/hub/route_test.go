@@ -7,6 +7,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/fixedheader"
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -59,7 +60,7 @@ func identifier(id uint32) codec.Properties {
 // A message that is on its way at once allocates nothing, at whatever level, in
 // whatever version, with Subscription Identifiers too.
 func TestRouteAllocates(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates")
 	}
 	for _, v := range versions {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/internal/seeded"
 )
 
@@ -18,7 +19,7 @@ var seededAll = flag.Bool("seeded.all", false, "plant all bugs, not a few")
 
 // Every rule, broken on purpose, is caught by the simulation.
 func TestSeededBugs(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || race.Enabled { // what it builds is without the race detector
 		t.Skip("builds and runs the simulation again")
 	}
 	if _, err := exec.LookPath("go"); err != nil {

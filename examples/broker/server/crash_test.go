@@ -16,6 +16,7 @@ import (
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/qos"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -535,7 +536,7 @@ func TestCrash(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			seeds := uint64(6)
-			if raceEnabled {
+			if race.Enabled {
 				seeds = 2 // each takes so much longer
 			}
 			givenUp := 0

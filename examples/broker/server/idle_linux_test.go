@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/mqttwire/mqttwire"
+	"github.com/mqttwire/mqttwire/internal/race"
 )
 
 // A connection that has done nothing since it began waits on a small stack, though
 // to let it in took a deep one.
 func TestIdleStack(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("with -race stacks are others")
 	}
 	stacks := func() uint64 {

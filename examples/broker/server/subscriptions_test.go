@@ -8,6 +8,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/qos"
 )
 
@@ -50,7 +51,7 @@ func TestManySubscriptions(t *testing.T) {
 		t.Skip("it takes its time")
 	}
 	clients, each := 250, 2000
-	if raceEnabled {
+	if race.Enabled {
 		clients = 25
 	}
 	simulate(t, Config{MaxAccountBytes: 1 << 30}, func(t *testing.T, s *Server) { // all of one address

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mqttwire/mqttwire/internal/race"
 	"github.com/mqttwire/mqttwire/internal/seeded"
 )
 
@@ -63,7 +64,7 @@ var seededBugs = []seeded.Bug{
 }
 
 func TestSeededBugs(t *testing.T) {
-	if testing.Short() || raceEnabled || os.Getenv(seeded.Env) != "" {
+	if testing.Short() || race.Enabled || os.Getenv(seeded.Env) != "" {
 		t.Skip("builds the tests once more")
 	}
 	dir := t.TempDir()

@@ -13,6 +13,7 @@ import (
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeplog"
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeplog/simlog"
 	"github.com/mqttwire/mqttwire/examples/broker/keep/keeptest"
+	"github.com/mqttwire/mqttwire/internal/race"
 )
 
 var simSeeds = flag.Int("keeplog.seeds", 2, "how many lives the store is crashed in")
@@ -41,7 +42,7 @@ func replayed(disk *simlog.Disk, log *simlog.Log, incarnation uint64) (*keeplog.
 // of the rest a part without a gap.
 func TestStoreCrashes(t *testing.T) {
 	for seed := range uint64(*simSeeds) {
-		if raceEnabled && seed > 0 {
+		if race.Enabled && seed > 0 {
 			break // each takes so much longer
 		}
 		all := make([]keep.Record, 300)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package keeplog_test
-
-const raceEnabled = false

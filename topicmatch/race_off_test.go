@@ -1,5 +1,0 @@
-//go:build !race
-
-package topicmatch_test
-
-const raceDetector = false
