@@ -2,7 +2,7 @@
 // any [net.Conn]: it accepts, reads, writes, and has the deadlines. It knows
 // nothing of what the bytes mean.
 //
-// It imports net, hub and outbox. Its words: a connection is *served* by a
+// It imports net, hub, outbox and keep. Its words: a connection is *served* by a
 // goroutine of its own, which *reads* it; it is *flushed* by who has something for
 // its client, and what the socket does not take at once a goroutine of that
 // connection writes, so that nobody waits for a slow reader. An *alarm* has the
