@@ -52,6 +52,7 @@ func TestNamesNoAllocs(t *testing.T) {
 		x.Set(fmt.Appendf(nil, "a/%d/c", i), i)
 	}
 	name, text, filter := []byte("a/7/c"), strings.Repeat("a/7/c", 1), []byte("a/+/c")
+	walk := x.Walk([]byte("#"))
 	n := 0
 	count := func([]byte, int) bool { n++; return true }
 	tests := []struct {
@@ -64,6 +65,7 @@ func TestNamesNoAllocs(t *testing.T) {
 		{"Visit", func() { x.Visit(filter, count) }},
 		{"Visit of a string", func() { x.Visit([]byte(text), count) }},
 		{"VisitLimit", func() { x.VisitLimit(filter, 10, count) }},
+		{"Visit of a walk", func() { walk.Visit(3, count) }},
 	}
 	for _, tt := range tests {
 		tt.call()

@@ -82,3 +82,22 @@ func ExampleNames() {
 	// plant/north/temp: 21.5
 	// plant/south/temp: 19.0
 }
+
+// A search in slices, between which others change what is retained.
+func ExampleWalk() {
+	var retained topicmatch.Names[int]
+	for i := range 1000 {
+		retained.Set(fmt.Appendf(nil, "plant/%d/temp", i), i)
+	}
+	walk, found, slices := retained.Walk([]byte("plant/+/temp")), 0, 0
+	for done := false; !done; slices++ {
+		_, done = walk.Visit(256, func([]byte, int) bool {
+			found++
+			return true
+		})
+		retained.Set(fmt.Appendf(nil, "other/%d", slices), 0)
+	}
+	fmt.Println(found, "found in", slices, "slices")
+	// Output:
+	// 1000 found in 8 slices
+}

@@ -26,7 +26,7 @@ import (
 // one for a level that the filter spells out, all there are on a level for
 // "+", and all names below for "#". Its worst case is a filter such as
 // "+/+/+/x", which looks at all prefixes of three levels even if no name goes on
-// with x: VisitLimit bounds that.
+// with x: VisitLimit bounds that, and a [Walk] does it in slices.
 //
 // A name takes about 45 bytes and the size of V for each prefix that it is the
 // first to have; a level is stored once, however many names have it. All of it
@@ -42,6 +42,7 @@ type Names[V any] struct {
 	free   uint32 // first of the free nodes, chained by their parent
 	used   int    // nodes in use, the root not counted
 	n      int    // names
+	walks  walks[V]
 }
 
 // nameNode is a distinct prefix of the names, of whole levels. The children of

@@ -61,6 +61,7 @@ func (x *Names[V]) pack() {
 	}
 
 	x.lock.exclude()
+	x.walks.renumber(ids)
 	x.nodes, x.values, x.table, x.levels, x.free = nodes, values, table, levels, 0
 	x.lock.admit()
 }

@@ -73,11 +73,11 @@ func (x *Names[V]) add(parent, level uint32) uint32 {
 }
 
 // prune removes a node that is no name and has no children, and whatever nodes
-// then lead nowhere.
+// then lead nowhere, except where a walk stands.
 func (x *Names[V]) prune(at uint32) {
 	for at != 0 {
 		n := &x.nodes[at]
-		if n.state == nodeName || n.child != 0 {
+		if n.state == nodeName || n.child != 0 || x.walks.pins[at] > 0 {
 			break
 		}
 		if n.next != 0 {

@@ -24,16 +24,31 @@ func (x *Names[V]) VisitLimit(filter []byte, limit int, visit func(name []byte, 
 		return true
 	}
 
-	// A walk over the prefixes that match so far, which needs no stack: at is
-	// where it is, depth how many levels that has, r.name what it is called.
-	at, depth := uint32(0), 0
-	r.name = r.name[:0]
+	_, _, end := x.walk(r, 0, limit, visit)
+	return end != atLimit
+}
+
+// ending says where a walk over the names has come to.
+type ending uint8
+
+const (
+	atEnd   ending = iota // all was visited
+	atName                // visit has returned false
+	atLimit               // so many prefixes were looked at
+)
+
+// walk visits what is at a node, below it, and after it, as far as r.filter goes. It
+// returns the node that is the next, and how much of the limit is left.
+func (x *Names[V]) walk(r *nameReader, at uint32, limit int, visit func(name []byte, value V) bool) (next uint32, left int, end ending) {
+	// It needs no stack: at is where it is, depth how many levels that has, r.name
+	// what it is called.
+	depth := x.path(r, at)
 	for {
 		n := &x.nodes[at]
 		wanted := r.level(depth)
 		if n.state == nodeName && (wanted == noLevel || wanted == hashLevel) {
 			if !visit(r.name, x.values[at]) {
-				return true
+				return at, limit, atName
 			}
 		}
 		next := uint32(0)
@@ -47,7 +62,7 @@ func (x *Names[V]) VisitLimit(filter []byte, limit int, visit func(name []byte, 
 		// Up from where nothing follows, to the first that has a sibling.
 		for next == 0 {
 			if at == 0 {
-				return true
+				return 0, limit, atEnd
 			}
 			n := &x.nodes[at]
 			depth--
@@ -60,9 +75,10 @@ func (x *Names[V]) VisitLimit(filter []byte, limit int, visit func(name []byte, 
 			}
 			at = n.parent
 		}
-		if limit--; limit < 0 {
-			return false
+		if limit == 0 {
+			return next, 0, atLimit
 		}
+		limit--
 		if depth > 0 {
 			r.name = append(r.name, '/')
 		}

@@ -12,6 +12,74 @@ import (
 type NamesPair struct {
 	Names topicmatch.Names[int]
 	Twin  map[string]int
+	walks []*walk
+}
+
+// A walk is one that goes on while names come and go.
+type walk struct {
+	*topicmatch.Walk[int]
+	filter string
+	owed   map[string]bool // names that it has to visit
+	seen   map[string]bool // since they came
+}
+
+// maxWalks is how many stand somewhere at a time.
+const maxWalks = 4
+
+// Begin begins a walk. Where there are enough the oldest is stopped.
+func (p *NamesPair) Begin(filter string) {
+	if len(p.walks) == maxWalks {
+		p.walks[0].Stop()
+		p.walks = p.walks[1:]
+	}
+	w := &walk{Walk: p.Names.Walk([]byte(filter)), filter: filter, owed: map[string]bool{}, seen: map[string]bool{}}
+	for name := range p.Twin {
+		if Match(filter, name) {
+			w.owed[name] = true
+		}
+	}
+	p.walks = append(p.walks, w)
+}
+
+// GoOn has one of the walks go on for so many steps, and stop before the last that it
+// sees.
+func (p *NamesPair) GoOn(which, steps int) (err error) {
+	if len(p.walks) == 0 {
+		return nil
+	}
+	which %= len(p.walks)
+	w := p.walks[which]
+	stop := steps%3 == 0
+	left, done := w.Visit(steps, func(name []byte, v int) bool {
+		if stop && len(w.seen)%3 == 2 {
+			stop = false
+			return false
+		}
+		if has, ok := p.Twin[string(name)]; !ok || has != v || w.seen[string(name)] || !Match(w.filter, string(name)) {
+			err = fmt.Errorf("filter %q: a walk visited %q = %d, which is %v, %d; again %v", w.filter, name, v, ok, has, w.seen[string(name)])
+		}
+		w.seen[string(name)] = true
+		delete(w.owed, string(name))
+		return true
+	})
+	switch {
+	case err != nil:
+	case left < 0 || left > steps:
+		err = fmt.Errorf("filter %q: %d steps left of %d", w.filter, left, steps)
+	case done && len(w.owed) > 0:
+		err = fmt.Errorf("filter %q: a walk has not visited %v", w.filter, w.owed)
+	case done:
+		p.walks = slices.Delete(p.walks, which, which+1)
+	}
+	return err
+}
+
+// StopAll stops the walks.
+func (p *NamesPair) StopAll() {
+	for _, w := range p.walks {
+		w.Stop()
+	}
+	p.walks = nil
 }
 
 type named struct {
@@ -60,6 +128,10 @@ func (p *NamesPair) Delete(name string) error {
 		return fmt.Errorf("Delete(%q) = %v, %v, want %v, %v", name, old, deleted, want, had)
 	}
 	delete(p.Twin, name)
+	for _, w := range p.walks {
+		delete(w.owed, name)
+		delete(w.seen, name) // one that comes back is another
+	}
 	return p.checkLen()
 }
 
@@ -82,6 +154,10 @@ func RunNames(ops []byte) error {
 			err = p.Set(in.pick(names), step)
 		case 3, 4:
 			err = p.Delete(in.pick(names))
+		case 5:
+			p.Begin(in.pick(filters))
+		case 6:
+			err = p.GoOn(int(op>>3), int(op>>5))
 		default:
 			err = p.Check(in.pick(filters))
 		}
@@ -89,6 +165,7 @@ func RunNames(ops []byte) error {
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 	}
+	p.StopAll()
 	for name := range p.Twin {
 		if err := p.Delete(name); err != nil {
 			return err
