@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -157,8 +158,18 @@ func (c *conn) read() error {
 		w := c.server.hub.Worker(c.server.now())
 		c.peer.Receive(w, n, c.server.now())
 		w.Finish()
+		yield(n)
 	}
 	return nil
+}
+
+// yield lets others run after so many bytes were handled at once: a connection that
+// always has more would go on until the runtime takes the processor from it, and each
+// of many such ones in its turn.
+func yield(n int) {
+	if n >= 4096 {
+		runtime.Gosched()
+	}
 }
 
 // shakeHands has TLS begin. That waits, and takes a stack of its own.

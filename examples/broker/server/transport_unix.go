@@ -86,6 +86,7 @@ func (c *conn) receive(fd uintptr, most int) (done bool, err error) {
 			return true, nil
 		}
 		w.Flush()
+		yield(n)
 	}
 	return false, nil
 }
