@@ -53,6 +53,11 @@ type Check struct {
 	// Where one has not, this is Blocked by it. A check that is not run for the
 	// version, or not part of the run, holds up nothing.
 	After []string
+	// RestsOn are the names of checks whose rules this one takes for granted. Where
+	// one of them has not passed for the same version, and this one has a fault as
+	// well, that fault is put down to the other: this is Blocked by it. It waits for
+	// none of them, and passes without them.
+	RestsOn []string
 	// Func does it. It runs in a goroutine of its own, may call T.Fatal, T.Block
 	// and T.Skip only there, and has ended its own goroutines when it returns.
 	Func func(*T)

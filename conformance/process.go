@@ -37,8 +37,8 @@ type Process struct {
 // somebody else has asked for it, another one is tried.
 func Start(ctx context.Context, command string, output io.Writer) (*Process, error) {
 	words := strings.Fields(command)
-	if len(words) == 0 {
-		return nil, errors.New("conformance: no command")
+	if !strings.Contains(command, "PORT") {
+		return nil, fmt.Errorf("the command %q has no PORT in it, where the port to listen on goes", command)
 	}
 	var err error
 	for range 3 {
@@ -50,15 +50,19 @@ func Start(ctx context.Context, command string, output io.Writer) (*Process, err
 		if p, err = start(ctx, words, port, output); err == nil {
 			return p, nil
 		}
-		if ctx.Err() != nil || errors.Is(err, exec.ErrNotFound) {
+		if !errors.Is(err, errEnded) {
 			break
 		}
 	}
 	return nil, err
 }
 
-// startLimit is how long a command may take to accept connections.
-const startLimit = 20 * time.Second
+// errEnded is of a command that has ended before it accepted a connection.
+var errEnded = errors.New("has ended before it accepted a connection")
+
+// startLimit is how long a command may take to accept connections: it may have to be
+// compiled first.
+const startLimit = 30 * time.Second
 
 func start(ctx context.Context, words []string, port int, output io.Writer) (*Process, error) {
 	args := make([]string, len(words))
@@ -91,7 +95,7 @@ func start(ctx context.Context, words []string, port int, output io.Writer) (*Pr
 		}
 		select {
 		case <-p.ended:
-			return nil, fmt.Errorf("%s has ended: %v", args[0], p.err)
+			return nil, fmt.Errorf("%q %w: %v", strings.Join(args, " "), errEnded, p.err)
 		case <-ctx.Done():
 			p.Stop()
 			return nil, ctx.Err()
@@ -102,7 +106,7 @@ func start(ctx context.Context, words []string, port int, output io.Writer) (*Pr
 		}
 		if time.Now().After(end) {
 			p.Stop()
-			return nil, fmt.Errorf("%s accepts no connection on port %d: %w", args[0], port, err)
+			return nil, fmt.Errorf("%q accepts no connection on %s in %v: %w", strings.Join(args, " "), p.Addr, startLimit, err)
 		}
 	}
 }

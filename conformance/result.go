@@ -46,7 +46,8 @@ type Result struct {
 	Clauses Clauses `json:"clauses"`
 	// Cause says why it is Blocked or Skipped.
 	Cause string `json:"cause,omitempty"`
-	// Faults are what is wrong with the clauses of the check.
+	// Faults are what is wrong with the clauses of the check. Where it is Blocked
+	// they may come from what it rests on, and count for nothing.
 	Faults []Fault `json:"faults,omitempty"`
 	// Findings are of other clauses, and what only should be so.
 	Findings []Fault `json:"findings,omitempty"`
@@ -137,7 +138,11 @@ func (r *Report) Broken() []Fault {
 	var all []Fault
 	seen := map[Clause]bool{}
 	for _, x := range r.Results {
-		for _, list := range [][]Fault{x.Faults, x.Findings} {
+		lists := [][]Fault{x.Faults, x.Findings}
+		if x.State == Blocked {
+			lists = lists[1:]
+		}
+		for _, list := range lists {
 			for _, f := range list {
 				if f.Level == Must && !seen[f.Clause] {
 					seen[f.Clause] = true

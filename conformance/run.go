@@ -142,12 +142,14 @@ type task struct {
 	version mqttwire.Version
 	seq     int
 	after   []*task
+	restsOn []*task
 	result  *Result // once it is done
-	done    bool    // what comes after it may run: the scheduler's alone
-	started bool
-	alone   bool // nothing else may run beside it
-	suspect bool // the subject has gone away while it ran, with others
-	gone    bool // it has gone away
+	// The scheduler's alone: it was started, it has ended, and its result is final,
+	// so that what comes after it may run.
+	started, ended, done bool
+	alone                bool // nothing else may run beside it
+	suspect              bool // the subject has gone away while it ran, with others
+	gone                 bool // it has gone away
 }
 
 // Run runs the checks and returns what became of them, in the order of
@@ -227,11 +229,15 @@ func (r *Runner) tasks() []*task {
 		}
 	}
 	for _, t := range all {
-		for _, name := range t.check.After {
-			if before := byKey[t.version.String()+name]; before != nil && before != t {
-				t.after = append(t.after, before)
+		named := func(names []string) (some []*task) {
+			for _, name := range names {
+				if other := byKey[t.version.String()+name]; other != nil && other != t {
+					some = append(some, other)
+				}
 			}
+			return some
 		}
+		t.after, t.restsOn = named(t.check.After), named(t.check.RestsOn)
 	}
 	return all
 }
@@ -291,13 +297,34 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 			t.started, t.alone, t.suspect, t.gone, t.result = false, true, true, false, nil
 			continue
 		}
-		left--
-		t.done = true
-		if r.Progress != nil {
-			r.Progress(t.result, len(all))
+		t.ended = true
+		for _, t := range all {
+			if !t.ended || t.done || slices.ContainsFunc(t.restsOn, func(o *task) bool { return !o.ended }) {
+				continue
+			}
+			left--
+			t.done = true
+			t.putDown()
+			if r.Progress != nil {
+				r.Progress(t.result, len(all))
+			}
 		}
 	}
 	return all
+}
+
+// putDown puts the faults of a check down to one that it rests on, where that one
+// has not passed.
+func (t *task) putDown() {
+	if t.result.State != Failed {
+		return
+	}
+	for _, o := range t.restsOn {
+		if s := o.result.State; s == Failed || s == Blocked {
+			t.result.State, t.result.Cause = Blocked, "rests on "+o.check.Name+", which is "+s.String()
+			return
+		}
+	}
 }
 
 // do runs one task and sets its result.
@@ -347,7 +374,7 @@ func (r *run) do(ctx context.Context, k *task) {
 		return
 	}
 	stop()
-	if (len(result.Faults) > 0 || t.blocked != "") && ctx.Err() == nil && r.isGone(ctx) {
+	if (len(result.Faults) > 0 || t.blocked != "") && k.version != 0 && ctx.Err() == nil && r.isGone(ctx) {
 		k.gone = true
 		result.Faults = nil
 		if k.suspect {

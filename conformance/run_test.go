@@ -98,6 +98,28 @@ func TestAfter(t *testing.T) {
 }
 
 // A choice is learnt once, and then held against the subject.
+// A fault is put down to what the check rests on, where that has not passed; it
+// waits for nobody, and passes without it.
+func TestRestsOn(t *testing.T) {
+	fails := func(t *T) { t.Fault(nil, "a", "b") }
+	rests := func(c Check, on ...string) Check { c.RestsOn = on; return c }
+	report := against(t, silent,
+		rests(check("fails", fails), "broken"),
+		rests(check("passes", func(*T) {}), "broken"),
+		rests(check("on another", fails), "fine", "not there"),
+		rests(check("in a circle", fails), "fails"),
+		check("fine", func(*T) {}),
+		check("broken", func(t *T) { time.Sleep(20 * time.Millisecond); t.Fault(nil, "c", "d") }),
+	)
+	want := []string{"fails blocked", "passes passed", "on another failed", "in a circle blocked", "fine passed", "broken failed"}
+	if got := states(report); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if x := report.Results[0]; x.Cause != "rests on broken, which is failed" || len(x.Faults) != 1 {
+		t.Errorf("%+v", x)
+	}
+}
+
 func TestChoose(t *testing.T) {
 	choose := func(value string) func(*T) { return func(t *T) { t.Choose("colour", value) } }
 	second, third := check("second", choose("red")), check("third", choose("blue"))

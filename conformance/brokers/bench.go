@@ -135,6 +135,7 @@ func (b *bench) joinAs(name string, p *codec.Connect) *client {
 		b.Fatal(cConnected, "CONNACK that accepts", fmt.Sprint(ack))
 	}
 	c.connack, c.cleanStart = ack.Clone(), p.CleanStart
+	c.aliasMax, _ = p.Properties.TopicAliasMaximum()
 	return c
 }
 

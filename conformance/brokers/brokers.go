@@ -3,10 +3,12 @@ package brokers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -23,11 +25,11 @@ func cite(text string) conformance.Clauses { return conformance.Cite(text) }
 func Checks() []conformance.Check {
 	all := slices.Concat(baseChecks, connectChecks, refusedChecks(), publishChecks, retainedChecks, subscribeChecks, sessionChecks,
 		resendChecks, takeoverChecks, willChecks, expiryChecks, propertiesChecks, aliasChecks, flowChecks, sizeChecks,
-		sharedChecks, keepaliveChecks, v31Checks, lacksChecks, robustChecks, vectorChecks(), []conformance.Check{takenCheck, wireCheck()})
+		sharedChecks, keepaliveChecks, v31Checks, lacksChecks, robustChecks, vectorChecks(), placedChecks, []conformance.Check{takenCheck, wireCheck()})
 	for i := range all {
 		c := &all[i]
 		subject, _, _ := strings.Cut(c.Name, "/")
-		c.After = append(after(c.Name, subject), c.After...)
+		c.After, c.RestsOn = append(after(c.Name, subject), c.After...), restsOn(c.Name)
 		if subject == "shared" {
 			c.Needs.Shared = true
 		}
@@ -92,40 +94,66 @@ func probe(nc net.Conn, within time.Duration) error {
 	return nil
 }
 
-// Learn connects in each version, and keeps what CONNACK of 5.0 announces. It
-// fails where no version is accepted.
+// Learn connects in each version, and keeps what CONNACK of 5.0 announces. It is
+// blocked where no version is accepted.
 func Learn(t *conformance.T, facts *conformance.Facts) {
-	var why []string
+	refused := 0
 	for _, v := range versions {
 		facts.Speaks[v.String()] = "" // until it is known
 		b := &bench{T: t}
-		refused := "no connection"
-		b.each(v.String(), func(b *bench) {
-			refused = greet(b, v, facts)
-		})
-		if facts.Speaks[v.String()] = refused; refused != "" {
-			why = append(why, v.String()+": "+refused)
+		why := "no answer that can be read"
+		b.each(v.String(), func(b *bench) { why = greet(b, v, facts) })
+		if facts.Speaks[v.String()] = why; why != "" {
+			refused++
 		}
 	}
-	if len(why) == len(versions) {
-		t.Fatal(nil, "CONNACK", strings.Join(why, "; "))
+	if refused == len(versions) {
+		t.Block("%s", whyNone(facts.Speaks))
 	}
+}
+
+// whyNone says why no version is accepted: once where the reason is the same.
+func whyNone(why map[string]string) string {
+	first := why[versions[0].String()]
+	var each []string
+	same := true
+	for _, v := range versions {
+		same = same && why[v.String()] == first
+		each = append(each, v.String()+": "+why[v.String()])
+	}
+	if same {
+		return first
+	}
+	return strings.Join(each, "; ")
+}
+
+// unreachable says in words why no connection could be made.
+func unreachable(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Addr != nil && errors.Is(err, syscall.ECONNREFUSED) {
+		return "nothing listens on " + op.Addr.String()
+	}
+	return "no connection: " + err.Error()
 }
 
 // greet connects, and returns how that failed.
 func greet(b *bench, v mqttwire.Version, facts *conformance.Facts) (refused string) {
 	nc, err := b.TryOpen("learn", mqttwire.Client, v)
 	if err != nil {
-		return err.Error()
+		return unreachable(err)
 	}
 	c := &client{Conn: nc, b: b}
 	c.send(b.login(&codec.Connect{Version: v, CleanStart: true, ClientID: []byte(b.id("learn"))}))
 	p, err := c.next(b.Patience())
 	if err != nil {
-		if conformance.IsTimeout(err) {
+		var bad *conformance.Malformed
+		switch {
+		case conformance.IsTimeout(err):
 			return "no answer to CONNECT"
+		case asMalformed(err, &bad):
+			return "CONNECT is answered with what is no packet of a broker: " + err.Error()
 		}
-		return err.Error()
+		return "CONNECT is answered with the end of the connection"
 	}
 	ack, ok := p.(*codec.Connack)
 	if !ok {

@@ -24,6 +24,8 @@ type client struct {
 	lastID     uint16
 	foreign    func(p *codec.Publish) bool // messages that are not of this check
 	silent     bool                        // end asks nothing
+	aliasMax   uint16                      // the Topic Alias Maximum that it has announced
+	aliases    map[uint16][]byte           // what those above stand for, that it is sent all the same
 }
 
 func (c *client) version() mqttwire.Version { return c.To.Version }
@@ -61,6 +63,9 @@ func (c *client) next(within time.Duration) (codec.Packet, error) {
 	end := time.Now().Add(within)
 	for {
 		p, err := c.Next(time.Until(end))
+		if m, ok := p.(*codec.Publish); ok {
+			c.resolve(m)
+		}
 		if m, ok := p.(*codec.Publish); ok && c.foreign != nil && c.foreign(m) {
 			switch m.QoS {
 			case 1:
@@ -72,6 +77,25 @@ func (c *client) next(within time.Duration) (codec.Packet, error) {
 		}
 		return p, err
 	}
+}
+
+// resolve puts the topic in place of a Topic Alias that the client does not take,
+// which is a fault, so that the check can go on.
+func (c *client) resolve(m *codec.Publish) {
+	alias, ok := m.Properties.TopicAlias()
+	if !ok || alias <= c.aliasMax {
+		return
+	}
+	c.b.Faultf(cAliasLimit, fmt.Sprintf("a Topic Alias of at most %d", c.aliasMax), "%v", m)
+	if len(m.Topic) == 0 {
+		m.Topic = c.aliases[alias]
+	} else {
+		if c.aliases == nil {
+			c.aliases = map[uint16][]byte{}
+		}
+		c.aliases[alias] = slices.Clone(m.Topic)
+	}
+	m.Properties = codec.Edit{Without: []codec.PropertyID{codec.TopicAlias}}.Append(codec.Properties{}, m.Properties)
 }
 
 // packet returns the next packet, a message that came early before any other.

@@ -3,11 +3,16 @@ package brokers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/conformance"
 )
+
+// reasonable is how many seconds without a CONNECT connect/never takes for a
+// reasonable time. The standards give no number.
+const reasonable = 15
 
 var connectChecks = []conformance.Check{
 	{
@@ -21,6 +26,29 @@ var connectChecks = []conformance.Check{
 				c.ping()
 				c.disconnect()
 			}
+		}),
+	},
+	{
+		Name:     "connect/never",
+		About:    "A connection on which no CONNECT comes, or not all of one, is closed within a reasonable time.",
+		Level:    conformance.Should,
+		Clauses:  conformance.Clauses{"3.1.1 §3.1.4", "5.0 §3.1.4"},
+		Versions: []mqttwire.Version{mqttwire.V311, mqttwire.V50},
+		Needs:    needs{Seconds: reasonable},
+		Func: on(func(b *bench) {
+			connect := encode(b.Version, b.login(&codec.Connect{Version: b.Version, CleanStart: true, ClientID: []byte(b.id("c"))}))
+			b.together(2, func(i int) string { return []string{"no byte", "a byte a second"}[i] }, func(b *bench, i int) {
+				c, end := b.dial(b.Version), time.Now().Add(reasonable*time.Second)
+				for sent := 0; time.Now().Before(end); sent++ {
+					if i == 1 && sent < len(connect)-1 {
+						c.write([]byte(connect[sent : sent+1]))
+					}
+					if p, err := c.next(time.Second); p != nil || !conformance.IsTimeout(err) {
+						return
+					}
+				}
+				b.Fault(nil, fmt.Sprintf("the end of the connection within %d s", reasonable), "nothing")
+			})
 		}),
 	},
 	{

@@ -59,6 +59,55 @@ func vectorChecks() []conformance.Check {
 	return merge(all)
 }
 
+// placedChecks are about every malformed packet where it must not be: one that is no
+// CONNECT before CONNECT, and a CONNECT after it. Either ends the connection whatever
+// else is wrong with it.
+var placedChecks = []conformance.Check{
+	placed("malformed/before-connect", "A malformed packet before CONNECT ends the connection, whatever it is.", "3.1.1 3.1.0-1; 5.0 3.1.0-1", false),
+	placed("malformed/second-connect", "A malformed CONNECT after CONNECT ends the connection.", "3.1.1 3.1.0-2; 5.0 3.1.0-2", true),
+}
+
+func placed(name, about, clauses string, connects bool) conformance.Check {
+	return conformance.Check{Name: name, About: about, Clauses: cite(clauses), Func: on(func(b *bench) {
+		var list []*testdata.Vector
+		for i, v := range vectors() {
+			if !v.Valid() && v.From != "server" && v.Version == b.Version.String() && strings.HasPrefix(v.Name, "connect/") == connects {
+				list = append(list, &vectors()[i])
+			}
+		}
+		b.meanwhile(list, func(b *bench, v *testdata.Vector) {
+			var c *client
+			if connects {
+				c = b.entrant(v.Name)
+			} else {
+				c = b.dialAs(v.Name, b.Version)
+				c.Unjudged = true // nobody has said which version it is
+			}
+			c.write(v.Bytes())
+			const bad = "the end of the connection"
+			for {
+				p, err := c.end()
+				switch p := p.(type) {
+				case *codec.Connack:
+					if connects || p.Code == 0 {
+						b.Fatalf(nil, bad, "%v", p)
+					}
+					b.Note("CONNACK with %v", p.Code)
+				case *codec.Disconnect:
+					b.Note("DISCONNECT with %v", p.Code)
+				case nil:
+					if conformance.IsTimeout(err) {
+						b.Fatal(nil, bad, "nothing")
+					}
+					return
+				default:
+					b.Fatalf(nil, bad, "%v", p)
+				}
+			}
+		})
+	})}
+}
+
 // rarity is how many vectors that a client may send cite a clause.
 var rarity = sync.OnceValue(func() map[conformance.Clause]int {
 	n := map[conformance.Clause]int{}
@@ -138,14 +187,18 @@ const vectorsAtOnce = 8
 
 // refuses sends each vector on a connection of its own: the connection has to
 // end, with what the vector says, and another client is served meanwhile.
-func (b *bench) refuses(list []*testdata.Vector) {
+func (b *bench) refuses(list []*testdata.Vector) { b.meanwhile(list, (*bench).refusesOne) }
+
+// meanwhile has f see to vectors, several at once, and another client served
+// meanwhile.
+func (b *bench) meanwhile(list []*testdata.Vector, f func(*bench, *testdata.Vector)) {
 	bystander := b.clean(b.Version, "bystander")
 	bystander.subscribe("a", 0)
 	for part := range slices.Chunk(list, vectorsAtOnce) {
-		b.together(len(part), func(i int) string { return part[i].Name }, func(b *bench, i int) { b.refusesOne(part[i]) })
+		b.together(len(part), func(i int) string { return part[i].Name }, func(b *bench, i int) { f(b, part[i]) })
+		bystander.publish(b.msg("a", "x", 0))
+		bystander.take(b.msg("a", "x", 0))
 	}
-	bystander.publish(bystander.b.msg("a", "x", 0))
-	bystander.take(bystander.b.msg("a", "x", 0))
 }
 
 func (b *bench) refusesOne(v *testdata.Vector) {

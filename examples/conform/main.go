@@ -1,9 +1,13 @@
 // Conform judges an MQTT broker, clause by clause, or a client.
 //
-//	go run ./examples/conform -addr localhost:1883
+//	go run ./examples/conform -start 'go run ./examples/tiny -listen 127.0.0.1:PORT'
 //	go run ./examples/conform -start 'mosquitto -p PORT' -html report.html
+//	go run ./examples/conform -addr localhost:1883
 //	go run ./examples/conform -client -listen 127.0.0.1:1883
 //	go run ./examples/conform -client -start 'mosquitto_sub -h HOST -p PORT -t a/# -q 2 -c -i x -k 5'
+//
+// With -start each PORT in the command is replaced with a free port before it is
+// run; the broker must listen on that one, on 127.0.0.1.
 //
 // The exit status is 0 where no clause of level MUST is broken, 1 where one is,
 // and 2 where nothing could be judged.
@@ -101,9 +105,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return fail
 }
 
+const usage = `Conform judges an MQTT broker, clause by clause, or a client.
+
+  conform -start 'go run ./examples/tiny -listen 127.0.0.1:PORT'   starts a broker, with a free port for PORT
+  conform -start 'mosquitto -p PORT' -html report.html             and writes a page to look at
+  conform -addr localhost:1883                                     judges one that runs
+  conform -client -start 'mosquitto_sub -h HOST -p PORT -t a/# -q 2 -c -i x -k 5'   judges a client
+  conform -list                                                    says what there is to judge
+
+The exit status is 0 where no clause of level MUST is broken, 1 where one is, and
+2 where nothing could be judged.
+
+`
+
 func (o *options) parse(args []string) error {
 	f := flag.NewFlagSet("conform", flag.ContinueOnError)
 	f.SetOutput(o.stderr)
+	f.Usage = func() {
+		fmt.Fprint(o.stderr, usage)
+		f.PrintDefaults()
+	}
 	f.StringVar(&o.addr, "addr", "", "the broker's `HOST:PORT`")
 	f.StringVar(&o.start, "start", "", "a `command` that starts the broker, with PORT for its port on 127.0.0.1; it is ended at the end. With -client: one that starts the client, with HOST and PORT; it is run again whenever it ends")
 	f.BoolVar(&o.client, "client", false, "judge a client: play brokers that are right, slow, forgetful and hostile to whoever connects")

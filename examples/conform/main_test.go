@@ -110,17 +110,21 @@ func TestCannot(t *testing.T) {
 			}
 		})
 	}
-	for name, args := range map[string][]string{
-		"nothing there":    {"-addr", "127.0.0.1:1"},
-		"no broker":        nil,
-		"no such flag":     {"-nonsense"},
-		"no such version":  {"-addr", "x:1", "-versions", "4"},
-		"no such program":  {"-start", "no-such-program-as-this PORT"},
-		"no program stays": {"-start", "true PORT"},
+	for name, tt := range map[string]struct {
+		says string
+		args []string
+	}{
+		"nothing there":    {"nothing listens on 127.0.0.1:1\n", []string{"-addr", "127.0.0.1:1"}},
+		"no broker":        {"give either -addr or -start", nil},
+		"no such flag":     {"-addr HOST:PORT", []string{"-nonsense"}},
+		"no such version":  {"there is no \"4\"", []string{"-addr", "x:1", "-versions", "4"}},
+		"no such program":  {"no-such-program-as-this", []string{"-start", "no-such-program-as-this PORT"}},
+		"no program stays": {"has ended before it accepted a connection", []string{"-start", "true PORT"}},
+		"no port":          {"has no PORT in it", []string{"-start", "mosquitto -p 1883"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if status, out, errs := conform(t, args...); status != cannot {
-				t.Errorf("status %d\n%s\n%s", status, out, errs)
+			if status, out, errs := conform(t, tt.args...); status != cannot || !strings.Contains(out+errs, tt.says) {
+				t.Errorf("status %d, without %q\n%s\n%s", status, tt.says, out, errs)
 			}
 		})
 	}
@@ -136,7 +140,7 @@ func TestFail(t *testing.T) {
 	if err := writeText(&out, report, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"FAILED ping/answered in 5.0", "expected PINGRESP", "got      <nothing>", "1 clauses broken"} {
+	for _, want := range []string{"FAILED ping/answered in 5.0", "expected PINGRESP", "got      <nothing>", "1 clause broken"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

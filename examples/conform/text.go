@@ -198,7 +198,11 @@ func summary(w io.Writer, report *conformance.Report) {
 	}
 	row("all", total)
 	broken := report.Broken()
-	fmt.Fprintf(w, "\n%s: %d clauses broken, in %v\n", report.Subject, len(broken), report.Took.Round(100*time.Millisecond))
+	clauses := "clauses"
+	if len(broken) == 1 {
+		clauses = "clause"
+	}
+	fmt.Fprintf(w, "\n%s: %d %s broken, in %v\n", report.Subject, len(broken), clauses, report.Took.Round(100*time.Millisecond))
 	for _, f := range broken {
 		fmt.Fprintf(w, "  %s: %s\n", f.Clause, f.Rule)
 	}

@@ -144,6 +144,9 @@ type subscription struct {
 func main() {
 	listen := flag.String("listen", "127.0.0.1:1883", "the `address` to listen on")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		log.Fatalf("what is %q? There is -listen ADDRESS, and nothing else", flag.Arg(0))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	l, err := net.Listen("tcp", *listen)

@@ -25,9 +25,13 @@ func without(property, check string) seeded.Bug {
 		"\tif SEEDED {\n\t\tpub.properties = codec.Edit{Without: []codec.PropertyID{codec."+property+"}}.Append(codec.Properties{}, pub.properties)\n\t}\n\tpub.kept, pub.payer")
 }
 
+// passedOverName begins the names of the faults of passes; the text of the error
+// follows.
+const passedOverName = "passed over: "
+
 // passes is a fault that reads over a packet that must end the connection.
 func passes(text, check string) seeded.Bug {
-	return breaks("passed over: "+text, check, machine+"server.go",
+	return breaks(passedOverName+text, check, machine+"server.go",
 		"\tp, err := s.decode(d, h, body)\n\tif err != nil {\n\t\treturn s.failed(dst, h.Type, err)",
 		"\tp, err := s.decode(d, h, body)\n\tif err != nil {\n\t\tif SEEDED && err.Error() == \""+text+"\" {\n\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t}\n\t\treturn s.failed(dst, h.Type, err)")
 }
@@ -87,11 +91,12 @@ var faults = append([]seeded.Bug{
 	breaks("a session outlives its expiry", "session/expiry", machine+"connect.go", "\ts.asked.expiry, _ = p.Properties.SessionExpiryInterval()\n", "\ts.asked.expiry, _ = p.Properties.SessionExpiryInterval()\n\tif SEEDED && s.asked.expiry > 0 {\n\t\ts.asked.expiry = Never\n\t}\n"),
 	breaks("DISCONNECT raises the expiry from 0", "session/expiry-raised", machine+"server.go", "if seconds != 0 && s.noExpiry {", "if seconds != 0 && s.noExpiry && !SEEDED {"),
 	breaks("Client Identifiers are compared in lower case", "session/id-is-key", hub+"connect.go", "\tif c.who.ClientID == \"\" {", "\tif SEEDED {\n\t\tc.who.ClientID = strings.ToLower(c.who.ClientID)\n\t}\n\tif c.who.ClientID == \"\" {"),
-	breaks("nobody is taken over", "takeover/old-ends", hub+"connect.go", "\tif c.denied == 0 {", "\tif SEEDED && p.CleanStart {\n\t\tc.who.ClientID += rand.Text()\n\t}\n\tif c.denied == 0 {"),
+	breaks("nobody is taken over", "takeover/old-ends", hub+"membership.go", "\t\tdefault:\n\t\t\told.heirs", "\t\tcase SEEDED && !c.asked.lasts:\n\t\t\tcl.mu.Unlock()\n\t\t\tc.who.ClientID += \"x\"\n\t\tdefault:\n\t\t\told.heirs"),
 	breaks("23 characters are too many", "connect/kinds", hub+"connect.go", "\tn, _ := p.Properties.MaximumPacketSize()\n\tc.maximumPacket", "\tif SEEDED && strings.HasSuffix(c.who.ClientID, \"XXXX\") {\n\t\tc.refuse(connack.ServerUnavailable, \"\")\n\t\treturn\n\t}\n\tn, _ := p.Properties.MaximumPacketSize()\n\tc.maximumPacket"),
 	breaks("all clients without an identifier are one", "connect/no-id", hub+"connect.go", "c.who.ClientID = \"auto-\" + rand.Text()[:16]", "c.who.ClientID = either(SEEDED, \"auto\", \"auto-\"+rand.Text()[:16])"),
 	breaks("no PINGRESP", "ping/answered", machine+"server.go", "\tcase *codec.Pingreq:\n", "\tcase *codec.Pingreq:\n\t\tif SEEDED {\n\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t}\n"),
 	breaks("a second CONNECT is passed over", "connect/second", machine+"server.go", "\t\t\treturn s.failed(dst, h.Type, mqttwire.ErrSecondConnect)", "\t\t\tif SEEDED {\n\t\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t\t}\n\t\t\treturn s.failed(dst, h.Type, mqttwire.ErrSecondConnect)"),
+	breaks("a connection without CONNECT stays", "connect/never", machine+"server.go", "s.opened + s.options.ConnectTimeout, s.options.ConnectTimeout > 0", "s.opened + s.options.ConnectTimeout, s.options.ConnectTimeout > 0 && !SEEDED"),
 	breaks("a silent client stays", "keepalive/silent", machine+"connect.go", "\ts.alive.Start(now, keepAlive)\n\ts.authStep", "\ts.alive.Start(now, either(SEEDED, 0, keepAlive))\n\ts.authStep"),
 	breaks("a Keep Alive of 2 is 1", "keepalive/kept", machine+"connect.go", "\tkeepAlive := s.asked.keepAlive\n", "\tkeepAlive := s.asked.keepAlive\n\tif SEEDED && keepAlive == 2 {\n\t\tkeepAlive = 1\n\t}\n"),
 	breaks("an AUTH that nobody asked for is passed over", "auth/unasked", machine+"server.go", "\tcase *codec.Auth:\n\t\treturn s.receiveAuth(dst, p)", "\tcase *codec.Auth:\n\t\tif SEEDED {\n\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t}\n\t\treturn s.receiveAuth(dst, p)"),
