@@ -136,6 +136,10 @@ func (b *bench) joinAs(name string, p *codec.Connect) *client {
 	}
 	c.connack, c.cleanStart = ack.Clone(), p.CleanStart
 	c.aliasMax, _ = p.Properties.TopicAliasMaximum()
+	c.quota = 65535
+	if n, ok := p.Properties.ReceiveMaximum(); ok {
+		c.quota = int(n)
+	}
 	return c
 }
 

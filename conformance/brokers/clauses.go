@@ -36,6 +36,7 @@ var (
 	cUserOrder   = conformance.Cite("5.0 3.3.2-18 3.1.3-10")
 	cAliasLimit  = conformance.Cite("5.0 3.1.2-26 3.1.2-27 3.3.2-11")
 	cSubID       = conformance.Cite("5.0 3.3.4-3 3.3.4-4 3.3.4-5")
+	cQuota       = conformance.Cite("5.0 3.3.4-9")
 	cExpiry      = conformance.Cite("5.0 3.3.2-6")
 	cDisconnects = conformance.Cite("3.1.1 4.8.0-1; 5.0 4.13.1-1")
 )

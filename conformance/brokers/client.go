@@ -26,6 +26,8 @@ type client struct {
 	silent     bool                        // end asks nothing
 	aliasMax   uint16                      // the Topic Alias Maximum that it has announced
 	aliases    map[uint16][]byte           // what those above stand for, that it is sent all the same
+	quota      int                         // the Receive Maximum that it has announced
+	open       map[uint16]bool             // identifiers of messages that it has not acknowledged
 }
 
 func (c *client) version() mqttwire.Version { return c.To.Version }
@@ -41,6 +43,7 @@ func (c *client) id() uint16 {
 // send writes packets. That they cannot be written shows when something is read.
 func (c *client) send(packets ...codec.Packet) {
 	c.noteRetained(packets...)
+	c.noteFinished(packets...)
 	if err := c.Send(packets...); conformance.IsTimeout(err) {
 		c.b.Block("the broker reads nothing more: %v", err)
 	}
@@ -65,14 +68,16 @@ func (c *client) next(within time.Duration) (codec.Packet, error) {
 		p, err := c.Next(time.Until(end))
 		if m, ok := p.(*codec.Publish); ok {
 			c.resolve(m)
+			c.counts(m)
 		}
 		if m, ok := p.(*codec.Publish); ok && c.foreign != nil && c.foreign(m) {
 			switch m.QoS {
 			case 1:
-				c.Send(&codec.Puback{ID: m.ID})
+				c.send(&codec.Puback{ID: m.ID})
 			case 2:
-				c.Send(&codec.Pubrec{ID: m.ID})
+				c.send(&codec.Pubrec{ID: m.ID})
 			}
+			delete(c.open, m.ID)
 			continue
 		}
 		return p, err
@@ -96,6 +101,37 @@ func (c *client) resolve(m *codec.Publish) {
 		c.aliases[alias] = slices.Clone(m.Topic)
 	}
 	m.Properties = codec.Edit{Without: []codec.PropertyID{codec.TopicAlias}}.Append(codec.Properties{}, m.Properties)
+}
+
+// counts counts a message against the Receive Maximum that the client has
+// announced: what would tell of a check's own rule if it was kept tells nothing
+// where it is exceeded.
+func (c *client) counts(m *codec.Publish) {
+	if m.QoS == 0 || !c.is5() {
+		return
+	}
+	if c.open == nil {
+		c.open = map[uint16]bool{}
+	}
+	c.open[m.ID] = true
+	if len(c.open) > c.quota {
+		c.b.Fatalf(cQuota, fmt.Sprintf("nothing more above QoS 0: the Receive Maximum is %d", c.quota), "%v", m)
+	}
+}
+
+func (c *client) noteFinished(packets ...codec.Packet) {
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *codec.Puback:
+			delete(c.open, p.ID)
+		case *codec.Pubrec:
+			if p.Code.IsError() {
+				delete(c.open, p.ID)
+			}
+		case *codec.Pubcomp:
+			delete(c.open, p.ID)
+		}
+	}
 }
 
 // packet returns the next packet, a message that came early before any other.

@@ -177,6 +177,9 @@ func expiring(seconds uint32, p *codec.Publish) *codec.Publish {
 // is from least to most, and acknowledges it.
 func (c *client) left(want *codec.Publish, least, most uint32) {
 	p := receive[*codec.Publish](c).Clone()
+	if !same(&p, want) {
+		c.b.Fatal(nil, show(want), show(&p))
+	}
 	got, ok := p.Properties.MessageExpiryInterval()
 	if !ok || got < least || got > most {
 		c.b.Faultf(cExpiry, fmt.Sprintf("a Message Expiry Interval of %d to %d", least, most), "%v", &p)
@@ -186,9 +189,6 @@ func (c *client) left(want *codec.Publish, least, most uint32) {
 		if x.ID != codec.MessageExpiryInterval {
 			rest = rest.Append(x)
 		}
-	}
-	if !same(&p, want) {
-		c.b.Fatal(nil, show(want), show(&p))
 	}
 	c.b.judge(with(rest, &p), want)
 	c.finish(&p)

@@ -65,7 +65,6 @@ var granted = []struct{ check, by string }{
 	{"resend/order", `alias/resent expiry/on-its-way flow/next-connection publish/wrong-acknowledgement resend/qos-2 resend/empty
 		shared/qos2-resumed subid/kept takeover/session unsubscribe/in-flight`},
 	{"resend/qos-2", `expiry/on-its-way shared/qos2-resumed unsubscribe/in-flight`},
-	{"flow/receive-maximum", `expiry/queue flow/next-connection flow/others-pass`},
 
 	// Wills, and time.
 	{"will/sent", `keepalive/silent`},
@@ -73,5 +72,4 @@ var granted = []struct{ check, by string }{
 	{"will/delay", `will/delay-reconnect`},
 	{"will/properties", `will/expiry`},
 	{"expiry/live", `expiry/offline expiry/queue expiry/retained`},
-	{"expiry/queue", `expiry/offline will/expiry`},
 }

@@ -13,7 +13,7 @@ var retainedChecks = []conformance.Check{
 	{
 		Name:    "retained/kept",
 		About:   "A retained message goes to who is there with RETAIN 0, and with RETAIN 1 to who subscribes later, at the lower of the two QoS.",
-		Clauses: cite("3.1.1 3.3.1-5 3.3.1-6 3.3.1-8 3.3.1-9 3.8.4-6; 5.0 3.3.1-5 3.3.1-12 3.8.4-8"),
+		Clauses: cite("3.1.1 3.3.1-5 3.3.1-6 3.3.1-8 3.3.1-9 3.8.4-6; 5.0 3.3.1-5 3.3.1-12 3.8.4-8 3.3.1-9"),
 		Func: on(func(b *bench) {
 			v := b.Version
 			b.levels(func(b *bench, level qos.Level) {

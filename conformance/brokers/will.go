@@ -333,7 +333,7 @@ var willChecks = []conformance.Check{
 	{
 		Name:    "will/expiry",
 		About:   "The Message Expiry Interval of a will counts from when it is published.",
-		Clauses: cite("5.0 3.3.2-6 3.3.2-5"),
+		Clauses: cite("5.0 3.3.2-5 3.3.2-6"),
 		Needs:   needs{Seconds: 3},
 		Func: on(func(b *bench) {
 			watcher := b.mourner(mqttwire.V50)

@@ -1,6 +1,7 @@
 package wirejudge_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -188,6 +189,47 @@ func TestSecrets(t *testing.T) {
 			for _, s := range []string{secret, secret[:6], hexed} {
 				if i := strings.Index(said.String(), s); i >= 0 {
 					t.Fatalf("%s, cut at %d: %q is shown: ...%s", name, cutAt, s, said.String()[max(0, i-100):i+20])
+				}
+			}
+		}
+	}
+}
+
+// TestSecretsOfBroken holds the same of a CONNECT with a byte that is not what it
+// was, so that its password may be read as something else.
+func TestSecretsOfBroken(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for name, v := range versions {
+		hello := codec.Connect{Version: v, CleanStart: true, ClientID: []byte("me"), UserNameFlag: true, UserName: []byte("u"), PasswordFlag: true, Password: []byte(secret)}
+		rules := codec.Rules{Version: v, From: client}
+		good, err := hello.Append(nil, rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flags := bytes.Index(good, []byte{byte(v), 0xc2}) + 1 // other ones make a will of it
+		for at := range len(good) - len(secret) {
+			if at == flags {
+				continue
+			}
+			for value := range 256 {
+				b := slices.Clone(good)
+				b[at] = byte(value)
+				if b[0]>>4 != 1 {
+					continue // it is no CONNECT then
+				}
+				if h, body, n, err := codec.Split(codec.Rules{From: client}, b, 0); n > 0 && err == nil && new(codec.Connect).Decode(rules, h, body) == nil {
+					continue // and has no password there, as far as anybody can tell
+				}
+				var said strings.Builder
+				j := new(wirejudge.Judge)
+				j.OnPacket = func(p *wirejudge.Packet) {
+					fmt.Fprintln(&said, p, p.Client, string(p.AppendHex(nil, 0)), slices.Collect(p.Fields()))
+				}
+				fmt.Fprint(&said, play(t, v, j, func(w *world) { w.conn.Bytes(client, b, 0) }, cut(client)))
+				for _, s := range []string{secret[:6], fmt.Sprintf("% x", secret[:4])} {
+					if strings.Contains(said.String(), s) {
+						t.Fatalf("%s, byte %d is %#x: %q is shown: %s", name, at, value, s, &said)
+					}
 				}
 			}
 		}

@@ -66,6 +66,10 @@ type view struct {
 	hasClient  bool
 	level      uint8
 	levelKnown bool
+	// shifted says that the fields of a CONNECT from firm on need not be where they seem
+	// to be, so that any may have bytes of its password.
+	shifted bool
+	firm    int
 }
 
 // forwarded are the properties that a server passes on as they came.
@@ -86,13 +90,21 @@ func (v *view) read(in codec.Inspection) {
 	if v.kind == mqttwire.PUBLISH {
 		v.dup, v.retain, v.qos = h.Dup(), h.Retain(), h.QoS()
 	}
-	for range in.Faults() {
+	for x := range in.Faults() {
 		v.faults++
+		switch x.Err {
+		case mqttwire.ErrProtocolVersion, mqttwire.ErrProtocolName, mqttwire.ErrTruncated, mqttwire.ErrTrailing,
+			mqttwire.ErrUTF8, mqttwire.ErrNUL:
+			v.shifted = v.shifted || v.kind == mqttwire.CONNECT
+		}
+	}
+	if v.shifted {
+		v.firm = firm(in)
 	}
 	var hashes [len(forwarded)]maphash.Hash
 	total := in.Total()
 	for f := range in.Fields() {
-		if f.Cut && f.Name != "Payload" {
+		if f.Cut && f.Name != "Payload" || v.astray(f) {
 			continue
 		}
 		will := f.Part == codec.Payload
@@ -134,6 +146,22 @@ func (v *view) read(in codec.Inspection) {
 		}
 	}
 }
+
+// firm returns how many bytes of a CONNECT are what they seem to be, whatever is
+// wrong behind them: those of fixed sizes, if it has the name of a protocol.
+func firm(in codec.Inspection) (n int) {
+	for f := range in.Fields() {
+		switch {
+		case f.Name == "Protocol Name" && string(f.Value) != "MQTT" && string(f.Value) != "MQIsdp":
+			return f.Offset
+		case f.Name == "Keep Alive":
+			return f.Offset + f.Size
+		}
+	}
+	return 0
+}
+
+func (v *view) astray(f codec.Field) bool { return v.shifted && f.Offset >= v.firm }
 
 func (v *view) field(f codec.Field) {
 	switch f.Name {
@@ -228,7 +256,7 @@ func eachCode(in codec.Inspection) iter.Seq[uint8] {
 
 // Secret reports whether a field of the packet must not be shown.
 func (p *Packet) Secret(f codec.Field) bool {
-	return f.IsSecret() || f.Name == "Payload" && p.Token()
+	return f.IsSecret() || f.Name == "Payload" && p.Token() || p.astray(f)
 }
 
 // Token reports whether the packet is a PUBLISH that hands a token to a server

@@ -150,7 +150,7 @@ func try(t *testing.T, program string, n int, f seeded.Bug, checks []conformance
 	own := alsoBroken(t, f)
 	for _, c := range checks {
 		if c.Name == name {
-			own = c.Clauses
+			own = append(own, c.Clauses...)
 		}
 	}
 	for _, x := range report.Results {
