@@ -28,15 +28,19 @@ type history struct {
 
 	stopping context.Context // publishers go on until its end
 	stop     func()
+	lasting  context.Context // all that was begun may go on until its end
+	giveUp   func()
 
 	mu         sync.Mutex
 	publishers []*publisher
 	readers    []*reader
 	running    sync.WaitGroup
+	publishing atomic.Int32      // publishers that have not stopped
 	last       map[string]string // retained, as acknowledged last
 	asked      map[string]string // as published last
 	problems   []string
 	acked      atomic.Int64
+	moves      atomic.Int64 // all that was acknowledged and given
 }
 
 type publisher struct {
@@ -47,16 +51,18 @@ type publisher struct {
 }
 
 type reader struct {
-	name   string
-	level  qos.Level // it has subscribed at
-	got    map[string][]int
-	client *mqttclient.Client
-	store  *lines
+	name  string
+	level qos.Level // it has subscribed at
+	got   map[string][]int
+	end   func()
+	store *lines
 }
 
 func newHistory(t *testing.T, b *broker) *history {
 	h := &history{t: t, b: b, last: map[string]string{}, asked: map[string]string{}}
 	h.stopping, h.stop = context.WithCancel(context.Background())
+	h.lasting, h.giveUp = context.WithCancel(context.Background())
+	t.Cleanup(h.giveUp)
 	return h
 }
 
@@ -68,8 +74,38 @@ func (h *history) problem(format string, args ...any) {
 	}
 }
 
-// open opens a client with a session that lasts, and cuts its connections now and
-// then.
+// acknowledged notes that a message of a publisher is.
+func (h *history) acknowledged(p *publisher, n int) {
+	h.mu.Lock()
+	p.acked[n] = true
+	h.mu.Unlock()
+	h.acked.Add(1)
+	h.moves.Add(1)
+}
+
+// given notes what has come to a reader.
+func (h *history) given(r *reader, topic string, payload []byte) {
+	var n int
+	if _, err := fmt.Sscan(string(payload), &n); err != nil {
+		h.problem("%s: payload %q", r.name, payload)
+	}
+	name, _ := strings.CutPrefix(topic, "t/")
+	h.mu.Lock()
+	r.got[name] = append(r.got[name], n)
+	h.mu.Unlock()
+	h.moves.Add(1)
+}
+
+// dial connects to the broker. Now and then the connection is cut.
+func (h *history) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := h.b.dial(ctx)
+	if err == nil && rand.IntN(3) == 0 {
+		time.AfterFunc(time.Duration(rand.IntN(1000))*time.Millisecond, func() { conn.Close() })
+	}
+	return conn, err
+}
+
+// open opens a client with a session that lasts.
 func (h *history) open(name string, v mqttwire.Version, store mqttclient.Store, subscriptions ...codec.Subscription) *mqttclient.Client {
 	h.t.Helper()
 	var known atomic.Bool
@@ -78,13 +114,7 @@ func (h *history) open(name string, v mqttwire.Version, store mqttclient.Store, 
 		s.known = true
 	}
 	c, err := mqttclient.Open(mqttclient.Config{
-		Dial: func(ctx context.Context) (net.Conn, error) {
-			conn, err := h.b.dial(ctx)
-			if err == nil && rand.IntN(3) == 0 {
-				time.AfterFunc(time.Duration(rand.IntN(1000))*time.Millisecond, func() { conn.Close() })
-			}
-			return conn, err
-		},
+		Dial:          h.dial,
 		Connect:       codec.Connect{Version: v, ClientID: []byte(name), KeepAlive: 10},
 		Subscriptions: subscriptions, Store: store,
 		MinPause: 5 * time.Millisecond, MaxPause: 100 * time.Millisecond,
@@ -106,7 +136,9 @@ func (h *history) publish(v mqttwire.Version, level qos.Level, window int, size 
 	p := &publisher{name: fmt.Sprintf("p%d-%s-%d", len(h.publishers), v, level), level: level}
 	h.publishers = append(h.publishers, p)
 	c := h.open(p.name, v, nil)
+	h.publishing.Add(1)
 	h.running.Go(func() {
+		defer h.publishing.Add(-1)
 		defer c.Close()
 		var waiting sync.WaitGroup
 		turns := make(chan struct{}, window)
@@ -124,17 +156,12 @@ func (h *history) publish(v mqttwire.Version, level qos.Level, window int, size 
 			p.acked = append(p.acked, false)
 			h.mu.Unlock()
 			waiting.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-				defer cancel()
 				defer func() { <-turns }()
-				if _, err := sent.Wait(ctx); err != nil {
+				if _, err := sent.Wait(h.lasting); err != nil {
 					h.problem("%s: %d: %v", p.name, n, err)
 					return
 				}
-				h.mu.Lock()
-				p.acked[n] = true
-				h.mu.Unlock()
-				h.acked.Add(1)
+				h.acknowledged(p, n)
 			})
 		}
 		waiting.Wait()
@@ -144,19 +171,20 @@ func (h *history) publish(v mqttwire.Version, level qos.Level, window int, size 
 // retain publishes retained messages until the history stops.
 func (h *history) retain(topics int) {
 	c := h.open("retainer", mqttwire.V50, nil)
+	h.publishing.Add(1)
 	h.running.Go(func() {
+		defer h.publishing.Add(-1)
 		defer c.Close()
 		for n := 0; h.stopping.Err() == nil; n++ {
 			topic, payload := fmt.Sprint("r/", n%topics), fmt.Sprint(n)
 			h.asked[topic] = payload
-			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-			_, err := c.Publish(ctx, &codec.Publish{Topic: []byte(topic), Payload: []byte(payload), QoS: qos.AtLeastOnce, Retain: true})
-			cancel()
+			_, err := c.Publish(h.lasting, &codec.Publish{Topic: []byte(topic), Payload: []byte(payload), QoS: qos.AtLeastOnce, Retain: true})
 			if err != nil {
 				h.problem("retained: %v", err)
 				return
 			}
 			h.last[topic] = payload
+			h.moves.Add(1)
 		}
 	})
 }
@@ -167,65 +195,45 @@ func (h *history) mosquitto(level qos.Level) {
 		h.t.Log("mosquitto_pub is not there")
 		return
 	}
-	p := &publisher{name: fmt.Sprint("mosquitto", uint8(level)), level: qos.AtLeastOnce} // it sends again by hand
-	h.publishers = append(h.publishers, p)
-	h.running.Go(func() {
-		for h.stopping.Err() == nil {
-			n := p.next
-			for tries := 0; ; tries++ {
-				_, port, _ := net.SplitHostPort(*h.b.address.Load())
-				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-				err := exec.CommandContext(ctx, "mosquitto_pub", "-p", port, "-V", []string{"mqttv311", "mqttv5"}[n%2], "-q", fmt.Sprint(uint8(level)), "-t", "t/"+p.name, "-m", fmt.Sprint(n, " .")).Run()
-				cancel()
-				if err == nil {
-					break
-				}
-				if tries > 2000 {
-					h.problem("%s: %v", p.name, err)
-					return
-				}
-				time.Sleep(10 * time.Millisecond)
+	h.oneByOne(fmt.Sprint("mosquitto", uint8(level)), qos.AtLeastOnce, func(topic string, payload []byte) error { // it sends again by hand
+		version := []string{"mqttv311", "mqttv5"}[rand.IntN(2)]
+		for {
+			_, port, _ := net.SplitHostPort(*h.b.address.Load())
+			ctx, cancel := context.WithTimeout(h.lasting, 30*time.Second) // for one that waits for a broker that was killed
+			err := exec.CommandContext(ctx, "mosquitto_pub", "-p", port, "-V", version, "-q", fmt.Sprint(uint8(level)), "-t", topic, "-m", string(payload)).Run()
+			cancel()
+			if err == nil || h.lasting.Err() != nil {
+				return err
 			}
-			p.next++
-			h.mu.Lock()
-			p.acked = append(p.acked, true)
-			h.mu.Unlock()
-			h.acked.Add(1)
+			time.Sleep(10 * time.Millisecond)
 		}
-	})
+	}, func() {})
 }
 
 // read subscribes to all, and returns when that is acknowledged.
 func (h *history) read(name string, v mqttwire.Version, level qos.Level) *reader {
 	r := &reader{name: name, level: level, got: map[string][]int{}, store: new(lines)}
 	h.readers = append(h.readers, r)
-	r.client = h.open(name, v, r.store)
+	c := h.open(name, v, r.store)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// Once: a session keeps its subscriptions.
-	if _, err := r.client.Subscribe(ctx, codec.Subscription{Filter: []byte("t/#"), Options: codec.SubscriptionOptions(level)}); err != nil {
+	if _, err := c.Subscribe(ctx, codec.Subscription{Filter: []byte("t/#"), Options: codec.SubscriptionOptions(level)}); err != nil {
 		h.t.Fatal(err)
 	}
-	h.receive(r)
+	h.receive(r, c)
 	return r
 }
 
-func (h *history) receive(r *reader) {
-	c := r.client
+func (h *history) receive(r *reader, c *mqttclient.Client) {
+	r.end = func() { c.Close() }
 	h.running.Go(func() {
 		for {
 			m, err := c.Receive(context.Background())
 			if err != nil {
 				return
 			}
-			var n int
-			if _, err := fmt.Sscan(string(m.Payload), &n); err != nil {
-				h.problem("%s: payload %q", r.name, m.Payload)
-			}
-			name, _ := strings.CutPrefix(string(m.Topic), "t/")
-			h.mu.Lock()
-			r.got[name] = append(r.got[name], n)
-			h.mu.Unlock()
+			h.given(r, string(m.Topic), m.Payload)
 			m.Ack()
 		}
 	})
@@ -233,22 +241,26 @@ func (h *history) receive(r *reader) {
 
 // away has a reader leave for a while.
 func (h *history) away(r *reader, v mqttwire.Version, pause time.Duration) {
-	r.client.Close()
+	r.end()
 	time.Sleep(pause)
-	r.client = h.open(r.name, v, r.store)
-	h.receive(r)
+	h.receive(r, h.open(r.name, v, r.store))
 }
 
-// finish has the publishers stop, waits until the readers have all, and judges.
+// finish has the publishers stop, waits until the readers have all, and judges. It
+// waits as long as anything moves.
 func (h *history) finish() {
 	h.t.Helper()
 	h.stop()
-	deadline := time.Now().Add(*patience)
-	for time.Now().Before(deadline) && h.missing() != "" {
-		time.Sleep(50 * time.Millisecond)
+	for moves, moved := int64(-1), time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if n := h.moves.Load(); n != moves {
+			moves, moved = n, time.Now()
+		} else if h.publishing.Load() == 0 && h.missing() == "" || time.Since(moved) > *patience {
+			break
+		}
 	}
+	h.giveUp()
 	for _, r := range h.readers {
-		r.client.Close()
+		r.end()
 	}
 	h.running.Wait()
 	if m := h.missing(); m != "" {
@@ -316,7 +328,7 @@ func (h *history) checkRetained() {
 	c := h.open("late", mqttwire.V50, nil, codec.Subscription{Filter: []byte("r/#"), Options: 1})
 	defer c.Close()
 	got := map[string]string{}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), *patience)
 	defer cancel()
 	for len(got) < len(h.last) {
 		m, err := c.Receive(ctx)
