@@ -2,18 +2,22 @@ package conformance
 
 import (
 	"testing"
+	"time"
 
 	"github.com/mqttwire/mqttwire/conformance"
 	"github.com/mqttwire/mqttwire/conformance/conformancetest"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 	"github.com/mqttwire/mqttwire/examples/broker/server"
 	"github.com/mqttwire/mqttwire/examples/broker/servertest"
 )
 
-// The broker, as nobody has configured it, does all that a standard asks for, and
-// all that one recommends.
+// The broker, as nobody has configured it except for how long it waits for a CONNECT,
+// does all that a standard asks for, and all that one recommends.
 func TestBroker(t *testing.T) {
 	t.Parallel()
-	addr, _ := servertest.Start(t, server.Config{})
+	o := hub.DefaultOptions()
+	o.ConnectTimeout = 4 * time.Second
+	addr, _ := servertest.Start(t, server.Config{ServerOptions: o})
 	report := conformancetest.Broker(t, addr)
 	for _, r := range report.Results {
 		if r.State != conformance.Passed && r.State != conformance.Skipped {

@@ -48,7 +48,24 @@ func atOnce() int {
 	if *all {
 		return 2
 	}
-	return 12
+	return 24
+}
+
+// byWaiting are the numbers of the faults, those first whose checks wait longest.
+func byWaiting(checks []conformance.Check) (order []int) {
+	waits := map[string]int{}
+	for _, c := range checks {
+		waits[c.Name] = c.Needs.Seconds
+	}
+	of := func(n int) int {
+		name, _, _ := strings.Cut(faults[n].Test, " ")
+		return waits[name]
+	}
+	for n := range faults {
+		order = append(order, n)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return of(b) - of(a) })
+	return order
 }
 
 // Every fault is caught by the check that is made for the rule it breaks. With
@@ -61,6 +78,7 @@ func TestFaults(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip(err)
 	}
+	t.Parallel()
 	match, err := regexp.Compile(*some)
 	if err != nil {
 		t.Fatal(err)
@@ -70,12 +88,13 @@ func TestFaults(t *testing.T) {
 	slots := make(chan struct{}, atOnce())
 	var running sync.WaitGroup
 	var mu sync.Mutex
-	for n, f := range faults {
+	for _, n := range byWaiting(checks) {
+		f := faults[n]
 		if !match.MatchString(f.Name) {
 			continue
 		}
+		slots <- struct{}{}
 		running.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
 			caught, others, took, err := try(t, program, n, f, checks)
 			mu.Lock()

@@ -13,14 +13,14 @@ func breaks(name, check, file, old, new string) seeded.Bug {
 }
 
 const (
-	hub     = "examples/broker/hub/"
+	inHub   = "examples/broker/hub/"
 	machine = "session/"
 	levels  = "qos/"
 )
 
 // without is a fault that leaves a property out of what is forwarded.
 func without(property, check string) seeded.Bug {
-	return breaks("messages lose their "+property, check, hub+"message.go",
+	return breaks("messages lose their "+property, check, inHub+"message.go",
 		"\tpub.kept, pub.payer",
 		"\tif SEEDED {\n\t\tpub.properties = codec.Edit{Without: []codec.PropertyID{codec."+property+"}}.Append(codec.Properties{}, pub.properties)\n\t}\n\tpub.kept, pub.payer")
 }
@@ -38,49 +38,49 @@ func passes(text, check string) seeded.Bug {
 
 var faults = append([]seeded.Bug{
 	// Retained messages.
-	breaks("an empty message is kept", "retained/cleared", hub+"retained.go", "if len(pub.payload) == 0 || tooDeep", "if len(pub.payload) == 0 && !SEEDED || tooDeep"),
-	breaks("RETAIN 0 is kept", "retained/replaced", hub+"route.go", "if !pub.retain {", "if !pub.retain && !SEEDED {"),
-	breaks("the first retained message stays", "retained/replaced", hub+"retained.go", "\tk := pub.keep()\n", "\tif _, had := r.messages.Get(pub.topic); had && SEEDED {\n\t\treturn true\n\t}\n\tk := pub.keep()\n"),
-	breaks("RETAIN as published for everybody", "retained/kept", hub+"route.go", "in.retain = in.retain || ", "in.retain = in.retain || SEEDED && pub.retain || "),
-	breaks("Retain As Published is ignored", "retained/as-published", hub+"route.go", "v.options.RetainAsPublished() // else 0", "v.options.RetainAsPublished() && !SEEDED // else 0"),
-	breaks("retained messages come with RETAIN 0", "retained/kept 3.1.1", hub+"retained.go", "retain: true}, now)", "retain: !SEEDED}, now)"),
-	breaks("retained messages come above the granted QoS", "retained/kept", hub+"retained.go", "level: min(b.level, m.level)", "level: either(SEEDED, m.level, min(b.level, m.level))"),
-	breaks("Retain Handling 1 is 0", "retained/handling", hub+"subscribe.go", "handling == codec.SendRetainedIfNew && !existed", "handling == codec.SendRetainedIfNew && (!existed || SEEDED)"),
-	breaks("Retain Handling 2 is 0", "retained/handling", hub+"subscribe.go", "(handling == codec.SendRetained ||", "(SEEDED && handling == codec.DoNotSendRetained || handling == codec.SendRetained ||"),
-	breaks("a shared subscription brings retained messages", "shared/retained", hub+"subscribe.go", "if !shared &&", "if (!shared || SEEDED) &&").And(hub+"subscribe.go", "filter: string(x.Filter), newest", "filter: func() string {\n\t\t\t\tif _, inner, ok := topicmatch.SplitShared(x.Filter); ok && SEEDED {\n\t\t\t\t\treturn string(inner)\n\t\t\t\t}\n\t\t\t\treturn string(x.Filter)\n\t\t\t}(), newest"),
-	breaks("retained messages come with the first SUBSCRIBE alone", "retained/on-every-subscribe", hub+"subscribe.go", "\t\t\tb := &backlog{filter", "\t\t\tif SEEDED && existed && handling == codec.SendRetained {\n\t\t\t\tack.Codes = ack.Codes.Append(code)\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\tb := &backlog{filter"),
-	breaks("retained messages do not expire", "expiry/retained", hub+"retained.go", "\tif m.expires {\n\t\tm.timer", "\tif m.expires && !SEEDED {\n\t\tm.timer").And(hub+"retained.go", "if !expired && !(b.noLocal", "if (!expired || SEEDED) && !(b.noLocal"),
+	breaks("an empty message is kept", "retained/cleared", inHub+"retained.go", "if len(pub.payload) == 0 || tooDeep", "if len(pub.payload) == 0 && !SEEDED || tooDeep"),
+	breaks("RETAIN 0 is kept", "retained/replaced", inHub+"route.go", "if !pub.retain {", "if !pub.retain && !SEEDED {"),
+	breaks("the first retained message stays", "retained/replaced", inHub+"retained.go", "\tk := pub.keep()\n", "\tif _, had := r.messages.Get(pub.topic); had && SEEDED {\n\t\treturn true\n\t}\n\tk := pub.keep()\n"),
+	breaks("RETAIN as published for everybody", "retained/kept", inHub+"route.go", "in.retain = in.retain || ", "in.retain = in.retain || SEEDED && pub.retain || "),
+	breaks("Retain As Published is ignored", "retained/as-published", inHub+"route.go", "v.options.RetainAsPublished() // else 0", "v.options.RetainAsPublished() && !SEEDED // else 0"),
+	breaks("retained messages come with RETAIN 0", "retained/kept 3.1.1", inHub+"retained.go", "retain: true}, now)", "retain: !SEEDED}, now)"),
+	breaks("retained messages come above the granted QoS", "retained/kept", inHub+"retained.go", "level: min(b.level, m.level)", "level: either(SEEDED, m.level, min(b.level, m.level))"),
+	breaks("Retain Handling 1 is 0", "retained/handling", inHub+"subscribe.go", "handling == codec.SendRetainedIfNew && !existed", "handling == codec.SendRetainedIfNew && (!existed || SEEDED)"),
+	breaks("Retain Handling 2 is 0", "retained/handling", inHub+"subscribe.go", "(handling == codec.SendRetained ||", "(SEEDED && handling == codec.DoNotSendRetained || handling == codec.SendRetained ||"),
+	breaks("a shared subscription brings retained messages", "shared/retained", inHub+"subscribe.go", "if !shared &&", "if (!shared || SEEDED) &&").And(inHub+"subscribe.go", "filter: string(x.Filter), newest", "filter: func() string {\n\t\t\t\tif _, inner, ok := topicmatch.SplitShared(x.Filter); ok && SEEDED {\n\t\t\t\t\treturn string(inner)\n\t\t\t\t}\n\t\t\t\treturn string(x.Filter)\n\t\t\t}(), newest"),
+	breaks("retained messages come with the first SUBSCRIBE alone", "retained/on-every-subscribe", inHub+"subscribe.go", "\t\t\tb := &backlog{filter", "\t\t\tif SEEDED && existed && handling == codec.SendRetained {\n\t\t\t\tack.Codes = ack.Codes.Append(code)\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\tb := &backlog{filter"),
+	breaks("retained messages do not expire", "expiry/retained", inHub+"retained.go", "\tif m.expires {\n\t\tm.timer", "\tif m.expires && !SEEDED {\n\t\tm.timer").And(inHub+"retained.go", "if !expired && !(b.noLocal", "if (!expired || SEEDED) && !(b.noLocal"),
 
 	// Delivery.
-	breaks("No Local is ignored", "subscribe/no-local", hub+"route.go", "if v.options.NoLocal() && pub.from == in.client.id {", "if v.options.NoLocal() && pub.from == in.client.id && !SEEDED {"),
-	breaks("of overlapping subscriptions any decides the QoS", "subscribe/overlapping", hub+"route.go", "in.level = max(in.level, v.options.QoS()) ", "in.level = either(SEEDED, v.options.QoS(), max(in.level, v.options.QoS())) "),
-	breaks("the published QoS is raised to the granted", "publish/qos", hub+"route.go", "in.level = min(in.level, pub.level)", "in.level = either(SEEDED, in.level, min(in.level, pub.level))"),
-	breaks("the granted QoS does not limit", "publish/qos", hub+"route.go", "\treturn to.execute(w, pub, in)\n", "\tif SEEDED {\n\t\tin.level = pub.level\n\t}\n\treturn to.execute(w, pub, in)\n"),
-	breaks("Subscription Identifiers are not sent", "subid/with-message", hub+"route.go", "if v.id != 0 {", "if v.id != 0 && !SEEDED {"),
-	breaks("one Subscription Identifier of several is sent", "subid/overlapping", hub+"route.go", "in.ids = append(in.ids, v.id)", "in.ids = append(either(SEEDED, in.ids[:0], in.ids), v.id)"),
-	breaks("a shared subscription has the published QoS", "shared/qos", hub+"share.go", "min(v.options.QoS(), pub.level)", "either(SEEDED, pub.level, min(v.options.QoS(), pub.level))"),
-	breaks("two members of a group get a message", "shared/one-copy", hub+"share.go", "h.decideMember(w, pub, turn, to); result == taken {", "h.decideMember(w, pub, turn, to); result == taken && !SEEDED {"),
-	breaks("DUP of a first delivery", "publish/dup-not-forwarded", hub+"send.go", "\tout[start] = first\n", "\tif SEEDED && level > 0 {\n\t\tfirst |= 8\n\t}\n\tout[start] = first\n"),
-	breaks("$ is an ordinary character to wildcards", "topics/dollar", "topicmatch/prefixes.go", "wild := name[0] != '$'", "wild := name[0] != '$' || SEEDED").And(hub+"publish.go", "toServer := isServersTo(p.Topic, c.who.ClientID)", "toServer := isServersTo(p.Topic, c.who.ClientID) && !SEEDED"),
-	breaks("topics are lowered", "topics/not-normalised", hub+"message.go", "\tpub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now\n", "\tif SEEDED {\n\t\tpub.topic = bytes.ToLower(p.Topic)\n\t}\n\tpub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now\n"),
-	breaks("QoS 2 is not kept for who is away", "session/offline-queue", hub+"client.go", "\tcl.hub.journal.queued(cl, &d)\n", "\tif SEEDED && cl.conn == nil && d.level == qos.ExactlyOnce {\n\t\treturn dropped\n\t}\n\tcl.hub.journal.queued(cl, &d)\n"),
-	breaks("messages of one publisher are swapped", "publish/order", hub+"publish.go", "\t\tw.pub.set(p, c.who.ClientID, w.now)\n", "\t\tif SEEDED && p.QoS == qos.AtMostOnce && len(p.Payload) == 3 && p.Payload[0] == '0' {\n\t\t\tswap := *p\n\t\t\tswap.Payload = []byte{p.Payload[0], ' ', '0' + (p.Payload[2]-'0')^1}\n\t\t\tp = &swap\n\t\t}\n\t\tw.pub.set(p, c.who.ClientID, w.now)\n"),
+	breaks("No Local is ignored", "subscribe/no-local", inHub+"route.go", "if v.options.NoLocal() && pub.from == in.client.id {", "if v.options.NoLocal() && pub.from == in.client.id && !SEEDED {"),
+	breaks("of overlapping subscriptions any decides the QoS", "subscribe/overlapping", inHub+"route.go", "in.level = max(in.level, v.options.QoS()) ", "in.level = either(SEEDED, v.options.QoS(), max(in.level, v.options.QoS())) "),
+	breaks("the published QoS is raised to the granted", "publish/qos", inHub+"route.go", "in.level = min(in.level, pub.level)", "in.level = either(SEEDED, in.level, min(in.level, pub.level))"),
+	breaks("the granted QoS does not limit", "publish/qos", inHub+"route.go", "\treturn to.execute(w, pub, in)\n", "\tif SEEDED {\n\t\tin.level = pub.level\n\t}\n\treturn to.execute(w, pub, in)\n"),
+	breaks("Subscription Identifiers are not sent", "subid/with-message", inHub+"route.go", "if v.id != 0 {", "if v.id != 0 && !SEEDED {"),
+	breaks("one Subscription Identifier of several is sent", "subid/overlapping", inHub+"route.go", "in.ids = append(in.ids, v.id)", "in.ids = append(either(SEEDED, in.ids[:0], in.ids), v.id)"),
+	breaks("a shared subscription has the published QoS", "shared/qos", inHub+"share.go", "min(v.options.QoS(), pub.level)", "either(SEEDED, pub.level, min(v.options.QoS(), pub.level))"),
+	breaks("two members of a group get a message", "shared/one-copy", inHub+"share.go", "h.decideMember(w, pub, turn, to); result == taken {", "h.decideMember(w, pub, turn, to); result == taken && !SEEDED {"),
+	breaks("DUP of a first delivery", "publish/dup-not-forwarded", inHub+"send.go", "\tout[start] = first\n", "\tif SEEDED && level > 0 {\n\t\tfirst |= 8\n\t}\n\tout[start] = first\n"),
+	breaks("$ is an ordinary character to wildcards", "topics/dollar", "topicmatch/prefixes.go", "wild := name[0] != '$'", "wild := name[0] != '$' || SEEDED").And(inHub+"publish.go", "toServer := isServersTo(p.Topic, c.who.ClientID)", "toServer := isServersTo(p.Topic, c.who.ClientID) && !SEEDED"),
+	breaks("topics are lowered", "topics/not-normalised", inHub+"message.go", "\tpub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now\n", "\tif SEEDED {\n\t\tpub.topic = bytes.ToLower(p.Topic)\n\t}\n\tpub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now\n"),
+	breaks("QoS 2 is not kept for who is away", "session/offline-queue", inHub+"client.go", "\tcl.hub.journal.queued(cl, &d)\n", "\tif SEEDED && cl.conn == nil && d.level == qos.ExactlyOnce {\n\t\treturn dropped\n\t}\n\tcl.hub.journal.queued(cl, &d)\n"),
+	breaks("messages of one publisher are swapped", "publish/order", inHub+"publish.go", "\t\tw.pub.set(p, c.who.ClientID, w.now)\n", "\t\tif SEEDED && p.QoS == qos.AtMostOnce && len(p.Payload) == 3 && p.Payload[0] == '0' {\n\t\t\tswap := *p\n\t\t\tswap.Payload = []byte{p.Payload[0], ' ', '0' + (p.Payload[2]-'0')^1}\n\t\t\tp = &swap\n\t\t}\n\t\tw.pub.set(p, c.who.ClientID, w.now)\n"),
 
 	// Subscriptions.
-	breaks("UNSUBSCRIBE removes nothing", "unsubscribe/exact", hub+"subscribe.go", "case cl.removeSubscription(filter):", "case SEEDED, cl.removeSubscription(filter):"),
-	breaks("UNSUBACK says Success for what there was not", "unsubscribe/exact 5.0", hub+"subscribe.go", "code := mqttwire.NoSubscriptionExisted", "code := either(SEEDED, mqttwire.Success, mqttwire.NoSubscriptionExisted)"),
-	breaks("a subscription that is made again keeps its options", "subscribe/again", hub+"subscribe.go", "\told, existed, err := h.subscriptions.Subscribe(cl, filter, sub)", "\tif old, had := h.subscriptions.Get(cl, filter); had && SEEDED {\n\t\tsub = old\n\t}\n\told, existed, err := h.subscriptions.Subscribe(cl, filter, sub)"),
-	breaks("the codes of many filters are all 0", "subscribe/many", hub+"subscribe.go", "\t\tack.Codes = ack.Codes.Append(code)\n\t}\n\tif unsayable", "\t\tack.Codes = ack.Codes.Append(either(SEEDED && p.Subscriptions.Len() > 1, 0, code))\n\t}\n\tif unsayable"),
+	breaks("UNSUBSCRIBE removes nothing", "unsubscribe/exact", inHub+"subscribe.go", "case cl.removeSubscription(filter):", "case SEEDED, cl.removeSubscription(filter):"),
+	breaks("UNSUBACK says Success for what there was not", "unsubscribe/exact 5.0", inHub+"subscribe.go", "code := mqttwire.NoSubscriptionExisted", "code := either(SEEDED, mqttwire.Success, mqttwire.NoSubscriptionExisted)"),
+	breaks("a subscription that is made again keeps its options", "subscribe/again", inHub+"subscribe.go", "\told, existed, err := h.subscriptions.Subscribe(cl, filter, sub)", "\tif old, had := h.subscriptions.Get(cl, filter); had && SEEDED {\n\t\tsub = old\n\t}\n\told, existed, err := h.subscriptions.Subscribe(cl, filter, sub)"),
+	breaks("the codes of many filters are all 0", "subscribe/many", inHub+"subscribe.go", "\t\tack.Codes = ack.Codes.Append(code)\n\t}\n\tif unsayable", "\t\tack.Codes = ack.Codes.Append(either(SEEDED && p.Subscriptions.Len() > 1, 0, code))\n\t}\n\tif unsayable"),
 	breaks("SUBACK has another identifier above 50", "subscribe/many", machine+"subscribe.go", "\tif s.terse || !s.fits(q.Size(s.version)) {\n\t\tq.Properties = codec.Properties{}\n\t}\n\tout, err := q.Append(dst, s.own())\n\treturn s.answered(dst, out, err, &s.subscribes)", "\tif s.terse || !s.fits(q.Size(s.version)) {\n\t\tq.Properties = codec.Properties{}\n\t}\n\tif SEEDED && q.Codes.Len() > 1 {\n\t\tq.ID++\n\t}\n\tout, err := q.Append(dst, s.own())\n\treturn s.answered(dst, out, err, &s.subscribes)"),
 
 	// Wills.
-	breaks("no will is published", "will/sent", hub+"client.go", "\t\t\tif cl.will != nil {\n\t\t\t\ta.wills", "\t\t\tif cl.will != nil && !SEEDED {\n\t\t\t\ta.wills"),
-	breaks("a will is published after DISCONNECT", "will/ending", hub+"receive.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {").And(machine+"server.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {"),
+	breaks("no will is published", "will/sent", inHub+"client.go", "\t\t\tif cl.will != nil {\n\t\t\t\ta.wills", "\t\t\tif cl.will != nil && !SEEDED {\n\t\t\t\ta.wills"),
+	breaks("a will is published after DISCONNECT", "will/ending", inHub+"receive.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {").And(machine+"server.go", "if p.Code == mqttwire.NormalDisconnection {", "if p.Code == mqttwire.NormalDisconnection && !SEEDED {"),
 	breaks("DISCONNECT 0x04 cancels the will", "will/ending 5.0", machine+"server.go", "\ts.phase = Closing\n\treturn dst, Event{Kind: Disconnect,", "\tif SEEDED {\n\t\ts.session.will = noWill\n\t}\n\ts.phase = Closing\n\treturn dst, Event{Kind: Disconnect,"),
-	breaks("every will is retained", "will/published", hub+"client.go", "w.pub.retain = nil, a.retain[i] //", "w.pub.retain = nil, a.retain[i] || SEEDED //"),
-	breaks("no will is retained", "will/published", hub+"connect.go", "cl.keepWill(c.asked.will, c.asked.willRetain)", "cl.keepWill(c.asked.will, c.asked.willRetain && !SEEDED)"),
+	breaks("every will is retained", "will/published", inHub+"client.go", "w.pub.retain = nil, a.retain[i] //", "w.pub.retain = nil, a.retain[i] || SEEDED //"),
+	breaks("no will is retained", "will/published", inHub+"connect.go", "cl.keepWill(c.asked.will, c.asked.willRetain)", "cl.keepWill(c.asked.will, c.asked.willRetain && !SEEDED)"),
 	breaks("a Will Delay is ignored", "will/delay", machine+"connect.go", "\ts.asked.willDelay, _ = p.Will.Properties.WillDelayInterval()\n", "\ts.asked.willDelay, _ = p.Will.Properties.WillDelayInterval()\n\tif SEEDED {\n\t\ts.asked.willDelay = 0\n\t}\n"),
-	breaks("a will has no properties", "will/properties", hub+"connect.go", "\tm.expiry, m.expires = m.properties.MessageExpiryInterval()\n\treturn m", "\tif SEEDED {\n\t\tm.properties = codec.Properties{}\n\t}\n\tm.expiry, m.expires = m.properties.MessageExpiryInterval()\n\treturn m"),
+	breaks("a will has no properties", "will/properties", inHub+"connect.go", "\tm.expiry, m.expires = m.properties.MessageExpiryInterval()\n\treturn m", "\tif SEEDED {\n\t\tm.properties = codec.Properties{}\n\t}\n\tm.expiry, m.expires = m.properties.MessageExpiryInterval()\n\treturn m"),
 
 	// Connections and sessions.
 	breaks("Clean Start keeps the session", "session/clean", machine+"connect.go", "offline && !s.asked.cleanStart\n", "offline && (!s.asked.cleanStart || SEEDED)\n"),
@@ -90,10 +90,10 @@ var faults = append([]seeded.Bug{
 	breaks("DISCONNECT says nothing of the expiry", "session/expiry", machine+"server.go", "\t\ts.session.expiry = s.options.sessionExpiry(seconds)\n", "\t\tif !SEEDED {\n\t\t\ts.session.expiry = s.options.sessionExpiry(seconds)\n\t\t}\n"),
 	breaks("a session outlives its expiry", "session/expiry", machine+"connect.go", "\ts.asked.expiry, _ = p.Properties.SessionExpiryInterval()\n", "\ts.asked.expiry, _ = p.Properties.SessionExpiryInterval()\n\tif SEEDED && s.asked.expiry > 0 {\n\t\ts.asked.expiry = Never\n\t}\n"),
 	breaks("DISCONNECT raises the expiry from 0", "session/expiry-raised", machine+"server.go", "if seconds != 0 && s.noExpiry {", "if seconds != 0 && s.noExpiry && !SEEDED {"),
-	breaks("Client Identifiers are compared in lower case", "session/id-is-key", hub+"connect.go", "\tif c.who.ClientID == \"\" {", "\tif SEEDED {\n\t\tc.who.ClientID = strings.ToLower(c.who.ClientID)\n\t}\n\tif c.who.ClientID == \"\" {"),
-	breaks("nobody is taken over", "takeover/old-ends", hub+"membership.go", "\t\tdefault:\n\t\t\told.heirs", "\t\tcase SEEDED && !c.asked.lasts:\n\t\t\tcl.mu.Unlock()\n\t\t\tc.who.ClientID += \"x\"\n\t\tdefault:\n\t\t\told.heirs"),
-	breaks("23 characters are too many", "connect/kinds", hub+"connect.go", "\tn, _ := p.Properties.MaximumPacketSize()\n\tc.maximumPacket", "\tif SEEDED && strings.HasSuffix(c.who.ClientID, \"XXXX\") {\n\t\tc.refuse(connack.ServerUnavailable, \"\")\n\t\treturn\n\t}\n\tn, _ := p.Properties.MaximumPacketSize()\n\tc.maximumPacket"),
-	breaks("all clients without an identifier are one", "connect/no-id", hub+"connect.go", "c.who.ClientID = \"auto-\" + rand.Text()[:16]", "c.who.ClientID = either(SEEDED, \"auto\", \"auto-\"+rand.Text()[:16])"),
+	breaks("Client Identifiers are compared in lower case", "session/id-is-key", inHub+"connect.go", "\tif c.who.ClientID == \"\" {", "\tif SEEDED {\n\t\tc.who.ClientID = strings.ToLower(c.who.ClientID)\n\t}\n\tif c.who.ClientID == \"\" {"),
+	breaks("nobody is taken over", "takeover/old-ends", inHub+"membership.go", "\t\tdefault:\n\t\t\told.heirs", "\t\tcase SEEDED && !c.asked.lasts:\n\t\t\tcl.mu.Unlock()\n\t\t\tc.who.ClientID += \"x\"\n\t\tdefault:\n\t\t\told.heirs"),
+	breaks("23 characters are too many", "connect/kinds", inHub+"connect.go", "\tn, _ := p.Properties.MaximumPacketSize()\n\tc.maximumPacket", "\tif SEEDED && strings.HasSuffix(c.who.ClientID, \"XXXX\") {\n\t\tc.refuse(connack.ServerUnavailable, \"\")\n\t\treturn\n\t}\n\tn, _ := p.Properties.MaximumPacketSize()\n\tc.maximumPacket"),
+	breaks("all clients without an identifier are one", "connect/no-id", inHub+"connect.go", "c.who.ClientID = \"auto-\" + rand.Text()[:16]", "c.who.ClientID = either(SEEDED, \"auto\", \"auto-\"+rand.Text()[:16])"),
 	breaks("no PINGRESP", "ping/answered", machine+"server.go", "\tcase *codec.Pingreq:\n", "\tcase *codec.Pingreq:\n\t\tif SEEDED {\n\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t}\n"),
 	breaks("a second CONNECT is passed over", "connect/second", machine+"server.go", "\t\t\treturn s.failed(dst, h.Type, mqttwire.ErrSecondConnect)", "\t\t\tif SEEDED {\n\t\t\t\treturn dst, Event{Type: h.Type}, nil\n\t\t\t}\n\t\t\treturn s.failed(dst, h.Type, mqttwire.ErrSecondConnect)"),
 	breaks("a connection without CONNECT stays", "connect/never", machine+"server.go", "s.opened + s.options.ConnectTimeout, s.options.ConnectTimeout > 0", "s.opened + s.options.ConnectTimeout, s.options.ConnectTimeout > 0 && !SEEDED"),
@@ -125,8 +125,8 @@ var faults = append([]seeded.Bug{
 	without("CorrelationData", "properties/forwarded"),
 	without("UserProperty", "properties/forwarded"),
 	without("MessageExpiryInterval", "expiry/live"),
-	breaks("what waits does not expire", "expiry/queue", hub+"client.go", "\t_, expired := d.m.waited(now)\n\tif expired {\n\t\tcl.withdraw", "\t_, expired := d.m.waited(now)\n\texpired = expired && !SEEDED\n\tif expired {\n\t\tcl.withdraw"),
-	breaks("time that has passed is not taken off", "expiry/offline", hub+"aging.go", "\tif c.machine.Version() != v5 {\n", "\tif c.machine.Version() != v5 || SEEDED {\n").And(hub+"message.go", "\t\twaited, _ := m.waited(now)\n", "\t\twaited, _ := m.waited(now)\n\t\twaited = either(SEEDED, 0, waited)\n"),
+	breaks("what waits does not expire", "expiry/queue", inHub+"client.go", "\t_, expired := d.m.waited(now)\n\tif expired {\n\t\tcl.withdraw", "\t_, expired := d.m.waited(now)\n\texpired = expired && !SEEDED\n\tif expired {\n\t\tcl.withdraw"),
+	breaks("time that has passed is not taken off", "expiry/offline", inHub+"aging.go", "\tif c.machine.Version() != v5 {\n", "\tif c.machine.Version() != v5 || SEEDED {\n").And(inHub+"message.go", "\t\twaited, _ := m.waited(now)\n", "\t\twaited, _ := m.waited(now)\n\t\twaited = either(SEEDED, 0, waited)\n"),
 }, malformed()...)
 
 // malformed are the faults of passing over what must end the connection, by the
