@@ -64,6 +64,10 @@ var seededBugs = []seeded.Bug{
 	// Wills.
 	seeded.New("a will is not published", "client.go",
 		"			if cl.will != nil {\n				a.wills", "			if cl.will != nil && !SEEDED {\n				a.wills"),
+	seeded.New("a will does not wait for its delay", "leave.go",
+		"	a := cl.settle(w.now)\n	if", "	a := cl.settle(w.now)\n	if m := cl.will; SEEDED && m != nil {\n		cl.keepWill(nil, false)\n		a.wills, a.retain = append(a.wills, m), append(a.retain, false)\n	}\n	if"),
+	seeded.New("a will comes although the session goes on", "connect.go",
+		"	a := cl.settle(now)\n	cl.access = access", "	a := cl.settle(now)\n	if m := cl.will; SEEDED && m != nil {\n		cl.keepWill(nil, false)\n		a.wills, a.retain = append(a.wills, m), append(a.retain, false)\n	}\n	cl.access = access"),
 	seeded.New("a will is not taken", "connect.go",
 		"	if c.asked.will != nil {\n		c.asked.will.at", "	if c.asked.will != nil && !SEEDED {\n		c.asked.will.at"),
 	seeded.New("a will is published again after a crash", "journal.go",

@@ -116,6 +116,9 @@ func (h *history) delivered(p *player, got *codec.Publish) {
 	case m.expiry > 0 && !got.Dup && w.now > max(m.lastSent, w.frozen)+time.Duration(m.expiry)*time.Second+25*time.Second:
 		w.fail("%s got message %d, which was sent at %v and has expired after %d s [MQTT-3.3.2-5]", p.id, n, m.lastSent, m.expiry)
 	}
+	if c := m.will; c != nil && w.figures.crashes == 0 && (c.left == 0 || w.now < c.left+c.delay && c.sessionStays()) {
+		w.fail("%s got will %d at once, and not after %v [MQTT-3.1.3-9]", p.id, n, c.delay)
+	}
 	if left, has := got.Properties.MessageExpiryInterval(); has && left > m.expiry {
 		w.fail("%s got message %d with a Message Expiry Interval of %d, of %d [MQTT-3.3.2-6]", p.id, n, left, m.expiry)
 	}
@@ -244,14 +247,52 @@ func (h *history) checkWill(w *world, m *message) {
 		if n > 0 {
 			w.figures.wills++
 		}
+		due, known := c.willDue()
 		switch {
+		case known && !due && n > 0:
+			w.fail("%s got will %d, though its session went on within %v [MQTT-3.1.3-9]", p.id, m.number, c.delay)
 		case peace && w.figures.crashes == 0 && n > 0:
 			w.fail("%s got will %d of a connection that has said goodbye [MQTT-3.14.4-3]", p.id, m.number)
-		case n == 0 && level > qos.AtMostOnce && p.subscribed > 0 && p.subscribed < c.admitted && !c.delayed && c.goodbyeAt == 0 && !c.open &&
+		case n == 0 && level > qos.AtMostOnce && p.subscribed > 0 && p.subscribed < c.admitted && (c.delay == 0 || known && due) && c.goodbyeAt == 0 && !c.open &&
 			(w.figures.crashes == 0 || m.from.kind == steady || m.from.kind == member):
 			w.fail("%s never got will %d of %s (%v, kind %d), whose connection was accepted at %v", p.id, m.number, m.from.id, m.from.version, m.from.kind, c.admitted)
 		}
 	}
+}
+
+// willDue reports whether a will with a delay is due: the session has not gone on
+// before that was over. known is false where that cannot be told from outside.
+func (p *pipe) willDue() (due, known bool) {
+	w, q := p.w, p.next()
+	switch {
+	case p.delay == 0 || p.left == 0 || w.figures.crashes > 0:
+		return false, false
+	case q == nil || !p.sessionStays():
+		return true, true
+	}
+	at, margin := p.left+p.delay, time.Millisecond
+	if w.figures.freezes > 0 {
+		margin = time.Minute // nobody knows what a process that was suspended hears first
+	}
+	return q.admitted > at, q.admitted < at-margin || q.admitted > at+margin
+}
+
+// sessionStays reports whether the session has not ended with the connection, nor
+// since.
+func (p *pipe) sessionStays() bool {
+	q := p.next()
+	return p.player.kind != fleeting && (q == nil || !q.clean)
+}
+
+// next returns the first connection that was let in after the end of this one, nil for
+// none.
+func (p *pipe) next() (first *pipe) {
+	for _, q := range p.player.pipes {
+		if q != p && q.admitted >= p.left && (first == nil || q.admitted < first.admitted) {
+			first = q
+		}
+	}
+	return first
 }
 
 // checkRetained holds what an inspector found against what was retained last.

@@ -40,8 +40,10 @@ type pipe struct {
 	sent      int  // bytes that the client has written
 	goodbyeAt int  // of them up to its DISCONNECT, 0 without
 	will      *message
-	delayed   bool          // the will has a delay
+	delay     time.Duration // of the will
+	clean     bool          // Clean Start
 	admitted  time.Duration // when the hub has written that CONNACK
+	left      time.Duration // when it was over at the hub, 0 for not
 	crashes   int           // that there were when it was made
 }
 
@@ -252,6 +254,7 @@ func (p *pipe) read(k *hub.Worker) {
 // over ends the server's end.
 func (p *pipe) over(k *hub.Worker) {
 	p.conn.Leave(k)
+	p.left = p.w.now
 	p.answered = false
 	k.Flush()
 	if p.writing { // it is not waited for

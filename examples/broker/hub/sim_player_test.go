@@ -37,6 +37,7 @@ type player struct {
 	state   session.Session
 	decoder codec.Decoder
 	pipe    *pipe
+	pipes   []*pipe // all there ever were
 	clean   bool // the next connection begins anew
 	known   bool // the session has been accepted once
 
@@ -134,7 +135,7 @@ func (p *player) dial() {
 	}
 	w.figures.connections++
 	c := &pipe{w: w, player: p, open: true, own: w.rng.IntN(2) == 0, crashes: w.figures.crashes}
-	p.pipe = c
+	p.pipe, p.pipes = c, append(p.pipes, c)
 	if c.conn = w.hub.Open(c, fmt.Sprintf("192.0.2.%d:%d", p.n%250, w.figures.connections), w.clock()); c.conn == nil {
 		w.fail("%s: the hub takes no connection", p.id)
 	}
@@ -142,6 +143,7 @@ func (p *player) dial() {
 	c.Wake()
 	connect := p.connect
 	connect.CleanStart = p.kind == fleeting || p.clean
+	c.clean = connect.CleanStart
 	if p.leaving && p.version == mqttwire.V50 {
 		connect.Properties = codec.Properties{}
 	}
@@ -170,8 +172,9 @@ func (p *player) newWill(c *pipe) (codec.Will, bool) {
 	c.will = m
 	will := codec.Will{Topic: []byte(m.topic), QoS: m.level, Payload: m.payload()}
 	if p.version == mqttwire.V50 && w.rng.IntN(3) == 0 {
-		c.delayed = true
-		will.Properties = codec.AppendWillDelayInterval(codec.Properties{}, uint32(1+w.rng.IntN(10)))
+		seconds := uint32(1 + w.rng.IntN(10))
+		c.delay = time.Duration(seconds) * time.Second
+		will.Properties = codec.AppendWillDelayInterval(codec.Properties{}, seconds)
 	}
 	return will, true
 }
