@@ -38,8 +38,8 @@ type player struct {
 	decoder codec.Decoder
 	pipe    *pipe
 	pipes   []*pipe // all there ever were
-	clean   bool // the next connection begins anew
-	known   bool // the session has been accepted once
+	clean   bool    // the next connection begins anew
+	known   bool    // the session has been accepted once
 
 	filters    []filter
 	deaf       bool             // to itself: No Local
