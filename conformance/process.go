@@ -111,6 +111,9 @@ func start(ctx context.Context, words []string, port int, output io.Writer) (*Pr
 	}
 }
 
+// Pid returns the number of the process.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 

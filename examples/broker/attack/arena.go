@@ -13,7 +13,8 @@ import (
 type attack struct {
 	name  string
 	about string
-	users bool // it takes a broker that knows the users and the rules of files.go
+	users bool // it takes a broker that knows the users and the rules of start.go
+	tls   bool // it takes a broker that speaks TLS
 	run   func(a *arena)
 }
 
@@ -23,6 +24,7 @@ type attack struct {
 type arena struct {
 	ctx    context.Context
 	broker string
+	secure bool   // over TLS
 	local  net.IP // where the attacker comes from
 	id     string // begins the attacker's Client Identifiers and topics
 

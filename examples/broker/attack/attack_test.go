@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +21,7 @@ import (
 // brief are settings for a broker in this process, which no attack can harm.
 func brief(address string) settings {
 	return settings{address: address, bind: net.IPv4(127, 0, 0, 1), calm: 50 * time.Millisecond, patience: time.Second, time: 300 * time.Millisecond,
-		settle: time.Millisecond, slow: time.Minute, bytes: 128 << 10, memory: 1 << 40, connections: 16, users: true}
+		settle: time.Millisecond, slow: time.Minute, bytes: 128 << 10, memory: 1 << 40, connections: 16, users: true, here: true}
 }
 
 // Every attack ends by itself, within what it may spend, and takes away what it
@@ -27,27 +31,52 @@ func TestAttacks(t *testing.T) {
 		t.Errorf("%d attacks", len(attacks()))
 	}
 	names := map[string]bool{}
-	address, _ := servertest.Start(t, server.Config{})
-	wait := make(chan struct{}, 16)
+	plain, _ := servertest.Start(t, server.Config{})
+	secure := startTLS(t)
+	var all sync.WaitGroup
+	defer all.Wait()
+	wait := make(chan struct{}, 16) // more than the processors: they mostly wait
 	for _, a := range attacks() {
 		if names[a.name] {
 			t.Errorf("%s twice", a.name)
 		}
 		names[a.name] = true
-		t.Run(a.name, func(t *testing.T) {
-			t.Parallel()
+		all.Go(func() {
 			wait <- struct{}{}
 			defer func() { <-wait }()
-			s := brief(address)
+			s := brief(plain)
+			if s.tls = a.tls; a.tls {
+				s.address = secure
+			}
 			r := s.measure(t.Context(), a)
 			if r.Skipped != "" || r.Messages == 0 {
 				t.Errorf("%+v", r)
 			}
 			if r.Sent*mebi > float64(s.bytes) {
-				t.Errorf("%.1f MiB sent", r.Sent)
+				t.Errorf("%s: %.1f MiB sent", a.name, r.Sent)
 			}
 		})
 	}
+}
+
+// startTLS starts a broker that speaks TLS.
+func startTLS(t *testing.T) string {
+	pem, key, err := certify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair([]byte(pem), []byte(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := server.New(server.Config{})
+	go b.Serve(l)
+	t.Cleanup(func() { b.Shutdown(t.Context()) })
+	return l.Addr().String()
 }
 
 // What harms the victims is seen.
@@ -96,5 +125,28 @@ func TestCompare(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in %s", want, b.String())
 		}
+	}
+}
+
+// An attacker in a process of its own does as it is told.
+func TestStranger(t *testing.T) {
+	address, _ := servertest.Start(t, server.Config{})
+	in, told := io.Pipe()
+	heard, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- beStranger(in, out) }()
+	o := order{Attack: "idle", Broker: address, Bind: net.IPv4(127, 0, 0, 1), Bytes: 1 << 20, Connections: 3, Time: time.Minute}
+	json.NewEncoder(told).Encode(o)
+	told.Write([]byte("stop\n"))
+	var result outcome
+	if err := json.NewDecoder(heard).Decode(&result); err != nil || result.Dialed > o.Connections {
+		t.Error(result, err)
+	}
+	told.Write([]byte("clean\n"))
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := beStranger(strings.NewReader("{}"), io.Discard); err == nil {
+		t.Error("an order without an attack is carried out")
 	}
 }

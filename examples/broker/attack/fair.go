@@ -154,10 +154,7 @@ var fairAttacks = []attack{
 	}},
 	{name: "half-closed", about: "1,000 clients that close their end and read nothing", run: func(a *arena) {
 		a.each(1000, func(i int) {
-			p := a.join(a.name(i))
-			if p.lives() {
-				closeWrite(p)
-			}
+			a.join(a.name(i)).closeWrite()
 		})
 		a.hold()
 	}},

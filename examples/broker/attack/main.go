@@ -3,7 +3,7 @@
 //
 //	go run ./examples/broker/attack -list
 //	go run ./examples/broker/attack -addr 127.0.0.1:1883 -bind 127.0.0.2 -pid 1234
-//	go run ./examples/broker/attack -run 'half|retained' -start 'broker -listen 127.0.0.1:%p -limits strict'
+//	go run ./examples/broker/attack -run 'half|retained' -start 'broker -listen 127.0.0.1:PORT -limits strict'
 //	go run ./examples/broker/attack -compare before.json,after.json,mosquitto.json
 //
 // While an attack goes on, innocent clients from 127.0.0.1 publish to each other at
@@ -19,14 +19,16 @@
 // or has ended. The exit status is 1 if any does.
 //
 // With -start a broker is started for each attack and ended after it, which no
-// attack can spoil for the next. In its command %p is the port, %d a directory with
-// files: users and acl, as -users and -acl of examples/broker take them, and
-// mosquitto.conf and mosquitto-users.conf. -start-users is the same for the attacks
-// that take users; these are skipped without. With -addr what the attacker leaves
-// behind is taken away after each attack, as far as the broker allows that.
+// attack can spoil for the next. In its command PORT is the port, DIR a directory
+// with files: users, acl, cert.pem and key.pem, as -users, -acl, -tls-cert and
+// -tls-key of examples/broker take them, and mosquitto.conf, mosquitto-users.conf
+// and mosquitto-tls.conf. -start-users is the same for the attacks that take users,
+// -start-tls for those that take TLS, where PORT is the only one: these are skipped
+// without. With -addr what the attacker leaves behind is taken away after each
+// attack, as far as the broker allows that.
 //
-// An attack is bounded in time, bytes and connections, and all of them in one
-// process. Brokers that are not on a loopback address are refused. It takes Linux to
+// An attack is bounded in time, bytes and connections, and comes from a process of
+// its own. Brokers that are not on a loopback address are refused. It takes Linux to
 // see what a broker costs.
 package main
 
@@ -47,14 +49,16 @@ import (
 
 // settings are what can be set.
 type settings struct {
-	address, startOpen, startUsers string
-	bind                           net.IP
-	pid                            int
-	calm, patience                 time.Duration
-	time, settle, slow             time.Duration
-	bytes, memory                  int64
-	connections                    int64
-	users                          bool
+	address                         string
+	startOpen, startUsers, startTLS string
+	bind                            net.IP
+	pid                             int
+	calm, patience                  time.Duration
+	time, settle, slow              time.Duration
+	bytes, memory                   int64
+	connections                     int64
+	users, tls                      bool
+	here                            bool // the attacker is in this process
 }
 
 var debugging bool
@@ -66,6 +70,13 @@ func verbose(what ...any) {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "attacker" {
+		if err := beStranger(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "attack:", err)
+			os.Exit(2)
+		}
+		return
+	}
 	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt)
 	failed, err := tool(ctx, os.Args[1:], os.Stdout)
 	done()
@@ -80,7 +91,9 @@ func main() {
 }
 
 // attacks are all there are.
-func attacks() []attack { return slices.Concat(memoryAttacks, workAttacks, fairAttacks) }
+func attacks() []attack {
+	return slices.Concat(memoryAttacks, dueAttacks, workAttacks, fairAttacks, readerAttacks, secureAttacks)
+}
 
 // tool is the program. It reports whether an attack has harmed anybody.
 func tool(ctx context.Context, args []string, out io.Writer) (failed bool, err error) {
@@ -89,6 +102,7 @@ func tool(ctx context.Context, args []string, out io.Writer) (failed bool, err e
 	f.StringVar(&s.address, "addr", "127.0.0.1:1883", "`address` of the broker, a loopback address")
 	f.StringVar(&s.startOpen, "start", "", "start the broker with this `command` for each attack, instead of -addr")
 	f.StringVar(&s.startUsers, "start-users", "", "the same for the attacks that take users: with this `command` it knows them")
+	f.StringVar(&s.startTLS, "start-tls", "", "the same for the attacks that take TLS: with this `command` it speaks TLS on PORT")
 	bind := f.String("bind", "127.0.0.2", "`address` that the attacker comes from, a loopback address")
 	only := f.String("run", "", "the attacks whose names match this `regexp`")
 	list := f.Bool("list", false, "list the attacks")
@@ -96,8 +110,9 @@ func tool(ctx context.Context, args []string, out io.Writer) (failed bool, err e
 	compare := f.String("compare", "", "print a table in Markdown of these `files` of -json, with commas between, and do nothing else")
 	f.IntVar(&s.pid, "pid", 0, "`process` of the broker at -addr, for memory and processor time")
 	f.BoolVar(&s.users, "users", false, "the broker at -addr knows the users and the rules that -start gives as files")
+	f.BoolVar(&s.tls, "tls", false, "the broker at -addr speaks TLS: only the attacks that take it are made")
 	seconds := f.Float64("seconds", 5, "how long an attack lasts")
-	settle := f.Float64("settle", 5, "how many `seconds` the broker has to give its memory back")
+	settle := f.Float64("settle", 10, "how many `seconds` the broker has to give its memory back")
 	slow := f.Float64("slow", 1, "how many `seconds` a victim may have to wait")
 	f.Int64Var(&s.bytes, "bytes", 512, "`MiB` that an attack may send")
 	f.Int64Var(&s.memory, "memory", 512, "`MiB` that the broker may take more than before; at twice as many the attack is ended")

@@ -20,6 +20,7 @@ type result struct {
 	Sent          float64 // MiB of the attacker
 	Connections   int64   // that the attacker has opened
 	TurnedAway    int64   // packets of the attacker that were refused
+	Log           float64 // MiB that the broker has written to its log
 	Before        float64
 	Peak          float64
 	After         float64
@@ -33,30 +34,37 @@ const mebi = 1 << 20
 func (s settings) measure(ctx context.Context, a attack) (r result) {
 	r.Attack = a.name
 	address, p := s.address, process{s.pid}
+	var broker *started
 	command := s.startOpen
-	if a.users {
+	switch {
+	case a.users:
 		command = s.startUsers
+	case a.tls:
+		command = s.startTLS
 	}
 	switch {
-	case s.startOpen+s.startUsers != "" && command == "":
+	case s.startOpen+s.startUsers+s.startTLS != "" && command == "":
 		r.Skipped = "no broker for it"
 		return r
 	case command != "":
-		broker, err := start(command)
-		if err != nil {
+		var err error
+		if broker, err = start(ctx, command); err != nil {
 			r.Skipped = err.Error()
 			return r
 		}
 		defer broker.end()
-		address, p = broker.address, process{broker.command.Process.Pid}
+		address, p = broker.Addr, process{broker.Pid()}
 	case a.users && !s.users:
 		r.Skipped = "the broker does not know the users"
+		return r
+	case a.tls != s.tls:
+		r.Skipped = "the broker speaks TLS, or does not"
 		return r
 	}
 
 	scene, end := context.WithCancel(ctx)
 	defer end()
-	v, err := newVictims(scene, address, s.patience)
+	v, err := newVictims(scene, address, a.tls, s.patience)
 	if err != nil {
 		r.Skipped = err.Error()
 		return r
@@ -67,13 +75,10 @@ func (s settings) measure(ctx context.Context, a attack) (r result) {
 	cost = p.processor() - cost // of the victims alone
 	r.Before = float64(p.memory()) / mebi
 
-	limited, stop := context.WithTimeout(ctx, s.time)
+	attacking, stop := context.WithCancel(ctx)
 	defer stop()
-	arena := newArena(limited, address, s.bind, guilty, guilty, guiltyPassword)
-	arena.victim = v.home.id
-	arena.bytes.Store(s.bytes)
-	arena.connections.Store(s.connections)
-	begun, spent := time.Now(), p.processor()
+	who := s.attacker(a, address, v.home.id)
+	begun, spent, said := time.Now(), p.processor(), broker.words()
 	var watching sync.WaitGroup
 	watched, unwatch := context.WithCancel(ctx)
 	watching.Go(func() {
@@ -85,13 +90,13 @@ func (s settings) measure(ctx context.Context, a attack) (r result) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
-	a.run(arena)
-	arena.leave()
+	done, err := who.attack(attacking)
 	later, stopLater := context.WithTimeout(ctx, 2*s.patience)
 	defer stopLater()
 	v.settle(end, later)
 	took := time.Since(begun)
 	r.Processor = max(0, (p.processor()-spent).Seconds()-cost.Seconds()*took.Seconds()/s.calm.Seconds())
+	r.Log = float64(broker.words()-said) / mebi
 	unwatch()
 	watching.Wait()
 	r.After = float64(p.memory()) / mebi
@@ -100,19 +105,27 @@ func (s settings) measure(ctx context.Context, a attack) (r result) {
 	}
 	r.Ping, r.Trip, r.Join = v.Ping.Seconds(), v.Trip.Seconds(), v.Join.Seconds()
 	r.Refused, r.Doubled, r.Messages = v.Refused, v.Doubled, v.Messages
-	r.Lost = v.Lost + int(max(arena.owed.Load(), 0))
-	r.Sent = float64(arena.sent.Load()) / mebi
-	r.Connections, r.TurnedAway = arena.dialed.Load(), arena.refused.Load()
+	r.Lost = v.Lost + int(max(done.Owed, 0))
+	r.Sent = float64(done.Sent) / mebi
+	r.Connections, r.TurnedAway = done.Dialed, done.Refused
+	if err != nil {
+		r.Skipped = err.Error()
+	}
 	if r.Sent > 0 {
 		r.ProcessorByte = r.Processor * 1e9 / (r.Sent * mebi)
 	}
 	r.judge(s, p.alive())
-	if command == "" {
-		tidy, stop := context.WithTimeout(ctx, time.Minute)
-		arena.clean(tidy)
-		stop()
-	}
+	who.leave(ctx, command == "")
 	return r
+}
+
+// attacker returns who makes an attack.
+func (s settings) attacker(a attack, broker, victim string) attacker {
+	o := order{Attack: a.name, Broker: broker, Secure: a.tls, Bind: s.bind, Victim: victim, Bytes: s.bytes, Connections: s.connections, Time: s.time}
+	if s.here {
+		return &guest{order: o, what: a}
+	}
+	return &stranger{order: o}
 }
 
 // judge finds the faults.

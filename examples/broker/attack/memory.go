@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/qos"
 )
@@ -45,6 +46,7 @@ func manyProperties(n int) (p codec.Properties) {
 
 // What a broker is made to keep.
 var memoryAttacks = []attack{
+	{name: "none", about: "nothing, to compare the others with", run: func(a *arena) { a.hold() }},
 	{name: "absent-total", about: "33 absent sessions on one topic, 68 messages of 1 MB", run: func(a *arena) {
 		a.each(33, func(i int) { a.away(a.name(i), a.id+"t") })
 		p := a.join(a.id + "p")
@@ -208,6 +210,41 @@ var memoryAttacks = []attack{
 			p.ping()
 		})
 		a.hold()
+	}},
+	{name: "aliases-replaced", about: "20 clients that give one alias to one topic of 60 KB after another", run: func(a *arena) {
+		a.repeat(20, func(i int) {
+			p := a.join(a.name(i))
+			p.drain()
+			for n := 0; p.lives(); n++ {
+				m := publish(long(60_000, n), nil, 0, false)
+				m.Properties = codec.AppendTopicAlias(m.Properties, 1)
+				p.send(m)
+			}
+			a.pause(100 * time.Millisecond)
+		})
+	}},
+	{name: "wills-properties", about: "500 clients with wills with 11,000 empty properties each", run: func(a *arena) {
+		properties := manyProperties(11_000)
+		a.each(500, func(i int) {
+			a.join(a.name(i), func(c *codec.Connect) {
+				c.WillFlag, c.Will = true, codec.Will{Topic: []byte(a.id + "w"), Payload: zeros[:1], Properties: properties}
+			})
+		})
+		a.hold()
+	}},
+	{name: "queued-properties", about: "an absent session, and messages with a Response Topic of 60 KB, Correlation Data of 60 KB and 100,000 empty properties", run: func(a *arena) {
+		a.away(a.name(0), a.id+"t")
+		p := a.join(a.id + "p")
+		m := publish(a.id+"t", zeros[:1], 1, false)
+		m.Properties = codec.AppendResponseTopic(m.Properties, long(60_000, 0))
+		m.Properties = codec.AppendCorrelationData(m.Properties, zeros[:60_000])
+		for range 100_000 {
+			m.Properties = codec.AppendUserProperty(m.Properties, "", "")
+		}
+		for n := 0; p.lives() && a.goes(); n++ {
+			p.send(m)
+			p.until(mqttwire.PUBACK)
+		}
 	}},
 	{name: "expired", about: "an absent session filled with messages that expire in a second, again and again", run: func(a *arena) {
 		a.away(a.name(0), a.id+"t")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -27,15 +28,31 @@ type peer struct {
 
 var errSpent = errors.New("the attacker has spent what it may")
 
-// dial opens a connection.
+// dial opens a connection, with TLS where that is spoken.
 func (a *arena) dial() *peer {
+	p := a.dialFrom(a.local)
+	if a.secure && p.lives() {
+		t := tls.Client(p.conn, &tls.Config{InsecureSkipVerify: true})
+		if err := t.HandshakeContext(a.ctx); err != nil {
+			p.fail(err)
+		} else {
+			a.mu.Lock()
+			p.conn = t
+			a.mu.Unlock()
+		}
+	}
+	return p
+}
+
+// dialFrom opens a connection from an address, without TLS.
+func (a *arena) dialFrom(local net.IP) *peer {
 	p := &peer{arena: a}
 	if a.connections.Add(-1) < 0 {
 		a.connections.Add(1)
 		p.err.Store(&errSpent)
 		return p
 	}
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: a.local}}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: local}}
 	conn, err := d.DialContext(a.ctx, "tcp", a.broker)
 	if err != nil {
 		a.connections.Add(1)
@@ -65,7 +82,12 @@ func (p *peer) as(v mqttwire.Version) {
 // join connects with an identifier, clean, in 5.0; what is given may change the
 // CONNECT.
 func (a *arena) join(id string, change ...func(*codec.Connect)) *peer {
-	p := a.dial()
+	return a.dial().join(id, change...)
+}
+
+// join sends the CONNECT, and waits for the CONNACK.
+func (p *peer) join(id string, change ...func(*codec.Connect)) *peer {
+	a := p.arena
 	c := &codec.Connect{
 		Version: mqttwire.V50, CleanStart: true, ClientID: []byte(id), KeepAlive: 60,
 		UserNameFlag: true, PasswordFlag: true, UserName: []byte(a.user), Password: []byte(a.password),
@@ -85,6 +107,16 @@ func (a *arena) join(id string, change ...func(*codec.Connect)) *peer {
 	if ack, ok := p.until(mqttwire.CONNACK).(*codec.Connack); ok && ack.Code != 0 {
 		a.refused.Add(1)
 		p.fail(errors.New(ack.Code.String()))
+	}
+	return p
+}
+
+// enter is join, again and again until it is let in, while the time lasts.
+func (a *arena) enter(id string, change ...func(*codec.Connect)) *peer {
+	p := a.join(id, change...)
+	for !p.lives() && a.goes() && p.why() != errSpent {
+		a.pause(100 * time.Millisecond)
+		p = a.join(id, change...)
 	}
 	return p
 }
@@ -138,6 +170,13 @@ func (p *peer) close() {
 		p.arena.connections.Add(1)
 	}
 	p.err.CompareAndSwap(nil, &net.ErrClosed)
+}
+
+// closeWrite ends the peer's own direction.
+func (p *peer) closeWrite() {
+	if half, ok := p.conn.(interface{ CloseWrite() error }); ok && p.lives() {
+		half.CloseWrite()
+	}
 }
 
 // bye ends the connection with a DISCONNECT.
@@ -308,5 +347,28 @@ func (p *peer) offer(topic string, payload []byte) {
 	p.send(publish(topic, payload, 1, false))
 	if ack, ok := p.until(mqttwire.PUBACK).(*codec.Puback); ok && ack.Code.IsError() {
 		p.arena.refused.Add(1)
+	}
+}
+
+// offers sends n PUBLISHes of QoS 1, 500 at a time, and waits for their PUBACKs.
+func (p *peer) offers(n int, x *codec.Publish) {
+	for ; n > 0 && p.lives(); n -= 500 {
+		for i := range 500 {
+			x.ID = uint16(i) + 1
+			p.send(x)
+		}
+		for range 500 {
+			p.until(mqttwire.PUBACK)
+		}
+	}
+}
+
+// flow publishes at QoS 1 without waiting for answers, which it reads, while the
+// peer lives and the time lasts.
+func (p *peer) flow(m *codec.Publish) {
+	p.drain()
+	for n := 0; p.lives() && p.arena.goes(); n++ {
+		m.ID = uint16(n%60_000) + 1
+		p.send(m)
 	}
 }

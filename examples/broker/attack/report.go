@@ -18,8 +18,8 @@ type report struct {
 
 func newReport(out io.Writer, asJSON bool) *report {
 	if !asJSON {
-		fmt.Fprintf(out, "%-22s %7s %7s %7s %7s %5s %6s | %7s %6s %6s | %6s %6s %6s %9s\n", "", "ping s", "trip s", "join s", "refused", "lost", "twice",
-			"MiB in", "conns", "denied", "before", "peak", "after", "ns/byte")
+		fmt.Fprintf(out, "%-22s %7s %7s %7s %7s %5s %6s | %7s %6s %6s | %6s %6s %6s %9s %7s\n", "", "ping s", "trip s", "join s", "refused", "lost", "twice",
+			"MiB in", "conns", "denied", "before", "peak", "after", "ns/byte", "log MiB")
 	}
 	return &report{out, asJSON}
 }
@@ -38,8 +38,8 @@ func (r *report) add(x result) {
 	if len(x.Faults) > 0 {
 		verdict = "FAIL: " + strings.Join(x.Faults, ", ")
 	}
-	fmt.Fprintf(r.out, "%-22s %7.3f %7.3f %7.3f %7d %5d %6d | %7.1f %6d %6d | %6.0f %6.0f %6.0f %9.0f  %s\n", x.Attack, x.Ping, x.Trip, x.Join, x.Refused, x.Lost, x.Doubled,
-		x.Sent, x.Connections, x.TurnedAway, x.Before, x.Peak, x.After, x.ProcessorByte, verdict)
+	fmt.Fprintf(r.out, "%-22s %7.3f %7.3f %7.3f %7d %5d %6d | %7.1f %6d %6d | %6.0f %6.0f %6.0f %9.0f %7.2f  %s\n", x.Attack, x.Ping, x.Trip, x.Join, x.Refused, x.Lost, x.Doubled,
+		x.Sent, x.Connections, x.TurnedAway, x.Before, x.Peak, x.After, x.ProcessorByte, x.Log, verdict)
 }
 
 // compareFiles prints the results of several runs side by side.

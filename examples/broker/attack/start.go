@@ -1,19 +1,24 @@
 package main
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha512"
+	"crypto/x509"
 	"encoding/base64"
-	"errors"
+	"encoding/pem"
 	"fmt"
-	"net"
+	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 
+	"github.com/mqttwire/mqttwire/conformance"
 	"github.com/mqttwire/mqttwire/examples/broker/access"
 )
 
@@ -27,87 +32,56 @@ const (
 
 // A started broker is one that this program has started, and ends.
 type started struct {
-	command *exec.Cmd
-	address string
-	dir     string
-	ended   chan struct{}
+	*conformance.Process
+	dir  string
+	said atomic.Int64 // bytes
 }
 
-// start starts a broker: in command %p stands for its port and %d for a directory
+// start starts a broker: in command PORT stands for its port and DIR for a directory
 // with files for it.
-func start(command string) (s *started, err error) {
-	for range 5 { // another process may have taken the port meanwhile
-		if s, err = startOnce(command); err == nil {
-			break
-		}
-	}
-	return s, err
-}
-
-func startOnce(command string) (*started, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
-	l.Close()
+func start(ctx context.Context, command string) (*started, error) {
 	dir, err := os.MkdirTemp("", "attack-")
 	if err != nil {
 		return nil, err
 	}
-	s := &started{address: "127.0.0.1:" + port, dir: dir, ended: make(chan struct{})}
-	if err := writeFiles(dir, port); err != nil {
+	s := &started{dir: dir}
+	if err = writeFiles(dir); err == nil {
+		s.Process, err = conformance.Start(ctx, strings.ReplaceAll(command, "DIR", dir), s)
+	}
+	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	words := strings.Fields(strings.NewReplacer("%p", port, "%d", dir).Replace(command))
-	if len(words) == 0 {
-		return nil, errors.New("no command")
-	}
-	s.command = exec.Command(words[0], words[1:]...)
-	if debugging {
-		s.command.Stderr = os.Stderr
-	}
-	if err := s.command.Start(); err != nil {
-		os.RemoveAll(dir)
-		return nil, err
-	}
-	go func() {
-		s.command.Wait()
-		close(s.ended)
-	}()
-	for range 200 {
-		c, err := net.Dial("tcp", s.address)
-		if err == nil {
-			c.Close()
-			return s, nil
-		}
-		select {
-		case <-s.ended:
-			s.end()
-			return nil, errors.New("the broker has ended at once")
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	s.end()
-	return nil, errors.New("the broker does not listen")
+	return s, nil
 }
 
-// end ends the broker, by force where it does not go by itself.
-func (s *started) end() {
-	s.command.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.ended:
-	case <-time.After(5 * time.Second):
-		s.command.Process.Kill()
-		<-s.ended
+// Write takes what the broker says.
+func (s *started) Write(b []byte) (int, error) {
+	s.said.Add(int64(len(b)))
+	if debugging {
+		return os.Stderr.Write(b)
 	}
+	return len(b), nil
+}
+
+// words returns how many bytes the broker has said.
+func (s *started) words() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.said.Load()
+}
+
+// end ends the broker.
+func (s *started) end() {
+	s.Stop()
 	os.RemoveAll(s.dir)
 }
 
-// writeFiles writes what brokers need to know of users and rules: users and acl
-// for examples/broker, mosquitto.conf and mosquitto-users.conf for mosquitto.
-func writeFiles(dir, port string) error {
+// writeFiles writes what brokers need to know: users, acl, cert.pem and key.pem for
+// examples/broker, mosquitto.conf, mosquitto-users.conf and mosquitto-tls.conf for
+// mosquitto.
+func writeFiles(dir string) error {
 	var users, passwords, rules strings.Builder
 	for _, u := range [][2]string{{innocent, innocentPassword}, {guilty, guiltyPassword}} {
 		line, err := access.HashPassword(u[0], []byte(u[1]))
@@ -130,14 +104,19 @@ func writeFiles(dir, port string) error {
 			fmt.Fprintf(&rules, "topic readwrite allowed/%d\n", i)
 		}
 	}
-	common := fmt.Sprintf("listener %s 127.0.0.1\nlog_type none\nset_tcp_nodelay true\n", port)
+	certificate, key, err := certify()
+	if err != nil {
+		return err
+	}
+	common := "log_type none\nset_tcp_nodelay true\n"
 	if os.Geteuid() == 0 {
 		common += "user root\n"
 	}
 	for name, content := range map[string]string{
-		"users": users.String(), "acl": rules.String(), "mosquitto-users": passwords.String(),
+		"users": users.String(), "acl": rules.String(), "mosquitto-users": passwords.String(), "cert.pem": certificate, "key.pem": key,
 		"mosquitto.conf":       common + "allow_anonymous true\n",
 		"mosquitto-users.conf": common + fmt.Sprintf("password_file %s/mosquitto-users\nacl_file %s/acl\n", dir, dir),
+		"mosquitto-tls.conf":   common + fmt.Sprintf("allow_anonymous true\ncertfile %s/cert.pem\nkeyfile %s/key.pem\n", dir, dir),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return err
@@ -146,4 +125,21 @@ func writeFiles(dir, port string) error {
 	return nil
 }
 
-func closeWrite(p *peer) { p.conn.(*net.TCPConn).CloseWrite() }
+// certify returns a certificate that nobody believes, and its key, as PEM.
+func certify() (certificate, key string, err error) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", "", err
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	b, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	if err != nil {
+		return "", "", err
+	}
+	kb, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return "", "", err
+	}
+	text := func(t string, b []byte) string { return string(pem.EncodeToMemory(&pem.Block{Type: t, Bytes: b})) }
+	return text("CERTIFICATE", b), text("PRIVATE KEY", kb), nil
+}

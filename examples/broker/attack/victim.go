@@ -46,8 +46,9 @@ const (
 )
 
 // newVictims connects them. ctx ends them.
-func newVictims(ctx context.Context, broker string, patience time.Duration) (*victims, error) {
+func newVictims(ctx context.Context, broker string, secure bool, patience time.Duration) (*victims, error) {
 	home := newArena(ctx, broker, net.IPv4(127, 0, 0, 1), innocent, innocent, innocentPassword)
+	home.secure = secure
 	home.bytes.Store(1 << 30)
 	home.connections.Store(64)
 	v := &victims{home: home, topic: home.id + "t", quiet: make(chan struct{}), idle: make(chan struct{}), patience: patience, due: map[uint64]time.Time{},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func asIs(*codec.Connect) {}
 var workAttacks = []attack{
 	{name: "groups-away", about: "an absent session in 16,000 groups of one topic; messages of a byte", run: func(a *arena) {
 		a.away(a.name(0), groups(a.id+"t", 16_000)...)
-		p := a.join(a.id + "p")
+		p := a.enter(a.id + "p")
 		for p.lives() {
 			p.offer(a.id+"t", zeros[:1])
 		}
@@ -56,7 +57,7 @@ var workAttacks = []attack{
 	}},
 	{name: "groups-away-retain", about: "the same, retained", run: func(a *arena) {
 		a.away(a.name(0), groups(a.id+"t", 16_000)...)
-		p := a.join(a.id + "p")
+		p := a.enter(a.id + "p")
 		for p.lives() {
 			p.keep(publish(a.id+"t", zeros[:1], 0, true))
 			p.ping()
@@ -156,6 +157,37 @@ var workAttacks = []attack{
 	{name: "retained-churn", about: "a topic retained and cleared, again and again, in 16 clients", run: func(a *arena) {
 		a.flood(16, asIs, publish(a.id+"t", zeros[:1], 0, true), publish(a.id+"t", nil, 0, true))
 	}},
+	{name: "same-filters", about: "50 clients that subscribe to the same 100 filters, the victims' too, and unsubscribe, again and again", run: func(a *arena) {
+		s, u := &codec.Subscribe{ID: 1}, &codec.Unsubscribe{ID: 2}
+		for _, f := range append(numbered(a.id, 98), a.victim+"t", "#") {
+			s.Subscriptions = s.Subscriptions.Append(codec.Subscription{Filter: []byte(f)})
+			u.Filters = u.Filters.Append([]byte(f))
+		}
+		a.flood(50, asIs, s, u)
+	}},
+	{name: "subscribe-properties", about: "SUBSCRIBEs with 190,000 empty properties each, from 4 clients", run: func(a *arena) {
+		s := subscription(0, a.id)
+		s.Properties = manyProperties(190_000)
+		a.flood(4, asIs, s)
+	}},
+	{name: "connect-properties", about: "CONNECTs with 11,000 empty properties each, from 50 at a time", run: func(a *arena) {
+		properties := manyProperties(11_000)
+		a.repeat(50, func(i int) {
+			a.join(a.name(i), func(c *codec.Connect) { c.Properties = properties }).bye()
+		})
+	}},
+	{name: "fan-out", about: "500 subscribers at QoS 1 that read and acknowledge, and a publisher of 10 bytes that waits for nothing", run: func(a *arena) {
+		a.each(500, func(i int) {
+			p := a.join(a.name(i))
+			p.subscribe(1, a.id+"t")
+			a.working.Go(func() {
+				for x := p.next(); x != nil; x = p.next() {
+					p.answer(x)
+				}
+			})
+		})
+		a.enter(a.id+"p", old).flow(publish(a.id+"t", zeros[:10], 1, false))
+	}},
 	{name: "ping-flood", about: "PINGREQs from 50 clients", run: func(a *arena) { a.flood(50, asIs, &codec.Pingreq{}) }},
 	{name: "publish-flood", about: "PUBLISHes to nobody from 50 clients", run: func(a *arena) {
 		a.flood(50, asIs, publish(a.id+"t", zeros[:100], 0, false))
@@ -170,6 +202,40 @@ var workAttacks = []attack{
 	}},
 	{name: "connect-flood", about: "CONNECT and DISCONNECT, from 50 at a time", run: func(a *arena) {
 		a.repeat(50, func(i int) { a.join(a.name(i)).bye() })
+	}},
+	{name: "connect-flood-addresses", about: "the same, each connection from one of 250 addresses", run: func(a *arena) {
+		a.repeat(50, func(i int) {
+			a.dialFrom(net.IPv4(127, 9, byte(i), byte(1+a.dialed.Load()%250))).join(a.name(i)).bye()
+		})
+	}},
+	{name: "connect-long-ids", about: "CONNECT and DISCONNECT with Client Identifiers and user names of 250 bytes, and a Reason String of 60 KB, from 50 at a time", run: func(a *arena) {
+		a.repeat(50, func(i int) {
+			p := a.join(a.id+long(250, int(a.dialed.Load())), func(c *codec.Connect) { c.UserName = []byte(long(250, i)) })
+			p.send(&codec.Disconnect{Code: mqttwire.UnspecifiedError, Properties: codec.AppendReasonString(codec.Properties{}, long(60_000, i))})
+			p.close()
+		})
+	}},
+	{name: "connect-and-close", about: "connections that are closed at once, with a byte, and with a CONNECT that nobody waits for the answer of", run: func(a *arena) {
+		b, _ := (&codec.Connect{Version: 5, ClientID: []byte(a.id)}).Append(nil, codec.Rules{Version: 5})
+		a.repeat(50, func(i int) {
+			p := a.dial()
+			p.write(b[:[]int{0, 1, len(b)}[i%3]])
+			p.close()
+		})
+	}},
+	{name: "auth", about: "CONNECTs with Authentication Methods that are not known, and AUTH without one, from 50 at a time", run: func(a *arena) {
+		a.repeat(50, func(i int) {
+			var method codec.Properties
+			if i%2 == 0 {
+				method = codec.AppendAuthenticationMethod(method, long(1000, i))
+			}
+			p := a.join(a.name(i), func(c *codec.Connect) { c.Properties = method })
+			for range 10 {
+				p.send(&codec.Auth{Code: mqttwire.ReAuthenticate, Properties: method})
+			}
+			p.next()
+			p.close()
+		})
 	}},
 	{name: "takeover", about: "16 connections that take one session from each other", run: func(a *arena) {
 		a.repeat(16, func(int) { a.join(a.id, lasting).subscribe(1, numbered(a.id, 100)...) })
