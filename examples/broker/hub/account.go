@@ -24,6 +24,7 @@ type account struct {
 
 	connections atomic.Int64         // from its address
 	clients     map[*client]struct{} // whose sessions it pays for, by the lock of the clients
+	quota       logQuota             // by the lock of the doors
 }
 
 type accounts struct {

@@ -54,6 +54,7 @@ type Conn struct {
 	hold     hold                   // what it is held back for; by the mu of that client, while it waits
 	drains   atomic.Bool            // it is to end once nothing waits
 	received int                    // bytes
+	logged   int                    // of them, that have paid for their part of the log
 	stalled  bool                   // the client does not read what it asks for
 	ordered  bool                   // the client has sent a normal DISCONNECT
 	farewell *farewell              // the hub ends it, once it has answered

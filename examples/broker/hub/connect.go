@@ -3,7 +3,6 @@ package hub
 import (
 	"bytes"
 	"crypto/rand"
-	"log/slog"
 	"strings"
 
 	"github.com/mqttwire/mqttwire"
@@ -208,5 +207,5 @@ func (c *Conn) enter(w *Worker) {
 	if len(c.who.Tokens) > 0 {
 		known = append(known, "tokens", c.who.Tokens)
 	}
-	c.log(slog.LevelInfo, "connected", known...)
+	c.logKnown("connected", now, known...)
 }

@@ -76,9 +76,10 @@ func (c *Conn) Leave(w *Worker) {
 	for _, heir := range heirs {
 		heir.await()
 	}
-	level := slog.LevelInfo
+	line := []any{"client", cl.id, "why", c.ending, "dropped", dropped}
 	if c.ordered {
-		level = slog.LevelDebug // no news: "connected" has told
+		c.log(slog.LevelDebug, "disconnected", line...) // no news: "connected" has told
+	} else {
+		c.logKnown("disconnected", w.now, line...)
 	}
-	c.log(level, "disconnected", "client", cl.id, "why", c.ending, "dropped", dropped)
 }

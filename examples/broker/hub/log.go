@@ -33,24 +33,39 @@ func (c *Conn) logStranger(now time.Duration) {
 	if c.who.ClientID != "" {
 		line = []any{"client", c.who.ClientID, "user", c.who.UserName, "why", c.ending}
 	}
-	level := slog.LevelDebug
-	if c.received > 0 {
-		h := c.hub
-		h.locks.doors.Lock()
-		ok, unlogged := h.doors.quota.take(c.received, lineSize+min(len(c.who.ClientID), maxName)+min(len(c.who.UserName), maxName), now)
-		h.locks.doors.Unlock()
-		if ok {
-			level = slog.LevelInfo
-		}
-		if unlogged > 0 {
-			line = append(line, "unlogged", unlogged)
-		}
+	if c.received == 0 {
+		c.log(slog.LevelDebug, "not connected", line...)
+		return
 	}
-	c.log(level, "not connected", line...)
+	c.news(&c.hub.doors.quota, quotaSize, "not connected", now, line...)
 }
 
-// A logQuota is how many bytes of log there may be about who is not let in: as
-// many as they have sent, and some.
+// logKnown logs that a client comes or goes, where its account has not made the log
+// long enough.
+func (c *Conn) logKnown(text string, now time.Duration, line ...any) {
+	c.news(&c.client.account.quota, knownSize, text, now, line...)
+}
+
+// news logs what a peer does, as far as there is room for it, else where packets are
+// logged only.
+func (c *Conn) news(q *logQuota, free int, text string, now time.Duration, line ...any) {
+	size := lineSize + min(len(c.who.ClientID), maxName) + min(len(c.who.UserName), maxName)
+	c.hub.locks.doors.Lock()
+	ok, unlogged := q.take(c.received-c.logged, size, free, now)
+	c.hub.locks.doors.Unlock()
+	c.logged = c.received
+	level := slog.LevelInfo
+	if !ok {
+		level = slog.LevelDebug
+	}
+	if unlogged > 0 {
+		line = append(line, "unlogged", unlogged)
+	}
+	c.log(level, text, line...)
+}
+
+// A logQuota is how many bytes of log there may be about strangers who are not let
+// in, or about the clients of an account: as many as they have sent, and some.
 type logQuota struct {
 	used     int
 	at       time.Duration
@@ -59,15 +74,16 @@ type logQuota struct {
 
 const (
 	lineSize  = 200      // of a line, without names
-	quotaSize = 64 << 10 // what is logged without more
+	quotaSize = 64 << 10 // what is logged of strangers without more
+	knownSize = 16 << 10 // and of an account
 )
 
-// take asks for a line about somebody who has sent so many bytes. ok reports
+// take asks for a line about somebody who has sent so many bytes more. ok reports
 // whether there is room for it, unlogged how many had none before it.
-func (q *logQuota) take(received, size int, now time.Duration) (ok bool, unlogged int) {
+func (q *logQuota) take(received, size, free int, now time.Duration) (ok bool, unlogged int) {
 	q.used = max(q.used-received-int((now-q.at)/time.Second)*lineSize, 0)
 	q.at = now
-	if q.used+size > quotaSize {
+	if q.used+size > free {
 		q.unlogged++
 		return false, 0
 	}

@@ -81,3 +81,37 @@ func TestLogOfStrangers(t *testing.T) {
 		}
 	}
 }
+
+// Clients of an address that come and go cannot fill the log: not with more than
+// they have sent, and a fixed amount. Others are logged as ever.
+func TestLogOfClients(t *testing.T) {
+	const times = 2000
+	var log bytes.Buffer
+	s := newStage(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	sent := 0
+	for range times {
+		x := s.open(mqttwire.V50)
+		c := lasting(mqttwire.V50, "again and again")
+		b, _ := c.Append(nil, codec.Rules{Version: mqttwire.V50, From: mqttwire.Client})
+		sent += len(b)
+		x.send(c)
+		x.close()
+		s.all = s.all[:0]
+	}
+	if n := log.Len(); n > sent+2*knownSize || n < knownSize {
+		t.Errorf("%d bytes of log for %d received", n, sent)
+	}
+	told := 0
+	for _, m := range regexp.MustCompile(`unlogged=(\d+)`).FindAllStringSubmatch(log.String(), -1) {
+		n, _ := strconv.Atoi(m[1])
+		told += n
+	}
+	if n := strings.Count(log.String(), "\n") + told; n < 2*times-10 || n > 2*times {
+		t.Errorf("%d lines, %d of them counted", n, told)
+	}
+	s.from = guilty
+	log.Reset()
+	if s.connected(mqttwire.V50, "other").close(); strings.Count(log.String(), "client=other") != 2 {
+		t.Error(log.String())
+	}
+}
