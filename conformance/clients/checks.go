@@ -37,10 +37,16 @@ var handshake = []check{
 				s.Fault(nil, "a client that goes on", "it has closed the connection")
 			}
 		}),
-	scene("connect/session-present-unasked", "A client that asks for a new session and is told of an old one closes the connection.",
+	scene("connect/session-present-unasked", "A client that asks for a new session, or can have none, and is told of an old one closes the connection.",
 		"5.0 3.2.2-4", func(s *stage) {
 			s.hello()
-			if !s.connect.CleanStart {
+			if n, _ := s.connect.Properties.SessionExpiryInterval(); !s.connect.CleanStart && n == 0 {
+				// Its session ends with this connection.
+				s.welcome()
+				s.serve(100*time.Millisecond, nil)
+				s.hello()
+			}
+			if n, _ := s.connect.Properties.SessionExpiryInterval(); !s.connect.CleanStart && n > 0 {
 				s.Skip("the client asks for its old session")
 			}
 			s.welcome(present)
@@ -251,6 +257,19 @@ func resends(level uint8) func(*stage) {
 }
 
 var receiving = []check{
+	scene("receive/qos-0", "A message of QoS 0 is not answered.", "3.1.1 3.3.4-1; 5.0 3.3.4-1", func(s *stage) {
+		s.accept()
+		topic := s.subscribed(0)
+		for i := range 3 {
+			s.send(s.message(topic, 0, fmt.Sprint(i)))
+		}
+		s.serve(s.window()/2, func(p codec.Packet) reply {
+			if t := p.Type(); t == mqttwire.PUBACK || t == mqttwire.PUBREC {
+				s.Fault(nil, "no answer to a message of QoS 0", fmt.Sprint(p))
+			}
+			return answer
+		})
+	}),
 	scene("receive/qos-1", "A message of QoS 1 is answered with PUBACK, and so is another with the same identifier.",
 		"3.1.1 3.3.4-1 4.3.2-2; 5.0 3.3.4-1 4.3.2-4 4.3.2-5", func(s *stage) {
 			s.accept()

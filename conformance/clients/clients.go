@@ -63,6 +63,7 @@ type watcher struct {
 
 	mu    sync.Mutex // what follows
 	judge wirejudge.Judge
+	sent  sent
 	t     *conformance.T // of the check that runs
 	gone  bool           // the client does not come any more
 	ended bool
@@ -104,6 +105,9 @@ func (w *watcher) close() {
 	}()
 }
 
+// maxConnect is how many bytes of a CONNECT are looked at for its version.
+const maxConnect = 64 << 10
+
 // first waits for the client, to learn its version.
 func (w *watcher) first(ctx context.Context) (mqttwire.Version, error) {
 	select {
@@ -113,21 +117,20 @@ func (w *watcher) first(ctx context.Context) (mqttwire.Version, error) {
 		}
 		defer c.Close()
 		c.SetReadDeadline(time.Now().Add(w.wait))
-		var f codec.Framer
-		for {
-			n, err := c.Read(f.Buffer())
-			f.Filled(n)
-			if h, body, ok, bad := f.Next(); ok {
-				var p codec.Connect
-				if bad = p.Decode(f.Rules, h, body); bad != nil {
-					return 0, fmt.Errorf("the client's CONNECT: %w", bad)
-				}
-				return p.Version, nil
-			} else if bad != nil {
-				return 0, fmt.Errorf("the client begins with what is no CONNECT: %w", bad)
-			}
-			if err != nil {
+		for b := []byte(nil); ; {
+			b = slices.Grow(b, maxConnect/8)
+			n, err := c.Read(b[len(b):cap(b)])
+			b = b[:len(b)+n]
+			in := codec.Inspect(codec.Rules{From: mqttwire.Client}, b)
+			switch whole := in.Size > 0 || err != nil || len(b) > maxConnect; {
+			case len(b) > 0 && in.Header.Type != mqttwire.CONNECT:
+				return 0, fmt.Errorf("the client begins with what is no CONNECT: % x", b[:min(len(b), 16)])
+			case whole && in.Version != 0 && len(b) > 0: // as far as it can be told, whatever else is wrong
+				return in.Version, nil
+			case err != nil:
 				return 0, fmt.Errorf("no CONNECT came: %w", err)
+			case whole:
+				return 0, errors.New("the client sends a CONNECT that nobody can read")
 			}
 		}
 	case <-ctx.Done():
@@ -161,7 +164,11 @@ func (w *watcher) now() time.Duration { return time.Since(w.start) }
 
 // found gives what the judge has found to the check that runs.
 func (w *watcher) found(f wirejudge.Finding) {
-	if f.By != mqttwire.Client || w.t == nil {
+	if f.By != mqttwire.Client {
+		return
+	}
+	w.sent.found(f)
+	if w.t == nil {
 		return
 	}
 	c := conformance.Clauses{conformance.Clause(f.Version.String() + " " + f.Clause)}
@@ -180,8 +187,8 @@ func (w *watcher) found(f wirejudge.Finding) {
 
 // checks returns all checks, of this watcher.
 func (w *watcher) checks() []conformance.Check {
-	w.judge.OnFinding = w.found
-	all := slices.Concat(handshake, sending, receiving, keeping, hostile(), last)
+	w.judge.OnPacket, w.judge.OnFinding = w.sent.packet, w.found
+	all := slices.Concat(handshake, sending, receiving, keeping, hostile(), last, forms())
 	for i := range all {
 		f := all[i].play
 		all[i].Func = func(t *conformance.T) {

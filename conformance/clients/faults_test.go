@@ -104,6 +104,16 @@ func flags(set, clear byte) *badness {
 	}}
 }
 
+// firstByte changes that of each packet of a kind.
+func firstByte(kind mqttwire.PacketType, to byte) *badness {
+	return &badness{out: func(b []byte) []byte {
+		if kindOf(b) == kind {
+			b[0] = to
+		}
+		return b
+	}}
+}
+
 // swapped sends a packet of a kind after the next one.
 func swapped(kind mqttwire.PacketType) *badness {
 	var kept []byte
@@ -162,6 +172,21 @@ func TestNotices(t *testing.T) {
 			return nil
 		}}},
 		{"RETAIN always", v50, "send/no-retain", "5.0 MQTT-3.2.2-14", flags(1, 0)},
+		{"SUBSCRIBE without its flag", v311, "form/subscribe", "3.1.1 MQTT-3.8.1-1", firstByte(mqttwire.SUBSCRIBE, 0x80)},
+		{"PUBREL without its flag", v311, "form/acknowledgement", "3.1.1 MQTT-3.6.1-1", firstByte(mqttwire.PUBREL, 0x60)},
+		{"a reserved flag of CONNECT", v311, "form/connect", "3.1.1 MQTT-3.1.2-3", &badness{out: func(b []byte) []byte {
+			if kindOf(b) == mqttwire.CONNECT {
+				b[9] |= 1
+			}
+			return b
+		}}},
+		{"flags of CONNECT", v50, "form/connect", "5.0 MQTT-2.1.3-1", firstByte(mqttwire.CONNECT, 0x13)},
+		{"PUBACK of QoS 0", v50, "receive/qos-0", "5.0 MQTT-3.3.4-1", &badness{out: func(b []byte) []byte {
+			if kindOf(b) == mqttwire.SUBSCRIBE {
+				b = append(b, "\x40\x02\x00\x07"...)
+			}
+			return b
+		}}},
 		{"deaf", v311, "hostile/publish/qos3-flags-0110", "3.1.1 MQTT-4.8.0-1", &badness{deaf: true}},
 	} {
 		t.Run(x.version.String()+"/"+x.name+"/"+strings.ReplaceAll(x.check, "/", "-"), func(t *testing.T) {

@@ -100,7 +100,7 @@ func hostile() []check {
 }
 
 // malformed are checks with the vectors of testdata: the first of each error, of
-// what a server may not send after its CONNACK.
+// CONNACK and of what a server may send after it.
 func malformed() (all []check) {
 	vectors, err := testdata.Vectors()
 	if err != nil {
@@ -113,18 +113,22 @@ func malformed() (all []check) {
 	at := map[string]int{}
 	for i := range vectors {
 		v := &vectors[i]
-		if v.Valid() || v.Leniency != "" || v.From == "client" || v.Version == "3.1" {
+		if v.Valid() || v.Leniency != "" && v.Leniency != "reserved-flags" || v.From == "client" || v.Version == "3.1" {
 			continue
 		}
 		b := v.Bytes()
 		kind := mqttwire.PacketType(b[0] >> 4)
-		if kind == mqttwire.CONNECT || kind == mqttwire.CONNACK {
+		if kind == mqttwire.CONNECT {
 			continue
 		}
-		j, known := at[v.Error]
+		key := v.Error
+		if kind == mqttwire.CONNACK { // comes in place of the good one
+			key = "CONNACK " + key
+		}
+		j, known := at[key]
 		if !known {
 			j = len(all)
-			at[v.Error] = j
+			at[key] = j
 			all = append(all, check{conformance.Check{Name: "hostile/" + v.Name, About: "A server that sends what is malformed: " + v.Error + ".", Clauses: toClose}, nil})
 		}
 		version := mqttwire.V50
@@ -142,8 +146,12 @@ func malformed() (all []check) {
 				before(s)
 				return
 			}
-			s.accept()
-			s.serve(100*time.Millisecond, nil)
+			if kind == mqttwire.CONNACK {
+				s.hello()
+			} else {
+				s.accept()
+				s.serve(100*time.Millisecond, nil)
+			}
 			s.c.Write(b)
 			s.wrong()
 		}

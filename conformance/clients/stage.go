@@ -2,6 +2,8 @@ package clients
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -35,20 +37,30 @@ const (
 // window is how long to wait for what should not come.
 func (s *stage) window() time.Duration { return s.Patience() * 2 / 5 }
 
-// hello waits for a connection and its CONNECT.
-func (s *stage) hello() {
+// greeted waits for a connection, and returns its first packet.
+func (s *stage) greeted() (codec.Packet, error) {
 	if s.c != nil {
 		s.c.Close()
 	}
+	s.n++
+	s.c = s.Open("connection "+string(rune('0'+s.n)), mqttwire.Server, 0)
+	s.c.Unjudged = true // by a judge that knows the version
+	return s.c.Next(s.Patience())
+}
+
+// hello waits for a connection and its CONNECT.
+func (s *stage) hello() {
 	var p codec.Packet
 	for tries := 1; p == nil; tries++ {
-		s.n++
-		s.c = s.Open("connection "+string(rune('0'+s.n)), mqttwire.Server, 0)
 		var err error
-		if p, err = s.c.Next(s.Patience()); err != nil && tries == 3 { // one may have waited too long
+		p, err = s.greeted()
+		if bad := (*conformance.Malformed)(nil); errors.As(err, &bad) {
+			s.Block("the client sends %v", bad)
+		} else if err != nil && tries == 3 { // one may have waited too long
 			s.Block("no CONNECT: %v", err)
 		}
 	}
+	s.c.Unjudged = false
 	connect, ok := p.(*codec.Connect)
 	if !ok {
 		s.Block("a %v in place of a CONNECT", p.Type())
@@ -137,6 +149,9 @@ func (s *stage) serveToEnd(within time.Duration, on func(codec.Packet) reply) (s
 		if err != nil {
 			return false, err
 		}
+		if p.Type() == mqttwire.DISCONNECT {
+			s.left()
+		}
 		what := answer
 		if on != nil {
 			what = on(p)
@@ -147,6 +162,16 @@ func (s *stage) serveToEnd(within time.Duration, on func(codec.Packet) reply) (s
 		if what >= stop {
 			return true, nil
 		}
+	}
+}
+
+// left holds that a client that has said DISCONNECT closes the connection.
+func (s *stage) left() {
+	switch p, err := s.c.Next(s.window()); {
+	case conformance.IsTimeout(err):
+		s.Fault(cite("3.1.1 3.14.4-1; 5.0 3.14.4-1"), "the end of the connection after DISCONNECT", "nothing")
+	case err == nil:
+		s.Fault(cite("3.1.1 3.14.4-2; 5.0 3.14.4-1"), "nothing after DISCONNECT", fmt.Sprint(p))
 	}
 }
 
