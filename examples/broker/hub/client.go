@@ -45,8 +45,7 @@ type client struct {
 	purgeAt time.Duration
 	flight  flight
 
-	backlog  []*backlog          // retained messages for new subscriptions
-	backlogs map[string]*backlog // the same by filter
+	backlog *backlogs // retained messages for new subscriptions, nil for none
 }
 
 // offer gives a publication to the client. At a level above 0 it is kept until it
@@ -118,7 +117,7 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 }
 
 // idle reports whether nothing waits that would come before a new message.
-func (cl *client) idle() bool { return cl.waiting.n == 0 && len(cl.backlog) == 0 }
+func (cl *client) idle() bool { return cl.waiting.n == 0 && cl.backlog == nil }
 
 // hasMore reports whether something waits to be sent, or to be sent again.
 func (cl *client) hasMore() bool { return cl.resuming || !cl.idle() }
@@ -251,15 +250,7 @@ func (cl *client) sendMore(now time.Duration) {
 		}
 		cl.pop()
 	}
-	for len(cl.backlog) > 0 && c.out.Len() < cl.hub.ahead {
-		b := cl.backlog[0]
-		switch b.send(c, now) {
-		case backlogWaits:
-			return
-		case backlogDone:
-			cl.backlogDone()
-		}
-	}
+	cl.sendBacklog(now)
 }
 
 // aftermath is what is to be done for a client once its lock is free.
@@ -325,7 +316,7 @@ func (cl *client) end(a *aftermath) {
 		}
 	}
 	cl.releaseAll()
-	cl.backlog, cl.backlogs = nil, nil
+	cl.keepBacklogs(false)
 	cl.hub.unsubscribeAll(cl)
 	cl.owner = ""
 	cl.generation++ // what is on its way to the session before is not for the next

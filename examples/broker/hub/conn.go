@@ -164,9 +164,6 @@ func (c *Conn) Attend(w *Worker) {
 		if c.entry != nil {
 			c.enter(w)
 		}
-		if c.client != nil && c.entry == nil {
-			c.findRetained(w)
-		}
 		c.Receive(w, 0, w.now)
 		c.drain(w)
 	}

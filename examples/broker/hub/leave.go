@@ -62,7 +62,7 @@ func (c *Conn) Leave(w *Worker) {
 	cl.conn = nil
 	cl.online.Store(false)
 	cl.flight.compact()
-	cl.keepBacklog()
+	cl.keepBacklogs(true)
 	a := cl.settle(w.now)
 	if !cl.gone && !c.deferred { // else as if the server had crashed
 		h.journal.session(cl)

@@ -4,7 +4,8 @@ import "sync"
 
 // The locks of the hub, all of them. Who holds one takes only such as come after it:
 // retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
-// the journal are taken under any and take none. Outboxes and
+// the journal are taken under any and take none, except that what is retained is sent
+// while it is looked at. Outboxes and
 // machines are guarded by the mu of the client that has their connection; before
 // it has one, nobody but who serves it knows a connection.
 type (
@@ -25,3 +26,7 @@ type (
 	// write.
 	clientLock struct{ sync.Mutex }
 )
+
+// onSlice is told how many steps were taken under a lock that others need, where work
+// may be long and proceeds in slices. Tests count by it.
+var onSlice = func(steps int) {}

@@ -22,92 +22,127 @@ const refusedIn31 = "SUBSCRIBE refused, which 3.1 cannot say"
 // A match is a subscription that a message matches, and whose it is.
 type match = topicmatch.Subscription[*client, subscription]
 
+// A subscribing is a SUBSCRIBE that is being answered.
+type subscribing struct {
+	rest  codec.Subscriptions // what is not judged yet
+	id    uint32              // Subscription Identifier, 0 for none
+	ack   codec.Suback
+	wants []*backlog
+
+	order     Order // about the first filter that the access refuses
+	ordered   bool
+	unsayable bool // one is refused, and the version cannot say so
+}
+
+// filterSlice is how many Topic Filters are judged under one lock: then others have
+// their turn.
+const filterSlice = 32
+
 // receiveSubscribe answers a SUBSCRIBE: first the SUBACK, then the retained messages
-// it brings, and nothing that it lets through before.
+// it brings. What it lets through before comes after the SUBACK too, unless there are
+// very many filters (3.1.1 §3.8.4, 5.0 §3.8.4).
 func (c *Conn) receiveSubscribe(w *Worker, p *codec.Subscribe, r session.Request) {
 	h, cl := c.hub, c.client
-	ack := codec.Suback{}
-	id, _ := p.Properties.SubscriptionIdentifier()
-	var wants []*backlog
-	var order Order // about the first filter that the access refuses
-	ordered, unsayable := false, false
-
-	h.locks.retained.Lock()
-	cl.mu.Lock()
-	mark := h.journal.Mark()
-	newest := h.retained.stored // later ones come as they are published
 	if n := p.Subscriptions.Len(); c.maximumPacket > 0 && 6+n > c.maximumPacket {
-		cl.mu.Unlock()
-		h.locks.retained.Unlock()
 		c.disconnect(mqttwire.PacketTooLarge, "SUBACK would be over the Maximum Packet Size") // [MQTT-3.1.2-24]
 		return
 	}
-	for x := range p.Subscriptions.All() {
-		code, denied := c.grant(x, id != 0)
-		if strict, ok := cl.access.(StrictAccess); ok && denied && !ordered {
-			order, ordered = strict.Refused(mqttwire.SUBSCRIBE, x.Filter, c.who.Version != mqttwire.V31), true
+	s := subscribing{rest: p.Subscriptions}
+	s.id, _ = p.Properties.SubscriptionIdentifier()
+	mark := h.journal.Mark()
+	var err error
+	for more := true; more; {
+		h.locks.retained.Lock()
+		cl.mu.Lock()
+		if more = c.subscribeSome(&s); !more && !s.unsayable {
+			var out []byte
+			out, err = c.machine.Suback(c.out.Bytes(), r, &s.ack)
+			c.out.Gather(out)
+			c.owe(mark)
 		}
-		if code.IsError() {
-			ack.Codes = ack.Codes.Append(sayable(code))
-			if unsayable = c.who.Version == mqttwire.V31; unsayable {
-				break
-			}
-			continue
-		}
-		sub := subscription{id: id, options: x.Options&^3 | codec.SubscriptionOptions(code)}
-		if c.bridge {
-			sub.options |= codec.NoLocal | codec.RetainAsPublished // it wants no echo, and the flag as it was
-		}
-		shared := topicmatch.IsShared(x.Filter)
-		if shared {
-			sub.options &^= codec.NoLocal
-		}
-		existed, err := cl.addSubscription(x.Filter, sub)
-		if err != nil { // before 5.0, a filter that is no Shared Subscription after all
-			ack.Codes = ack.Codes.Append(sayable(mqttwire.TopicFilterInvalid))
-			if unsayable = c.who.Version == mqttwire.V31; unsayable {
-				break
-			}
-			continue
-		}
-		h.journal.subscribed(cl, x.Filter, sub)
-		handling := x.Options.RetainHandling()
-		if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
-			b := &backlog{filter: string(x.Filter), newest: newest, level: sub.options.QoS(), noLocal: sub.options.NoLocal()}
-			if id != 0 {
-				b.to = &recipient{ids: []uint32{id}}
-			}
-			wants = append(wants, b)
-		}
-		ack.Codes = ack.Codes.Append(code)
-	}
-	if unsayable { // the SUBACK of 3.1 has no code for it (3.1 §3.9): it would read as granted
 		cl.mu.Unlock()
 		h.locks.retained.Unlock()
+	}
+	switch order := s.order; {
+	case s.unsayable: // the SUBACK of 3.1 has no code for it (3.1 §3.9): it would read as granted
 		if order.End == 0 {
 			order.End, order.Text = mqttwire.NotAuthorized, refusedIn31
 		}
 		c.part(order)
 		return
-	}
-	out, err := c.machine.Suback(c.out.Bytes(), r, &ack)
-	if c.out.Gather(out); err != nil {
-		cl.mu.Unlock()
-		h.locks.retained.Unlock()
+	case err != nil:
 		c.disconnect(mqttwire.ImplementationSpecificError, "SUBACK: "+err.Error())
 		return
-	}
-	c.owe(mark)
-	cl.mu.Unlock()
-	h.locks.retained.Unlock()
-	if c.part(order); order.End != 0 {
+	case order.End != 0:
+		c.part(order)
 		return
+	default:
+		c.obey(w, order)
 	}
-	c.obey(w, order)
+	if len(s.wants) > 0 && h.retained.messages.Len() > 0 {
+		cl.mu.Lock()
+		for _, b := range s.wants {
+			cl.addBacklog(b)
+		}
+		cl.mu.Unlock()
+		w.acked = true // pump
+	}
+}
 
-	if len(wants) > 0 && h.retained.messages.Len() > 0 {
-		c.wantRetained(w, wants)
+// subscribeSome goes one slice on, and reports whether there is more.
+func (c *Conn) subscribeSome(s *subscribing) (more bool) {
+	steps := 0
+	defer func() { onSlice(steps) }()
+	for steps < filterSlice {
+		x, rest, ok := s.rest.Next()
+		if !ok {
+			return false
+		}
+		s.rest = rest
+		steps++
+		code := c.subscribe(s, x)
+		if code.IsError() && c.who.Version == mqttwire.V31 {
+			s.unsayable = true
+			return false
+		}
+		s.ack.Codes = s.ack.Codes.Append(code)
 	}
+	return true
+}
+
+// subscribe judges one of the subscriptions, and adds it unless it is refused.
+func (c *Conn) subscribe(s *subscribing, x codec.Subscription) mqttwire.Reason {
+	h, cl := c.hub, c.client
+	code, denied := c.grant(x, s.id != 0)
+	if strict, ok := cl.access.(StrictAccess); ok && denied && !s.ordered {
+		s.order, s.ordered = strict.Refused(mqttwire.SUBSCRIBE, x.Filter, c.who.Version != mqttwire.V31), true
+	}
+	if code.IsError() {
+		return sayable(code)
+	}
+	sub := subscription{id: s.id, options: x.Options&^3 | codec.SubscriptionOptions(code)}
+	if c.bridge {
+		sub.options |= codec.NoLocal | codec.RetainAsPublished // it wants no echo, and the flag as it was
+	}
+	shared := topicmatch.IsShared(x.Filter)
+	if shared {
+		sub.options &^= codec.NoLocal
+	}
+	existed, err := cl.addSubscription(x.Filter, sub)
+	if err != nil { // before 5.0, a filter that is no Shared Subscription after all
+		return sayable(mqttwire.TopicFilterInvalid)
+	}
+	h.journal.subscribed(cl, x.Filter, sub)
+	handling := x.Options.RetainHandling()
+	if !shared && (handling == codec.SendRetained || handling == codec.SendRetainedIfNew && !existed) { // 5.0 §4.8.2
+		b := &backlog{filter: string(x.Filter), walk: h.retained.messages.Walk(x.Filter), level: sub.options.QoS(), noLocal: sub.options.NoLocal()}
+		b.newest = h.retained.stored // later ones come as they are published
+		if s.id != 0 {
+			b.to = &recipient{ids: []uint32{s.id}}
+		}
+		s.wants = append(s.wants, b)
+	}
+	return code
 }
 
 // grant judges a subscription: the QoS it gets, or why it gets none, and whether
@@ -158,29 +193,45 @@ func sayable(code mqttwire.Reason) mqttwire.Reason {
 }
 
 func (c *Conn) receiveUnsubscribe(p *codec.Unsubscribe, r session.Request) {
-	h, cl := c.hub, c.client
+	cl := c.client
 	ack := codec.Unsuback{}
-	cl.mu.Lock()
-	mark := h.journal.Mark()
-	for filter := range p.Filters.All() {
-		code := mqttwire.NoSubscriptionExisted
-		switch {
-		case !c.isFilter(filter):
-			code = mqttwire.TopicFilterInvalid
-		case cl.removeSubscription(filter):
-			code = mqttwire.Success
-			cl.dropBacklog(filter)
-			h.journal.unsubscribed(cl, filter)
+	mark := c.hub.journal.Mark()
+	var err error
+	for rest, more := p.Filters, true; more; {
+		cl.mu.Lock()
+		steps := 0
+		for ; more && steps < filterSlice; steps++ {
+			var filter []byte
+			if filter, rest, more = rest.Next(); more {
+				ack.Codes = ack.Codes.Append(c.unsubscribe(filter))
+			}
 		}
-		ack.Codes = ack.Codes.Append(code)
+		if !more {
+			var out []byte
+			out, err = c.machine.Unsuback(c.out.Bytes(), r, &ack)
+			c.out.Gather(out)
+			c.owe(mark)
+		}
+		cl.mu.Unlock()
+		onSlice(steps)
 	}
-	out, err := c.machine.Unsuback(c.out.Bytes(), r, &ack)
-	c.out.Gather(out)
-	c.owe(mark)
-	cl.mu.Unlock()
 	if err != nil {
 		c.disconnect(mqttwire.ImplementationSpecificError, "UNSUBACK: "+err.Error())
 	}
+}
+
+// unsubscribe ends one subscription.
+func (c *Conn) unsubscribe(filter []byte) mqttwire.Reason {
+	cl := c.client
+	switch {
+	case !c.isFilter(filter):
+		return mqttwire.TopicFilterInvalid
+	case !cl.removeSubscription(filter):
+		return mqttwire.NoSubscriptionExisted
+	}
+	cl.dropBacklog(filter)
+	c.hub.journal.unsubscribed(cl, filter)
+	return mqttwire.Success
 }
 
 // addSubscription adds a subscription, or replaces one. It belongs to the session

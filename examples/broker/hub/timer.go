@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // A timer has something done at a moment: by who calls [Hub.Poll], without a lock.
 type timer struct {
@@ -70,6 +73,8 @@ func (h *Hub) Poll(w *Worker) {
 		q.remove(t)
 		h.locks.timers.Unlock()
 		t.ring(w)
+		w.Flush()
+		runtime.Gosched() // what is due proceeds in slices, and others are to have their turn between them
 	}
 }
 
