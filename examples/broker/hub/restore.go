@@ -19,7 +19,8 @@ func (h *Hub) Restore(w *Worker) error {
 		return nil
 	}
 	h.journal.replaying.Store(true)
-	err := h.config.Store.Replay(func(r *keep.Record) error { return h.replay(r, w.now) })
+	p := player{Hub: h, now: w.now, payer: h.account("restored", true)}
+	err := h.config.Store.Replay(p.replay)
 	h.journal.replaying.Store(false)
 	if err != nil {
 		return err
@@ -42,7 +43,15 @@ func (h *Hub) Restore(w *Worker) error {
 	return nil
 }
 
-func (h *Hub) replay(r *keep.Record, now time.Duration) error {
+// A player takes in what the Store has kept.
+type player struct {
+	*Hub
+	now   time.Duration
+	payer *account // who pays for what nobody is known to have brought
+	pub   posting
+}
+
+func (h *player) replay(r *keep.Record) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
@@ -53,7 +62,7 @@ func (h *Hub) replay(r *keep.Record, now time.Duration) error {
 		p.retain = true
 		h.locks.retained.Lock()
 		defer h.locks.retained.Unlock()
-		h.retained.store(h, &p)
+		h.retained.store(h.Hub, &p)
 		return nil
 	}
 	if r.Kind == keep.MessageQueued {
@@ -65,18 +74,15 @@ func (h *Hub) replay(r *keep.Record, now time.Duration) error {
 			return nil
 		}
 	}
-	payer := h.restored()
+	payer := h.payer
 	if r.Owner != "" {
 		payer = h.principalAccount(r.Owner)
 	}
 	cl := h.clientOf(r.Client, payer)
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	return cl.replay(r, now)
+	return cl.replay(r, h.now)
 }
-
-// restored is who pays for what nobody is known to have brought.
-func (h *Hub) restored() *account { return h.account("restored", true) }
 
 // maximumQoS is the highest level that the server sends at. The run before may
 // have granted a higher one.
@@ -91,21 +97,25 @@ func (h *Hub) maximumQoS() qos.Level {
 }
 
 // requeue has a message wait again at all who are to get it.
-func (h *Hub) requeue(r *keep.Record) {
-	m := kept(r, h.clock(r.At))
+func (h *player) requeue(r *keep.Record) {
+	pub := &h.pub
+	pub.restore(r, h.clock(r.At))
+	pub.kept, pub.last = nil, nil
+	clear(pub.holdings)
 	for i := range r.To {
 		x := &r.To[i]
-		d := delivery{m: m, key: x.Key, level: min(x.Level, h.maximumQoS()), retain: x.Retain}
+		d := delivery{key: x.Key, level: min(x.Level, h.maximumQoS()), retain: x.Retain}
 		if len(x.SubscriptionIDs) > 0 || x.Share != "" {
 			d.to = &recipient{ids: slices.Clone(x.SubscriptionIDs)}
 			if x.Share != "" {
 				d.to.share = &share{x.Share}
 			}
 		}
-		cl := h.clientOf(x.Client, h.restored())
+		cl := h.clientOf(x.Client, h.payer)
 		cl.mu.Lock()
 		if cl.state.Exists() { // else it had ended before the message came to it
-			d.held = nil
+			d.held = pub.holding(cl.account)
+			d.m = d.held.m
 			cl.take(&d)
 			cl.push(d)
 		}

@@ -27,6 +27,7 @@ type Image struct {
 	retained map[string]*entry // by topic
 	alive    int64
 	held     []*entry // in the order of Apply, void ones among them
+	entries  slab[entry]
 }
 
 // An entry is a Record that counts.
@@ -36,18 +37,16 @@ type entry struct {
 	place  uint64  // where it stood first
 	size   uint32
 	refs   uint32 // how many count on it
+	all    uint32 // how many did at first, where it is held
 }
 
 // sessionImage is what there is of a session.
 type sessionImage struct {
 	kept, will    *entry
 	subscriptions map[string]*entry
-	messages      map[uint64]mailing // by Key
-	accepted      map[uint16]*entry  // by Packet Identifier
+	messages      mails
+	accepted      map[uint16]*entry // by Packet Identifier
 }
-
-// A mailing is what there is of a message at a session.
-type mailing struct{ queued, stored, released *entry }
 
 // Alive returns how many bytes of Records count still.
 func (m *Image) Alive() int64 { return m.alive }
@@ -55,12 +54,16 @@ func (m *Image) Alive() int64 { return m.alive }
 // Apply takes the next Record of the sequence, its number in it, more than those
 // before, and how many bytes it is.
 func (m *Image) Apply(r *Record, number uint64, size int) {
-	e := &entry{number: number, place: r.Place, size: uint32(size)}
+	var e *entry
+	if m.Holds { // a start: there are many, and what stays is copied soon
+		e = &m.entries.make(1)[0]
+		e.record = r
+	} else {
+		e = new(entry)
+	}
+	e.number, e.place, e.size = number, r.Place, uint32(size)
 	if e.place == 0 {
 		e.place = number
-	}
-	if m.Holds {
-		e.record = r
 	}
 	m.alive += int64(size)
 	e.refs++ // until it has found its place
@@ -88,11 +91,10 @@ func (m *Image) Apply(r *Record, number uint64, size int) {
 	case MessageQueued:
 		for i := range r.To {
 			s := m.session(r.To[i].Client)
-			x := s.messages[r.To[i].Key]
+			x := s.messages.at(r.To[i].Key)
 			m.unqueue(x.queued, len(r.To[i].Client))
 			x.queued = e
 			e.refs++
-			put(&s.messages, r.To[i].Key, x)
 		}
 		m.exchange(r, e)
 		if s := m.sessions[r.Message.From]; r.Message.Will && s != nil {
@@ -113,6 +115,7 @@ func (m *Image) Apply(r *Record, number uint64, size int) {
 		}
 	}
 	if m.void(e); e.refs > 0 && m.Holds {
+		e.all = e.refs
 		m.hold(e)
 	}
 }
@@ -123,13 +126,12 @@ func (m *Image) exchange(r *Record, e *entry) {
 	switch x.Op() {
 	case qos.Store, qos.Release:
 		s := m.session(r.Client)
-		mail := s.messages[r.Key]
+		mail := s.messages.at(r.Key)
 		if x.Op() == qos.Store {
 			mail.stored = m.instead(mail.stored, e)
 		} else {
 			mail.released = m.instead(mail.released, e)
 		}
-		put(&s.messages, r.Key, mail)
 	case qos.Accept:
 		if x.Level() == qos.ExactlyOnce { // of others nothing is kept
 			s := m.session(r.Client)
@@ -156,8 +158,10 @@ func (m *Image) end(client string) {
 	for _, e := range s.subscriptions {
 		m.void(e)
 	}
-	for _, x := range s.messages {
-		m.deliver(x, len(client))
+	for _, piece := range s.messages.pieces {
+		for i := range piece {
+			m.deliver(&piece[i], len(client))
+		}
 	}
 	for _, e := range s.accepted {
 		m.void(e)
@@ -168,13 +172,15 @@ func (m *Image) end(client string) {
 // drop forgets a message of a session.
 func (m *Image) drop(client string, key uint64) {
 	if s := m.sessions[client]; s != nil {
-		m.deliver(s.messages[key], len(client))
-		delete(s.messages, key)
+		if x := s.messages.get(key); x != nil {
+			m.deliver(x, len(client))
+			s.messages.remove(key)
+		}
 	}
 }
 
 // deliver forgets a message that needs nothing any more.
-func (m *Image) deliver(x mailing, client int) {
+func (m *Image) deliver(x *mail, client int) {
 	m.unqueue(x.queued, client)
 	m.void(x.stored)
 	m.void(x.released)
@@ -232,6 +238,14 @@ func (m *Image) session(client string) *sessionImage {
 	return s
 }
 
+// mail returns what there is of a message, the zero mail for nothing.
+func (s *sessionImage) mail(key uint64) mail {
+	if x := s.messages.get(key); x != nil {
+		return *x
+	}
+	return mail{}
+}
+
 func put[K comparable, V any](at *map[K]V, k K, v V) {
 	if *at == nil {
 		*at = make(map[K]V)
@@ -275,7 +289,7 @@ func (m *Image) Rest(r *Record, number uint64) (rest Record, ok bool) {
 	case MessageQueued:
 		gone := func(x Recipient) bool {
 			s := m.sessions[x.Client]
-			return s == nil || !here(s.messages[x.Key].queued)
+			return s == nil || !here(s.mail(x.Key).queued)
 		}
 		if slices.ContainsFunc(r.To, gone) {
 			rest.To = slices.DeleteFunc(slices.Clone(r.To), gone)
@@ -292,9 +306,9 @@ func (m *Image) Rest(r *Record, number uint64) (rest Record, ok bool) {
 	case Exchanged:
 		switch r.Exchange.Op() {
 		case qos.Store:
-			return rest, here(s.messages[r.Key].stored)
+			return rest, here(s.mail(r.Key).stored)
 		case qos.Release:
-			return rest, here(s.messages[r.Key].released)
+			return rest, here(s.mail(r.Key).released)
 		case qos.Accept:
 			return rest, here(s.accepted[r.Exchange.ID])
 		}
@@ -313,11 +327,12 @@ func (m *Image) hold(e *entry) {
 
 // Replay calls back with the Records that count, and of each what counts, and
 // stops at the first error, which it returns: those of sessions first, then the
-// others, by their Place. They have no Place then. The Records must be held. It is
-// mqttwire.ErrSnapshot where something is there of a session that is not.
+// others, by their Place. They have no Place then. The Records must be held, and are
+// no longer, each once it was called back with. It is mqttwire.ErrSnapshot where
+// something is there of a session that is not.
 func (m *Image) Replay(back func(*Record) error) error {
 	for _, s := range m.sessions {
-		if s.kept == nil && (s.will != nil || len(s.subscriptions) > 0 || len(s.messages) > 0 || len(s.accepted) > 0) {
+		if s.kept == nil && (s.will != nil || len(s.subscriptions) > 0 || len(s.messages.pieces) > 0 || len(s.accepted) > 0) {
 			return mqttwire.ErrSnapshot
 		}
 	}
@@ -331,15 +346,19 @@ func (m *Image) Replay(back func(*Record) error) error {
 	slices.SortFunc(m.held, func(a, b *entry) int {
 		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(a.place, b.place))
 	})
-	for _, e := range m.held {
-		rest, ok := m.Rest(e.record, e.number)
-		if !ok {
+	var rest Record
+	ok := false
+	for i, e := range m.held {
+		if r := e.record; e.refs == e.all && (r.Message == nil || !r.Message.Will) { // all of it counts: nothing is to be looked up
+			rest = *r
+		} else if rest, ok = m.Rest(r, e.number); !ok {
 			return mqttwire.ErrSnapshot
 		}
 		rest.Place = 0
 		if err := back(&rest); err != nil {
 			return err
 		}
+		e.record, m.held[i] = nil, nil // it takes memory no longer than it must
 	}
 	return nil
 }
@@ -347,7 +366,9 @@ func (m *Image) Replay(back func(*Record) error) error {
 // Release lets go of the Records that are held, and holds no more.
 func (m *Image) Release() {
 	for _, e := range m.held {
-		e.record = nil
+		if e != nil {
+			e.record = nil
+		}
 	}
-	m.held, m.Holds = nil, false
+	m.held, m.entries, m.Holds = nil, slab[entry]{}, false
 }

@@ -164,9 +164,33 @@ func (r *Record) Consume(b []byte) (n int, err error) {
 
 // Names keeps the Client Identifiers of the Records that it has read, so that
 // each is kept once however many Records name it. The zero value is empty.
-type Names struct{ known map[string]string }
+type Names struct {
+	known    map[string]string
+	messages slab[Message]
+	to       slab[Recipient]
+}
 
-// Consume is [Record.Consume].
+// A slab makes values of one type, many at once: who reads a million Records would
+// spend most of the time on making them one by one. One value that is in use keeps
+// its neighbours.
+type slab[T any] struct {
+	free []T
+	next int // how many are made next
+}
+
+// make returns n values, with no room for more.
+func (s *slab[T]) make(n int) []T {
+	if n > len(s.free) {
+		s.next = min(max(2*s.next, 1), 256)
+		s.free = make([]T, max(n, s.next))
+	}
+	all := s.free[:n:n]
+	s.free = s.free[n:]
+	return all
+}
+
+// Consume is [Record.Consume]. The Messages and Recipients of some Records that
+// follow each other share memory.
 func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 	*r = Record{}
 	c := cursor{b: b, names: names}
@@ -202,12 +226,7 @@ func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 			r.Client = c.name()
 		}
 		r.Message, r.At = c.message(), c.time()
-		for range c.number() {
-			if c.short || c.bad { // before anything is made of a number that promises much
-				break
-			}
-			r.To = append(r.To, c.recipient())
-		}
+		r.To = c.recipients()
 	case MessageDropped:
 		r.Client, r.Key = c.name(), c.number()
 	case Exchanged:
@@ -420,7 +439,8 @@ func (c *cursor) exchange() (x qos.Record) {
 func (c *cursor) message() *Message {
 	flags := c.byte()
 	c.require(flags < 16)
-	m := &Message{QoS: qos.Level(flags & 3), Retain: flags&flagRetain != 0, Will: flags&flagWillNow != 0}
+	m := &c.names.messages.make(1)[0]
+	m.QoS, m.Retain, m.Will = qos.Level(flags&3), flags&flagRetain != 0, flags&flagWillNow != 0
 	m.Topic, m.Payload = c.bytes(maxText), c.bytes(maxPayload)
 	if b := c.bytes(maxPayload); len(b) > 0 {
 		m.Properties = codec.PropertiesOf(b)
@@ -429,6 +449,26 @@ func (c *cursor) message() *Message {
 	m.From = c.name()
 	return m
 }
+
+func (c *cursor) recipients() (all []Recipient) {
+	n := c.number()
+	if n > uint64(len(c.b)/minRecipientForm) {
+		n = 0 // nothing is made of a number that promises too much
+		c.short = true
+	}
+	if n > 0 {
+		all = c.names.to.make(int(n))
+	}
+	for i := range all {
+		if all[i] = c.recipient(); c.short || c.bad {
+			break
+		}
+	}
+	return all
+}
+
+// minRecipientForm is how many bytes a Recipient takes at least.
+const minRecipientForm = 3
 
 func (c *cursor) recipient() (x Recipient) {
 	flags := c.byte()

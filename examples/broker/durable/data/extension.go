@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Extension struct {
 	log   *jetstream.Log
 	store *keeplog.Store
 	tell  *slog.Logger
+
+	gcPercent int // outside of a start
 }
 
 // Flags defines -data, -durable and -data-free.
@@ -44,6 +47,7 @@ func (x *Extension) Configure(c *server.Config) (err error) {
 		return errors.New("-data DIR says where to keep what must last")
 	}
 	x.tell = c.Log
+	x.gcPercent = debug.SetGCPercent(200) // until all is restored: it grows anyway
 	ctx := context.Background()
 	x.log, err = jetstream.Open(ctx, jetstream.Config{Dir: x.dir, Durability: jetstream.Durability{Interval: x.durability.interval}, Free: int64(x.free), Log: c.Log})
 	if err != nil {
@@ -71,8 +75,11 @@ func incarnation() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// Start does nothing: what was kept has been read.
-func (x *Extension) Start(*server.Server) error { return nil }
+// Start is called when what was kept has been restored.
+func (x *Extension) Start(*server.Server) error {
+	debug.SetGCPercent(x.gcPercent)
+	return nil
+}
 
 // End closes the directory.
 func (x *Extension) End() error {

@@ -15,6 +15,7 @@ type reader struct {
 	group keep.Batch // the last one, or its last part
 	open  bool       // another part is to come
 	parts []byte     // the records of it so far
+	made  []keep.Record
 }
 
 // take takes a batch, which it goes on referring to. It reports whether the batch
@@ -53,19 +54,23 @@ func (r *reader) take(pos uint64, b []byte) (begins, whole bool, err error) {
 	return begins, !x.More, nil
 }
 
-// each calls back with the records of the group, each with its number and size.
-// It refers to the batches, and is valid during the call.
+// each calls back with the records of the group, each with its number and size,
+// which refer to the batches.
 func (r *reader) each(back func(x *keep.Record, number uint64, size int)) error {
 	for b := r.parts; len(b) > 0; r.next++ {
-		var x keep.Record
-		n, err := r.names.Consume(&x, b)
+		if len(r.made) == 0 { // many at once: one at a time takes most of a start
+			r.made = make([]keep.Record, 256)
+		}
+		x := &r.made[0]
+		r.made = r.made[1:]
+		n, err := r.names.Consume(x, b)
 		switch {
 		case err != nil:
 			return err
 		case n == 0:
 			return keep.ErrMalformed
 		}
-		back(&x, r.next, n)
+		back(x, r.next, n)
 		b = b[n:]
 	}
 	r.parts = nil

@@ -121,7 +121,7 @@ func Open(ctx context.Context, log Log, c Config) (*Store, error) {
 		return nil, err
 	}
 	err = log.Read(ctx, 0, func(pos uint64, b []byte) error {
-		if now := time.Now(); now.Sub(told) > 2*time.Second {
+		if now := time.Now(); now.Sub(told) > tellEvery {
 			told = now
 			c.Log.Info("reading the log", "position", pos, "of", last)
 		}
@@ -147,6 +147,9 @@ func Open(ctx context.Context, log Log, c Config) (*Store, error) {
 	return s, nil
 }
 
+// tellEvery is how often it is said how far a start is.
+const tellEvery = 2 * time.Second
+
 func defaultTo[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -165,10 +168,7 @@ func (s *Store) read(r *reader, pos uint64, b []byte) error {
 	}
 	s.wrote(len(s.segments)-1, pos, len(b))
 	if whole {
-		err = r.each(func(x *keep.Record, number uint64, size int) {
-			held := *x
-			s.add(&held, number, size)
-		})
+		err = r.each(s.add)
 	}
 	if err != nil {
 		return &DamageError{pos, err}
@@ -212,7 +212,14 @@ func (s *Store) Replay(back func(*keep.Record) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.image.Release()
-	return s.image.Replay(back)
+	n, told := 0, time.Now()
+	return s.image.Replay(func(r *keep.Record) error {
+		if n++; n%1024 == 0 && time.Since(told) > tellEvery {
+			told = time.Now()
+			s.config.Log.Info("restoring", "records", n)
+		}
+		return back(r)
+	})
 }
 
 // Append gathers a record for the next Sync.
