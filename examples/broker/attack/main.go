@@ -22,7 +22,7 @@
 // attack can spoil for the next. In its command PORT is the port, DIR a directory
 // with files: users, acl, cert.pem and key.pem, as -users, -acl, -tls-cert and
 // -tls-key of examples/broker take them, and mosquitto.conf, mosquitto-users.conf
-// and mosquitto-tls.conf. -start-users is the same for the attacks that take users,
+// and the script mosquitto-tls. -start-users is the same for the attacks that take users,
 // -start-tls for those that take TLS, where PORT is the only one: these are skipped
 // without. With -addr what the attacker leaves behind is taken away after each
 // attack, as far as the broker allows that.

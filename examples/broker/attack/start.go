@@ -79,8 +79,8 @@ func (s *started) end() {
 }
 
 // writeFiles writes what brokers need to know: users, acl, cert.pem and key.pem for
-// examples/broker, mosquitto.conf, mosquitto-users.conf and mosquitto-tls.conf for
-// mosquitto.
+// examples/broker, mosquitto.conf and mosquitto-users.conf for mosquitto, and
+// mosquitto-tls, a script that runs it with TLS on a port.
 func writeFiles(dir string) error {
 	var users, passwords, rules strings.Builder
 	for _, u := range [][2]string{{innocent, innocentPassword}, {guilty, guiltyPassword}} {
@@ -116,7 +116,8 @@ func writeFiles(dir string) error {
 		"users": users.String(), "acl": rules.String(), "mosquitto-users": passwords.String(), "cert.pem": certificate, "key.pem": key,
 		"mosquitto.conf":       common + "allow_anonymous true\n",
 		"mosquitto-users.conf": common + fmt.Sprintf("password_file %s/mosquitto-users\nacl_file %s/acl\n", dir, dir),
-		"mosquitto-tls.conf":   common + fmt.Sprintf("allow_anonymous true\ncertfile %s/cert.pem\nkeyfile %s/key.pem\n", dir, dir),
+		// With -p it speaks no TLS, so its port is to stand in the file.
+		"mosquitto-tls": fmt.Sprintf("cd %s && cat mosquitto.conf - >tls.conf <<END\nlistener $1 127.0.0.1\ncertfile %[1]s/cert.pem\nkeyfile %[1]s/key.pem\nEND\nexec mosquitto -c tls.conf\n", dir),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return err
