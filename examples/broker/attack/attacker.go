@@ -43,10 +43,10 @@ func (o order) attack(ctx context.Context, a attack) (*arena, outcome) {
 }
 
 // tidying is how long it may take to take away what was left behind.
-const tidying = time.Minute
+const tidying = 15 * time.Second
 
 // An attacker attacks, and leaves: where the broker goes on, it takes away what it
-// has left behind.
+// has left behind, as far as the broker lets it.
 type attacker interface {
 	attack(ctx context.Context) (outcome, error)
 	leave(ctx context.Context, clean bool)

@@ -24,8 +24,8 @@
 // -tls-key of examples/broker take them, and mosquitto.conf, mosquitto-users.conf
 // and the script mosquitto-tls. -start-users is the same for the attacks that take users,
 // -start-tls for those that take TLS, where PORT is the only one: these are skipped
-// without. With -addr what the attacker leaves behind is taken away after each
-// attack, as far as the broker allows that.
+// without. What the attacker leaves behind is taken away after each attack, as far as
+// the broker allows that; only then its memory is that "after".
 //
 // An attack is bounded in time, bytes and connections, and comes from a process of
 // its own. Brokers that are not on a loopback address are refused. It takes Linux to
@@ -112,7 +112,7 @@ func tool(ctx context.Context, args []string, out io.Writer) (failed bool, err e
 	f.BoolVar(&s.users, "users", false, "the broker at -addr knows the users and the rules that -start gives as files")
 	f.BoolVar(&s.tls, "tls", false, "the broker at -addr speaks TLS: only the attacks that take it are made")
 	seconds := f.Float64("seconds", 5, "how long an attack lasts")
-	settle := f.Float64("settle", 10, "how many `seconds` the broker has to give its memory back")
+	settle := f.Float64("settle", 10, "how many `seconds` the broker has to give its memory back, once all have left")
 	slow := f.Float64("slow", 1, "how many `seconds` a victim may have to wait")
 	f.Int64Var(&s.bytes, "bytes", 512, "`MiB` that an attack may send")
 	f.Int64Var(&s.memory, "memory", 512, "`MiB` that the broker may take more than before; at twice as many the attack is ended")

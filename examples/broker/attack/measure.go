@@ -99,6 +99,8 @@ func (s settings) measure(ctx context.Context, a attack) (r result) {
 	r.Log = float64(broker.words()-said) / mebi
 	unwatch()
 	watching.Wait()
+	alive := p.alive()
+	who.leave(ctx, alive)
 	r.After = float64(p.memory()) / mebi
 	for at := time.Now(); time.Since(at) < s.settle && r.After > r.Before+32 && ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		r.After = float64(p.memory()) / mebi
@@ -114,8 +116,7 @@ func (s settings) measure(ctx context.Context, a attack) (r result) {
 	if r.Sent > 0 {
 		r.ProcessorByte = r.Processor * 1e9 / (r.Sent * mebi)
 	}
-	r.judge(s, p.alive())
-	who.leave(ctx, command == "")
+	r.judge(s, alive)
 	return r
 }
 

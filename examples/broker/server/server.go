@@ -30,6 +30,7 @@ type Server struct {
 
 	alarm alarm
 	hands hands
+	ebb   ebb
 }
 
 // New returns a Server that serves nothing yet. What its Store has kept is not
@@ -161,6 +162,9 @@ func (s *Server) stop(why error) {
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.closing = true
+	if s.ebb.timer != nil {
+		s.ebb.timer.Stop()
+	}
 	if s.failed == nil {
 		s.failed = why
 	}
@@ -203,6 +207,7 @@ func (s *Server) take(n net.Conn) *conn {
 	}
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
+	s.watchEbb()
 	return c
 }
 
