@@ -23,7 +23,7 @@ var limits = []struct {
 	{"connect-rate", 0, 200, 20, "most `connections` a second from one address, of IPv6 a /64, with bursts of twice as many; 0 for no limit. It keeps processor time from who comes and goes"},
 	{"ban-credentials", 0, 100, 10, "ban an address, of IPv6 a /64, and a client id after this `number` of refused credentials within -ban-window; 0 for never. It keeps passwords from being guessed"},
 	{"ban-malformed", 0, 100, 10, "ban an address, of IPv6 a /64, and a client id after this `number` of malformed packets within -ban-window; 0 for never"},
-	{"max-total-bytes", math.MaxInt64, 1 << 30, 1 << 30, "most `bytes` that are kept for all: messages that wait or are retained, each once, wills, subscriptions, client ids, what is half received and what is not yet written. Then who keeps the most gives way, its oldest messages first"},
+	{"max-total-bytes", math.MaxInt64, 1 << 30, 1 << 30, "most `bytes` that are kept for all: messages that wait or are retained, each once, wills, subscriptions, client ids, what is half received and what is not yet written. Then who keeps the most gives way: its oldest waiting messages, then its sessions that are longest absent, its oldest retained messages, its connections"},
 	{"max-account-bytes", math.MaxInt64, 256 << 20, 32 << 20, "most of these `bytes` of one user or, without users, of one address. It keeps one from taking what is there for all"},
 	{"max-shared", math.MaxInt32, 1000, 100, "most shared `subscriptions` of a client, each of which may get it a copy of a message"},
 	{"max-identified", math.MaxInt32, 1000, 100, "most `subscriptions` of a client with an identifier and wildcards, each of which may add to a message"},

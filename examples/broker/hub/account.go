@@ -1,11 +1,10 @@
 package hub
 
 import (
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // An account is who pays for what a peer has the hub keep: its principal or, where it
@@ -25,6 +24,8 @@ type account struct {
 	connections atomic.Int64         // from its address
 	clients     map[*client]struct{} // whose sessions it pays for, by the lock of the clients
 	quota       logQuota             // by the lock of the doors
+
+	oldest, newest *message // of its retained messages, by the lock of those
 }
 
 type accounts struct {
@@ -32,7 +33,7 @@ type accounts struct {
 	whole  atomic.Int64 // bytes charged to anybody
 	number atomic.Int64 // of accounts, to divide the whole by
 	crowd  int          // how many may be there before the idle are looked for
-	relief timer        // when the heaviest gives way
+	relief relief
 }
 
 // slack is how much more than the whole may be charged while the heaviest gives
@@ -116,53 +117,8 @@ func (h *Hub) hasRoomUpTo(a *account, n int, limit int64) bool {
 	if whole <= total {
 		return true
 	}
-	h.set(&h.accounts.relief, 0) // at once
+	h.set(&h.accounts.relief.timer, time.Duration(h.accounts.relief.pause.Load()))
 	return whole <= total+total/slack && own <= total/max(1, h.accounts.number.Load())
-}
-
-// reliefSlice is how many messages give way at a time: then others have their turn.
-const reliefSlice = 256
-
-// relieve has the heaviest account give way while the whole is full.
-func (h *Hub) relieve(w *Worker) {
-	if h.accounts.whole.Load() <= h.config.MaxTotalBytes {
-		return
-	}
-	cl := h.heaviest()
-	if cl == nil {
-		return // nothing waits that could
-	}
-	cl.mu.Lock()
-	n := 0
-	for ; n < reliefSlice && cl.waiting.n > 0; n++ {
-		cl.withdraw(cl.waiting.at(0))
-		cl.pop()
-	}
-	cl.mu.Unlock()
-	h.stats.dropped.Add(int64(n))
-	h.config.Log.Warn("the heaviest gives way", "client", cl.id, "account", cl.account.name, "dropped", n)
-	h.set(&h.accounts.relief, w.now)
-}
-
-// heaviest returns the client that keeps the most of those of the heaviest account
-// that has something waiting.
-func (h *Hub) heaviest() (most *client) {
-	h.locks.accounts.Lock()
-	all := slices.Collect(maps.Values(h.accounts.all))
-	h.locks.accounts.Unlock()
-	h.locks.clients.Lock()
-	defer h.locks.clients.Unlock()
-	var worst int64
-	for _, a := range all {
-		if n := a.bytes.Load(); n > worst {
-			for cl := range a.clients {
-				if cl.queued.Load() > 0 && (n > worst || cl.queued.Load() > most.queued.Load()) {
-					most, worst = cl, n
-				}
-			}
-		}
-	}
-	return most
 }
 
 // A holding is that sessions of an account hold a message.

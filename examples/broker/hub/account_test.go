@@ -76,6 +76,8 @@ func (s *stage) innocentGoesOn() {
 		s.t.Errorf("a retained message of the innocent is refused with %v", code)
 	}
 	reader.expectPublish()
+	p.publish("innocent/kept", "", true)
+	reader.expectPublish()
 	p.close()
 	reader.close()
 	away := s.join(lasting(mqttwire.V50, "innocent-away"))
@@ -174,29 +176,6 @@ func TestHeaviestGivesWayFromFarAbove(t *testing.T) {
 	}
 	if code := s.answer(lasting(mqttwire.V50, "new")); code != 0 {
 		t.Errorf("one that keeps nothing is refused with %v, and %d bytes are charged", code, s.hub.accounts.whole.Load())
-	}
-}
-
-// Who has given all way that waited is not asked again: what is full then is no
-// queue.
-func TestNothingLeftToGive(t *testing.T) {
-	s := newStage(t, Config{MaxTotalBytes: 64 << 10})
-	s.as(guilty).away("a", "x")
-	p := s.connected(mqttwire.V50, "p")
-	p.publish("x", "waits", false)
-	p.close()
-	if cl := s.hub.heaviest(); cl == nil || cl.id != "a" {
-		t.Fatalf("the heaviest is %v", cl)
-	}
-	s.hub.config.MaxTotalBytes = 1 // all the rest is too much too
-	w := s.hub.Worker(s.now)
-	s.hub.relieve(w)
-	w.Finish()
-	if n := s.hub.Stats().MessagesDropped; n != 1 {
-		t.Errorf("%d messages gave way", n)
-	}
-	if cl := s.hub.heaviest(); cl != nil {
-		t.Errorf("%s is to give way, for whom nothing waits", cl.id)
 	}
 }
 

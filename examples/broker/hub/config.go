@@ -32,8 +32,9 @@ type Config struct {
 	// MaxTotalBytes is how many bytes the hub keeps for all: messages that wait, are
 	// in flight, retained or wills, each once; subscriptions, identifiers, and what
 	// is half received or not yet written. Where that is reached whoever keeps the
-	// most gives way: the oldest of what waits for it goes first. Who keeps less
-	// than others is refused nothing. Default 1 GiB.
+	// most gives way: the oldest of what waits for it, then its sessions that are
+	// longest absent, the oldest that it has retained, and its connections. Who keeps
+	// less than others is refused nothing, and loses nothing. Default 1 GiB.
 	MaxTotalBytes int64
 	// MaxAccountBytes is how many of these a principal may have kept or, of clients
 	// without a name, an address (of IPv6: a /64). More is refused to it alone: 0x97

@@ -120,19 +120,9 @@ func (c *Conn) admit(w *Worker, access Access, data []byte) {
 			ack.Properties = codec.AppendAuthenticationData(ack.Properties, data)
 		}
 	}
-	if there, crowded := h.knows(c.who.ClientID); !there { // who is known may come and take what waits
-		needs := sizeOfClient(c.who.ClientID)
-		if c.asked.will != nil {
-			needs += c.asked.will.size()
-		}
-		if !h.hasRoom(c.account(), needs) {
-			c.refuse(connack.Code(mqttwire.QuotaExceeded), "there is no room for the session and its will")
-			return
-		}
-		if c.asked.lasts && crowded {
-			c.refuse(connack.Code(mqttwire.QuotaExceeded), "there are too many sessions")
-			return
-		}
+	if why := c.crowded(); why != "" {
+		c.refuse(connack.Code(mqttwire.QuotaExceeded), why)
+		return
 	}
 	if c.asked.lasts && h.journal.Full() && h.Sync(h.journal.Mark()) != nil {
 		c.refuse(connack.ServerUnavailable, "the store is full")
@@ -144,6 +134,35 @@ func (c *Conn) admit(w *Worker, access Access, data []byte) {
 	}
 	c.entry = &entry{access, ack}
 	c.enter(w)
+}
+
+// crowded says why there is no room for the client, "" where there is. Who is known
+// may come and take what waits, though its account is full, and with a will though it
+// is a little more than full.
+func (c *Conn) crowded() string {
+	h := c.hub
+	needs, payer, limit := 0, c.account(), h.config.MaxAccountBytes
+	if c.asked.will != nil {
+		needs = c.asked.will.size()
+	}
+	cl, full := h.known(c.who.ClientID)
+	switch {
+	case cl != nil:
+		cl.mu.Lock()
+		if cl.will != nil {
+			needs -= cl.will.size()
+		}
+		cl.mu.Unlock()
+		payer, limit = cl.account, limit+limit/slack
+	case c.asked.lasts && full:
+		return "there are too many sessions"
+	default:
+		needs += sizeOfClient(c.who.ClientID)
+	}
+	if needs > 0 && !h.hasRoomUpTo(payer, needs, limit) {
+		return "there is no room for the session and its will"
+	}
+	return ""
 }
 
 // enter puts the session of the Client Identifier, or a new one, on this

@@ -68,7 +68,7 @@ func New(c Config, started time.Time, host Host) *Hub {
 	h.ahead = min(maxAhead, h.config.MaxQueue)
 	h.timers.host = host
 	h.sys.timer.ring = h.tick
-	h.accounts.all, h.accounts.relief.ring = make(map[string]*account), h.relieve
+	h.accounts.all, h.accounts.relief.timer.ring = make(map[string]*account), h.relieve
 	h.retained.audit.ring = h.auditSome
 	h.bans.init(&h.config)
 	h.journal.hub = h

@@ -3,13 +3,15 @@ package hub
 import "sync"
 
 // The locks of the hub, all of them. Who holds one takes only such as come after it:
-// retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
+// relief, retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
 // the journal are taken under any and take none, except that what is retained is sent
 // while it is looked at. Outboxes and
 // machines are guarded by the mu of the client that has their connection; before
 // it has one, nobody but who serves it knows a connection.
 type (
 	locks struct {
+		relief sync.Mutex // of who has accounts give way
+
 		// retained is held while a message to be retained is stored and routed,
 		// and while a client subscribes: nobody gets it twice, or not at all.
 		retained sync.Mutex

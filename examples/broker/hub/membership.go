@@ -91,12 +91,12 @@ func (h *Hub) clientOf(id string, payer *account) *client {
 	return cl
 }
 
-// knows reports whether there is a client of an identifier, and whether there is no
-// room for one more.
-func (h *Hub) knows(id string) (there, crowded bool) {
+// known returns the client of an identifier, nil for none, and whether there are as many
+// as may be.
+func (h *Hub) known(id string) (cl *client, full bool) {
 	h.locks.clients.Lock()
 	defer h.locks.clients.Unlock()
-	return h.clients[id] != nil, len(h.clients) >= h.config.MaxSessions
+	return h.clients[id], len(h.clients) >= h.config.MaxSessions
 }
 
 // forget removes a client that is gone.

@@ -28,6 +28,8 @@ type message struct {
 	payer      *account // of a retained message
 	principal  string   // the same, "" for nobody
 
+	older, newer *message // of the same payer, both retained
+
 	holders atomic.Int32 // accounts whose sessions hold it
 	first   holding      // by one of them
 }

@@ -46,6 +46,7 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 		h.set(m.timer, m.ends())
 	}
 	h.charge(m.payer, m.retainedSize())
+	m.payer.retains(m)
 	if old, had, _ := r.messages.Set(m.topic, m); had {
 		r.forget(h, old)
 	}
@@ -57,12 +58,42 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 	return true
 }
 
+// retains adds a message to those of the account, nil for the server's.
+func (a *account) retains(m *message) {
+	if a == nil {
+		return
+	}
+	if m.older = a.newest; m.older == nil {
+		a.oldest = m
+	} else {
+		m.older.newer = m
+	}
+	a.newest = m
+}
+
+// lets takes a message out of those of the account.
+func (a *account) lets(m *message) {
+	if a == nil {
+		return
+	}
+	older, newer := &a.oldest, &a.newest
+	if m.older != nil {
+		older = &m.older.newer
+	}
+	if m.newer != nil {
+		newer = &m.newer.older
+	}
+	*older, *newer = m.newer, m.older
+	m.older, m.newer = nil, nil
+}
+
 // retainedSize is what it counts for while it is retained, in bytes.
 func (m *message) retainedSize() int { return m.size() + levelSize*(1+bytes.Count(m.topic, slash)) }
 
 // forget takes a message that is not retained any more out of account.
 func (r *retained) forget(h *Hub, m *message) {
 	h.charge(m.payer, -m.retainedSize())
+	m.payer.lets(m)
 	if !isServers(m.topic) {
 		r.count--
 	}

@@ -31,8 +31,9 @@ func (h *Hub) decideShare(w *Worker, pub *posting, turn *match, to sink) outcome
 	return result
 }
 
-// maxReady is how many members of a group are asked whether they can send now.
-const maxReady = 32
+// maxReady is how many members of a group are asked whether they can send now, and
+// maxAsked how many one message is offered to.
+const maxReady, maxAsked = 32, 64
 
 // decideMembers asks each of the members once, until one has taken the publication:
 // first who can send it now, as far as that is looked at, then who is there, then
@@ -41,6 +42,7 @@ func (h *Hub) decideMembers(w *Worker, pub *posting, members []match, to sink) o
 	result := dropped
 	start := int(h.turns.Add(1) % uint64(max(len(members), 1)))
 	var asked uint32 // of the first maxReady
+	offers := 0
 	for _, state := range [...]readiness{ready, busy, away} {
 		n := len(members)
 		if state == ready {
@@ -57,6 +59,9 @@ func (h *Hub) decideMembers(w *Worker, pub *posting, members []match, to sink) o
 				continue
 			}
 			asked |= 1 << i
+			if offers++; offers > maxAsked {
+				return result
+			}
 			switch h.decideMember(w, pub, m, to) {
 			case taken:
 				return taken

@@ -68,3 +68,24 @@ func TestShareAsksOnce(t *testing.T) {
 		}
 	}
 }
+
+// counting is a sink that nobody takes anything from.
+type counting struct{ n int }
+
+func (c *counting) execute(*Worker, *posting, *intent) outcome { c.n++; return refused }
+
+// However large a group is, one message is offered to so many of it.
+func TestShareIsAskedSoFar(t *testing.T) {
+	s := newStage(t, Config{})
+	for i := range 300 {
+		s.away(fmt.Sprint("c", i), "$share/g/t")
+	}
+	w := s.hub.Worker(s.now)
+	defer w.Finish()
+	w.pub.set(publicationAt("t", "x", qos.AtLeastOnce, 1), "", s.now)
+	w.matches = s.hub.subscriptions.AppendTurns(nil, []byte("t"))
+	sink := counting{}
+	if s.hub.decide(w, &w.pub, &sink); sink.n != maxAsked {
+		t.Errorf("%d members are asked", sink.n)
+	}
+}

@@ -5,7 +5,7 @@ import "sync/atomic"
 // stats are counted as things happen: what Stats tells besides.
 type stats struct {
 	accepted, connects, connected, most atomic.Int64
-	sessionsExpired                     atomic.Int64
+	sessionsExpired, sessionsEvicted    atomic.Int64
 	shared                              atomic.Int64 // subscriptions
 	packetsIn, packetsOut               atomic.Int64
 	bytesIn, bytesOut                   atomic.Int64
@@ -54,6 +54,7 @@ type Stats struct {
 	Connected     int   // of them
 	MostConnected int   // there ever were
 	Expired       int64 // sessions whose Session Expiry Interval is over
+	Evicted       int64 // sessions that gave way where the whole was full
 
 	Connections int   // open, before their CONNECT too
 	Accepted    int64 // connections in all
@@ -94,6 +95,7 @@ func (h *Hub) Stats() Stats {
 		Connected:           int(s.connected.Load()),
 		MostConnected:       int(s.most.Load()),
 		Expired:             s.sessionsExpired.Load(),
+		Evicted:             s.sessionsEvicted.Load(),
 		Connections:         open,
 		Accepted:            s.accepted.Load(),
 		Connects:            s.connects.Load(),

@@ -52,6 +52,7 @@ func (h *Hub) tick(w *Worker) {
 		{"clients/total", int64(s.Clients)},
 		{"clients/maximum", int64(s.MostConnected)},
 		{"clients/expired", s.Expired},
+		{"clients/evicted", s.Evicted},
 		{"connections/total", s.Accepted},
 		{"messages/received", s.PacketsReceived},
 		{"messages/sent", s.PacketsSent},
