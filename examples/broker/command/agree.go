@@ -90,6 +90,9 @@ func (s *settings) checkDurations() error {
 			return fmt.Errorf("-%s: a duration of 0 means nothing", x.name)
 		}
 	}
+	if c.HoldBudget == 0 {
+		return errors.New("-hold-budget: a duration of 0 means nothing; negative is no time")
+	}
 	if c.SysInterval == 0 {
 		return errors.New("-sys-interval: a duration of 0 means nothing; negative is never")
 	}

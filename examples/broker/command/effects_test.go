@@ -139,6 +139,21 @@ var effects = map[string]effect{
 		d := b.in("d", nil)
 		return d.publish("a", qos.AtLeastOnce, 1, nil) + ", " + d.publish("a", qos.AtLeastOnce, 1, nil)
 	}, map[string]string{"false": "PUBACK 00, PUBACK 00", "true": "PUBACK 00, PUBACK 97"}},
+	"hold-budget": {[]string{"-max-queued", "8", "-max-inflight", "1"}, func(b *bed) string {
+		b.in("slow", nil).subscribe("a", 1)
+		b.in("other", nil).subscribe("a", 0)
+		d := b.in("d", nil)
+		var all []codec.Packet
+		for i := range 4 { // one in flight, two wait: the slow one is behind
+			all = append(all, &codec.Publish{Topic: []byte("a"), QoS: qos.AtLeastOnce, ID: uint16(i + 1)})
+		}
+		start := time.Now()
+		d.say(all...)
+		for range all {
+			d.hear()
+		}
+		return time.Since(start).String()
+	}, map[string]string{"200ms": "100ms", "-1s": "0s"}},
 	"disconnect-slow": {[]string{"-max-queued", "1", "-max-inflight", "1"}, func(b *bed) string {
 		c := b.in("c", nil)
 		c.subscribe("a", 1)

@@ -90,6 +90,7 @@ func (s *settings) flags(f *flag.FlagSet) {
 	define(f, &c.MaxQueuedMessages, "max-queued", 100_000, 1, bytes, "most `messages` of QoS 1 and 2 that wait in a session")
 	define(f, &c.MaxQueuedBytes, "max-queued-bytes", 64<<20, 1, bytes, "most `bytes` that wait in a session")
 	f.BoolVar(&c.DisconnectSlow, "disconnect-slow", false, "disconnect a client whose queue is full")
+	f.DurationVar(&c.HoldBudget, "hold-budget", 200*time.Millisecond, "for how long in 10 s the subscribers of one user or, without users, of one address that are slow may hold up publishers who have something for others too; negative for no time. Then their queues fill")
 	define(f, &c.MaxSessions, "max-sessions", 1_000_000, 1, bytes, "most `clients` there may be, connected or not")
 	define(f, &c.MaxSubscriptions, "max-subscriptions", 100_000, 1, bytes, "most `subscriptions` of a client")
 	define(f, &c.MaxLevels, "max-levels", 128, 1, 65536, "most `levels` of a topic filter, and of the topic of a retained message")

@@ -84,7 +84,7 @@ func TestDefaultsOfServer(t *testing.T) {
 	for name, want := range map[string]any{
 		"MaxQueue": 1 << 20, "MaxQueuedMessages": 100_000, "MaxQueuedBytes": 64 << 20, "MaxTotalBytes": int64(1 << 30), "MaxAccountBytes": int64(256 << 20), "MaxShared": 1000, "MaxIdentified": 1000,
 		"MaxSessions": 1_000_000, "MaxSubscriptions": 100_000, "MaxLevels": 128,
-		"WriteTimeout": time.Minute, "Linger": time.Second, "SysInterval": 10 * time.Second,
+		"HoldBudget": 200 * time.Millisecond, "WriteTimeout": time.Minute, "Linger": time.Second, "SysInterval": 10 * time.Second,
 	} {
 		if got := set.FieldByName(name).Interface(); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
@@ -204,6 +204,7 @@ func TestContradictions(t *testing.T) {
 		{"-sys-interval: ", []string{"-sys-interval", "0"}},
 		{"-write-timeout: ", []string{"-write-timeout", "0"}},
 		{"-linger: ", []string{"-linger", "0"}},
+		{"-hold-budget: ", []string{"-hold-budget", "0"}},
 		{"-linger: ", []string{"-linger", "-1s"}},
 		{"-connect-timeout: ", []string{"-connect-timeout", "-1s"}},
 		{"-retry: ", []string{"-retry", "-1s"}},

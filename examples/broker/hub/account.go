@@ -24,6 +24,7 @@ type account struct {
 	connections atomic.Int64         // from its address
 	clients     map[*client]struct{} // whose sessions it pays for, by the lock of the clients
 	quota       logQuota             // by the lock of the doors
+	budget      budget               // by the lock of the accounts
 
 	oldest, newest *message // of its retained messages, by the lock of those
 }

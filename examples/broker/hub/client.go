@@ -112,6 +112,9 @@ func (cl *client) enqueue(d delivery, now time.Duration) outcome {
 	}
 	cl.hub.journal.queued(cl, &d)
 	cl.take(&d)
+	if cl.waiting.n == 0 {
+		cl.pressure.progress = now // from here on it may fall behind
+	}
 	cl.push(d)
 	return taken
 }

@@ -64,6 +64,12 @@ type Config struct {
 	// queue is full. Either way it does not get the message.
 	DisconnectSlow bool
 
+	// HoldBudget is for how long in 10 s the subscribers of an account that fall
+	// behind may hold publishers back who have something for others too: then what
+	// they have no room for is dropped. Who publishes to one alone waits for it as
+	// long as that makes progress. Default 200 ms, negative for none.
+	HoldBudget time.Duration
+
 	// MaxSubscriptions is how many subscriptions a client may have. Default
 	// 100,000.
 	MaxSubscriptions int
@@ -152,6 +158,7 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxAccountBytes, 256<<20)
 	defaultTo(&c.MaxShared, 1000)
 	defaultTo(&c.MaxIdentified, 1000)
+	defaultTo(&c.HoldBudget, 200*time.Millisecond)
 	defaultTo(&c.MaxSessions, 1_000_000)
 	defaultTo(&c.MaxSubscriptions, 100_000)
 	defaultTo(&c.MaxLevels, 128)

@@ -211,6 +211,7 @@ func (c *Conn) enter(w *Worker) {
 	c.owe(mark)
 	c.asked = asked{}
 	cl.dropLost()
+	cl.pressure.progress = now
 	cl.pump(now)
 	w.touch(c)
 	cl.mu.Unlock()

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,28 +11,32 @@ import (
 // dropped. It is held only while the subscriber makes progress, and never for
 // itself; so two that publish to each other without reading hold each other for
 // holdPatience. Where others wait for what the publisher has for them, the
-// subscriber has a budget for that, and is nobody's concern when it is spent. No
+// subscriber's account has a budget for that, and it is nobody's concern when that is
+// spent. No
 // Keep Alive runs out meanwhile, as nothing is polled.
 type pressure struct {
 	held     []*Conn       // publishers that wait for it
-	progress time.Duration // when it has last taken something
-	spent    time.Duration // of holdBudget
-	counted  time.Duration // when that was reckoned
+	progress time.Duration // when it has last taken something, or began to have to
+}
+
+// A budget is what the subscribers of an account have made others wait.
+type budget struct {
+	spent   time.Duration
+	counted time.Duration // when that was reckoned
 }
 
 const (
 	holdPatience = 100 * time.Millisecond // without progress
-	holdBudget   = 200 * time.Millisecond // in holdWindow
-	holdWindow   = 10 * time.Second
+	holdWindow   = 10 * time.Second       // in which HoldBudget may be spent
 )
 
 // A hold is what a publisher waits with.
 type hold struct {
-	by     *client
+	by     atomic.Pointer[client]
 	since  time.Duration
 	others bool // that others wait too
 	timer  timer
-	sole   *client       // the only one that it has had something for
+	sole   uint64        // the serial of the only one that it has had something for, 0 for none
 	shared time.Duration // until when others count
 }
 
@@ -46,13 +51,14 @@ func (cl *client) behind(part int) bool {
 func (c *Conn) holdBack(w *Worker) {
 	switch x := &c.hold; {
 	case w.takers == 0:
-	case w.takers > 1 || x.sole != nil && x.sole != w.taker:
+	case w.takers > 1 || x.sole != 0 && x.sole != w.taker:
 		x.shared = w.now + holdWindow
 		fallthrough
 	default:
 		x.sole = w.taker
 	}
 	cl := w.behind
+	w.behind = nil
 	if cl == nil || cl == c.client || c.farewell != nil {
 		return
 	}
@@ -62,8 +68,8 @@ func (c *Conn) holdBack(w *Worker) {
 	if c.hold.since = w.now; !cl.behind(8) || !c.mayWait(cl, w.now) {
 		return
 	}
-	c.hold.by = cl
-	c.hold.timer.ring = func(w *Worker) { c.waitOn(cl, w.now) }
+	c.hold.by.Store(cl)
+	c.hold.timer.ring = c.waitOn
 	cl.pressure.held = append(cl.pressure.held, c)
 	c.waits.Store(true)
 	c.hub.set(&c.hold.timer, w.now+holdPatience)
@@ -71,20 +77,37 @@ func (c *Conn) holdBack(w *Worker) {
 
 // mayWait reports whether the publisher may be held for a client, or longer.
 func (c *Conn) mayWait(cl *client, now time.Duration) bool {
-	p := &cl.pressure
-	p.spent = max(0, p.spent-(now-p.counted)/(holdWindow/holdBudget))
-	p.counted = now
-	return now-p.progress < holdPatience && !(c.hold.others && p.spent+now-c.hold.since >= holdBudget)
+	if now-cl.pressure.progress >= holdPatience {
+		return false
+	}
+	return !c.hold.others || cl.spend(0, now)+now-c.hold.since < c.hub.config.HoldBudget
+}
+
+// spend has the client's account spend more of its budget, and returns how much of it
+// is spent.
+func (cl *client) spend(more, now time.Duration) time.Duration {
+	h := cl.hub
+	h.locks.accounts.Lock()
+	defer h.locks.accounts.Unlock()
+	b := &cl.account.budget
+	back := float64(now-b.counted) / float64(holdWindow) * float64(h.config.HoldBudget)
+	b.spent = max(0, b.spent-time.Duration(back)) + more
+	b.counted = now
+	return b.spent
 }
 
 // waitOn has the publisher be held on, or not.
-func (c *Conn) waitOn(cl *client, now time.Duration) {
+func (c *Conn) waitOn(w *Worker) {
+	cl := c.hold.by.Load()
+	if cl == nil {
+		return
+	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if slices.Contains(cl.pressure.held, c) && cl.conn != nil && c.mayWait(cl, now) {
-		c.hub.set(&c.hold.timer, now+holdPatience)
+	if slices.Contains(cl.pressure.held, c) && cl.conn != nil && c.mayWait(cl, w.now) {
+		c.hub.set(&c.hold.timer, w.now+holdPatience)
 	} else {
-		cl.letGo(c, now)
+		cl.letGo(c, w.now)
 	}
 }
 
@@ -96,8 +119,9 @@ func (cl *client) letGo(c *Conn, now time.Duration) {
 		return
 	}
 	if p.held = slices.Delete(p.held, i, i+1); c.hold.others {
-		p.spent += now - c.hold.since
+		cl.spend(now-c.hold.since, now)
 	}
+	c.hold.by.Store(nil) // it may be forgotten
 	c.hub.stop(&c.hold.timer)
 	c.waits.Store(false)
 	c.await()

@@ -2,8 +2,10 @@ package hub
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
@@ -94,7 +96,7 @@ func TestHoldIsBounded(t *testing.T) {
 			s.wait(10 * time.Millisecond)
 			slow.take(reads)
 		}
-		if waited := s.now - start; waited > holdBudget+2*holdPatience {
+		if waited := s.now - start; waited > s.hub.config.HoldBudget+2*holdPatience {
 			t.Errorf("%s: others wait %v", name, waited)
 		}
 		got := 0
@@ -216,4 +218,83 @@ func TestDrainThatStops(t *testing.T) {
 	if s.wait(2 * time.Millisecond); !reader.gone {
 		t.Error("it is waited for longer")
 	}
+}
+
+// Who has just begun to fall behind has made no progress yet, and is waited for: from
+// the first burst on, however long the hub is up.
+func TestHoldFromTheFirstBurst(t *testing.T) {
+	for _, up := range []time.Duration{0, time.Hour} {
+		s := newStage(t, few())
+		s.now = up
+		reader, p := s.connected(mqttwire.V311, "reader"), s.connected(mqttwire.V311, "p")
+		reader.subscribeAt("t", qos.AtLeastOnce)
+		s.wait(time.Minute)
+		p.sendAll(1000, "t")
+		took := 0
+		for range 1000 {
+			s.wait(time.Millisecond)
+			took += reader.take(3)
+		}
+		if took != 1000 {
+			t.Errorf("%d of 1000 messages come to who was idle", took)
+		}
+	}
+}
+
+// The budget is the account's: a hundred slow subscribers of one hold nobody for longer
+// than one does, and those of another have their own.
+func TestHoldBudgetIsTheAccounts(t *testing.T) {
+	for _, budget := range []time.Duration{-1, 50 * time.Millisecond, 200 * time.Millisecond} {
+		c := few()
+		c.HoldBudget = budget
+		s := newStage(t, c)
+		s.as(guilty)
+		var slow []*wire
+		for i := range 20 {
+			x := s.connected(mqttwire.V311, fmt.Sprint("slow", i))
+			x.subscribeAt(fmt.Sprint("t/", i), qos.AtLeastOnce)
+			slow = append(slow, x)
+		}
+		s.as(innocent)
+		other, p := s.connected(mqttwire.V311, "other"), s.connected(mqttwire.V311, "p")
+		other.subscribeAt("#", qos.AtMostOnce)
+		var topics []string
+		for i := range slow {
+			topics = append(topics, fmt.Sprint("t/", i))
+		}
+		start := s.now
+		p.sendAll(2000, topics...)
+		for p.unread() > 0 && s.now-start < time.Minute {
+			s.wait(10 * time.Millisecond)
+			for _, x := range slow {
+				x.take(1)
+			}
+		}
+		if waited := s.now - start; waited > max(budget, 0)+2*holdPatience {
+			t.Errorf("with %v for all others wait %v", budget, waited)
+		}
+	}
+}
+
+// A publisher keeps nobody in memory that it has waited for.
+func TestHoldLetsGo(t *testing.T) {
+	s := newStage(t, few())
+	p := s.connected(mqttwire.V311, "p")
+	reader := s.connected(mqttwire.V311, "reader")
+	reader.subscribeAt("t", qos.AtLeastOnce)
+	p.sendAll(100, "t")
+	if p.c.hold.by.Load() == nil {
+		t.Fatal("not held")
+	}
+	old := weak.Make(reader.c.client)
+	reader.close()
+	s.wait(time.Second)
+	p.sendAll(1, "t")
+	s.all, reader = s.all[:1], nil
+	clear(s.all[1:2])
+	runtime.GC()
+	if old.Value() != nil {
+		t.Error("a client that is forgotten is still there")
+	}
+	runtime.KeepAlive(p)
 }

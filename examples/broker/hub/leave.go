@@ -50,7 +50,7 @@ func (c *Conn) Leave(w *Worker) {
 		return
 	}
 	h := c.hub
-	if by := c.hold.by; by != nil {
+	if by := c.hold.by.Load(); by != nil {
 		by.mu.Lock()
 		by.letGo(c, w.now)
 		by.mu.Unlock()

@@ -33,7 +33,7 @@ type Worker struct {
 	flushes []*Conn // have something to write
 	acked   bool    // what waits may go on
 	behind  *client // has got a message, and is far behind
-	taker   *client // the last that has got one
+	taker   uint64  // the serial of the last that has got one
 	takers  int     // how many have
 
 	counted counts
@@ -76,4 +76,4 @@ func (w *Worker) Finish() {
 }
 
 // took counts a client that has got the message.
-func (w *Worker) took(cl *client) { w.takers, w.taker = w.takers+1, cl }
+func (w *Worker) took(cl *client) { w.takers, w.taker = w.takers+1, cl.serial }
