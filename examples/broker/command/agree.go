@@ -23,6 +23,9 @@ var needs = []struct {
 	{"token-late", []string{"token-keys"}},
 	{"token-instance", []string{"token-keys"}},
 	{"deny", []string{"acl", "token-keys"}},
+	{"client-id", []string{"users", "token-keys", "tls-cert-user"}},
+	{"keep-revoked", []string{"users", "acl", "token-keys"}},
+	{"reload", []string{"users", "acl", "token-keys", "listen-tls"}},
 }
 
 // empty are settings that mean nothing beside a value of another.
@@ -33,12 +36,21 @@ var empty = []struct{ name, other, value string }{
 	{"max-queued-bytes", "max-qos", "0"},
 	{"receive-maximum", "max-qos", "0"},
 	{"retry", "max-qos", "0"},
+	{"refused-by-any", "max-qos", "0"},
+	{"disconnect-slow", "max-qos", "0"},
+	{"keep-revoked", "retain", "false"},
+	{"max-shared", "shared", "false"},
+	{"max-identified", "subscription-ids", "false"},
+	{"max-identified", "wildcard", "false"},
 }
 
 // agree checks what settings say together. The errors name all of them.
-func (s *settings) agree(f *flag.FlagSet) error {
+func (s *settings) agree(f *flag.FlagSet, given map[string]bool) error {
 	set := func(name string) bool {
 		x := f.Lookup(name)
+		if isLimit(name) {
+			return given[name]
+		}
 		return x.Value.String() != x.DefValue
 	}
 	if len(s.listen.values)+len(s.listenTLS.values) == 0 {

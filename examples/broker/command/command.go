@@ -54,6 +54,9 @@ func run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	if files := descriptors(); s.fit(files) {
+		s.server.Log.Warn("the process may have few files open: -max-connections is lowered", "files", files, "max-connections", s.server.MaxConnections, "max-address-connections", s.server.MaxAddressConnections)
+	}
 	s.server.Authenticator, s.server.Handlers = g, g.Handlers()
 	for _, x := range s.extensions {
 		if err := x.Configure(&s.server); err != nil {

@@ -148,8 +148,8 @@ func another(f *flag.Flag) string {
 // Every flag can be set by a file, to the same, and each is read by something.
 func TestConfigOfAll(t *testing.T) {
 	tls := []string{"-listen-tls", "x:1", "-tls-cert", "c", "-tls-key", "k", "-tls-client-ca", "ca"}
-	keys := []string{"-token-keys", "k"}
-	needed := map[string][]string{"anonymous": {"-users", "u"},
+	keys, users := []string{"-token-keys", "k"}, []string{"-users", "u"}
+	needed := map[string][]string{"anonymous": users, "client-id": users, "keep-revoked": users, "reload": users,
 		"listen-tls": tls, "tls-cert": tls, "tls-key": tls, "tls-client-ca": tls, "tls-require-cert": tls, "tls-cert-user": tls,
 		"token-revoked": keys, "token-notice": keys, "token-late": keys, "token-instance": keys, "deny": keys}
 	for _, f := range flags() {

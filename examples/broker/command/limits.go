@@ -130,26 +130,64 @@ func (s *settings) owns(who *hub.Peer) bool {
 	return who.Principal == "" || ok && (rest == "" || s.clientID == "prefix" && strings.ContainsRune("-/:._", rune(rest[0])))
 }
 
-// contradict says which limits cannot hold together.
+// isLimit reports whether a setting is one that -limits sets.
+func isLimit(name string) bool {
+	for _, x := range limits {
+		if x.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// contradict says which limits cannot hold together: one that is given, and another
+// that is given or as -limits says. Those by default bow to what is given.
 func (s *settings) contradict(given map[string]bool) error {
 	c := &s.server
-	var both []string
-	switch {
-	case given["max-account-bytes"] && c.MaxAccountBytes > c.MaxTotalBytes:
-		both = []string{"max-account-bytes of one", "max-total-bytes of all"}
-	case given["max-queued-bytes"] && int64(c.MaxQueuedBytes) > c.MaxTotalBytes:
-		both = []string{"max-queued-bytes of a session", "max-total-bytes of all"}
-	case given["max-address-connections"] && c.MaxConnections > 0 && c.MaxAddressConnections > c.MaxConnections:
-		both = []string{"max-address-connections of one", "max-connections of all"}
-	case c.Bans.Credentials+c.Bans.Malformed == 0 && (given["ban-window"] || given["ban-for"]):
+	for _, x := range []struct {
+		name, of string
+		value    int64
+		more, to string
+		most     int64
+	}{
+		{"max-account-bytes", "one", c.MaxAccountBytes, "max-total-bytes", "all", c.MaxTotalBytes},
+		{"max-queued-bytes", "a session", int64(c.MaxQueuedBytes), "max-total-bytes", "all", c.MaxTotalBytes},
+		{"max-queued-bytes", "a session", int64(c.MaxQueuedBytes), "max-account-bytes", "who has it", c.MaxAccountBytes},
+		{"max-packet", "one", int64(c.MaximumPacketSize), "max-account-bytes", "who sends it", c.MaxAccountBytes},
+		{"max-connect", "one", int64(c.MaximumConnectSize), "max-account-bytes", "who sends it", c.MaxAccountBytes},
+		{"max-address-connections", "one", int64(c.MaxAddressConnections), "max-connections", "all", int64(c.MaxConnections)},
+	} {
+		if given[x.name] && x.value > x.most && x.most > 0 {
+			return fmt.Errorf("-%s of %s is more than -%s of %s", x.name, x.of, x.more, x.to)
+		}
+	}
+	if c.Bans.Credentials+c.Bans.Malformed == 0 {
 		for _, name := range []string{"ban-for", "ban-window"} {
 			if given[name] {
-				both = []string{name}
+				return fmt.Errorf("-%s needs -ban-credentials or -ban-malformed", name)
 			}
 		}
-		return fmt.Errorf("-%s needs -ban-credentials or -ban-malformed", both[0])
-	default:
-		return nil
 	}
-	return fmt.Errorf("-%s is more than -%s", both[0], strings.TrimPrefix(both[1], "-"))
+	if given["exempt"] && len(s.networks) > 0 && c.MaxAddressConnections == 0 && c.ConnectRate == 0 && c.Bans.Credentials+c.Bans.Malformed == 0 && c.MaxAccountBytes == math.MaxInt64 {
+		return fmt.Errorf("-exempt means nothing with -limits %s", s.limits)
+	}
+	return nil
+}
+
+// ownFiles is how many files the broker needs besides connections.
+const ownFiles = 64
+
+// fit lowers -max-connections to what so many files are enough for, and reports
+// whether it has: who comes when no file is left cannot even be told so. Files are for
+// as many as may be there and an eighth more, and for as many who are only told that
+// there is no room. An address may then have a quarter at most.
+func (s *settings) fit(files int64) bool {
+	c := &s.server
+	most := int(min(max(1, (files-ownFiles)/17*8), math.MaxInt32))
+	if c.MaxConnections <= most { // also no limit
+		return false
+	}
+	c.MaxConnections = most
+	c.MaxAddressConnections = min(c.MaxAddressConnections, most/4+1)
+	return true
 }

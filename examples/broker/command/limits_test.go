@@ -25,6 +25,42 @@ func TestLimits(t *testing.T) {
 	expectError(t, "-max-account-bytes of one is more than -max-total-bytes of all", "-max-account-bytes", "1001", "-max-total-bytes", "1000")
 	expectError(t, "-max-address-connections of one is more than -max-connections of all", "-max-address-connections", "11", "-max-connections", "10")
 	expectError(t, "-ban-for needs ", "-limits", "none", "-ban-for", "7m")
+	expectError(t, "-exempt means nothing with -limits none", "-limits", "none", "-exempt", "192.0.2.1")
+	mustParse(t, "-limits", "none", "-exempt", "192.0.2.1", "-connect-rate", "5")
+	expectError(t, "-max-queued-bytes of a session is more than -max-account-bytes of who has it", "-limits", "strict", "-max-queued-bytes", "67108864")
+	mustParse(t, "-max-account-bytes", "1000") // what is there by default bows
+	expectError(t, "-max-packet of one is more than -max-account-bytes of who sends it", "-max-account-bytes", "1000", "-max-packet", "1001")
+	expectError(t, "-max-connect of one is more than -max-account-bytes of who sends it", "-max-account-bytes", "1000", "-max-connect", "1001")
+}
+
+// There are no more connections than there may be files: with those who are only told
+// that there is no room.
+func TestFit(t *testing.T) {
+	for _, tt := range []struct {
+		args  []string
+		files int64
+		want  int
+		lower bool
+	}{
+		{nil, math.MaxInt64, 50_000, false},
+		{nil, 1 << 20, 50_000, false},
+		{nil, 1024, 448, true},
+		{nil, 10, 1, true},
+		{[]string{"-max-connections", "300"}, 1024, 300, false},
+		{[]string{"-max-connections", "500"}, 1024, 448, true},
+		{[]string{"-limits", "none"}, 1024, 0, false},
+	} {
+		s := mustParse(t, tt.args...)
+		if lower := s.fit(tt.files); lower != tt.lower || s.server.MaxConnections != tt.want {
+			t.Errorf("%q with %d files: %d connections", tt.args, tt.files, s.server.MaxConnections)
+		}
+		if n := s.server.MaxAddressConnections; n > 1+s.server.MaxConnections/4 && tt.lower {
+			t.Errorf("%d connections of one address, %d of all", n, s.server.MaxConnections)
+		}
+	}
+	if descriptors() < 1 {
+		t.Error("no files")
+	}
 }
 
 // Limits by address do not bind loopback addresses, unless -limits is strict, nor
@@ -69,7 +105,7 @@ func TestClientIDs(t *testing.T) {
 		{"prefix", "user a", "a", "b", false},
 		{"prefix", "", "a", "b", true},
 	} {
-		s := mustParse(t, "-client-id", tt.which)
+		s := mustParse(t, "-users", "u", "-client-id", tt.which)
 		if got := s.owns(&hub.Peer{Principal: tt.principal, UserName: tt.user, ClientID: tt.id}); got != tt.want {
 			t.Errorf("%+v: %v", tt, got)
 		}

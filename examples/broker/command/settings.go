@@ -198,7 +198,7 @@ func (s *settings) finish(f *flag.FlagSet, given map[string]bool) error {
 	if err := s.contradict(given); err != nil {
 		return err
 	}
-	if err := s.agree(f); err != nil {
+	if err := s.agree(f, given); err != nil {
 		return err
 	}
 	if s.instance != "" {

@@ -3,17 +3,15 @@ package hub
 import (
 	"log/slog"
 	"time"
-
-	"github.com/mqttwire/mqttwire"
 )
 
-// Bans say after how many offences an address or Client Identifier is banned: a
-// Client Identifier only for what was done after its CONNECT was accepted, or
-// any stranger could have it banned.
+// Bans say after how many offences an address is banned, and a client of a principal,
+// by its Client Identifier: for what others do under that, or who has no name, it is
+// not, or any stranger could have it banned.
 type Bans struct {
 	// Credentials and Malformed are how many refused credentials, and how many
 	// connections ended for a packet that breaks the standard, within Window
-	// get an address and a Client Identifier banned. 0: never.
+	// get an address banned, and Malformed a client. 0: never.
 	Credentials, Malformed int
 	// Window is how long an offence counts, For how long a ban lasts. Defaults
 	// one minute, ten minutes.
@@ -29,11 +27,8 @@ type bans struct {
 
 const maxOffenders = 10_000
 
-// An offender is an address (of IPv6: a /64) or a Client Identifier.
-type offender struct {
-	client bool
-	name   string
-}
+// An offender is an address (of IPv6: a /64), or a principal's Client Identifier.
+type offender struct{ address, principal, client string }
 
 type record struct {
 	since                  time.Duration // the first offence that counts
@@ -49,32 +44,31 @@ func (b *bans) init(c *Config) {
 
 func (b *bans) active() bool { return b.config.Bans.Credentials > 0 || b.config.Bans.Malformed > 0 }
 
-// offenders are who a connection stands for. Its Client Identifier is not to be
-// banned for what is done in its name by who was never let in.
-func offenders(c *Conn, named bool) []offender {
-	var all []offender
-	if !c.door.exempt {
-		all = append(all, offender{false, Origin(c.who.Address)})
-	}
-	if named && c.who.ClientID != "" && !c.assigned {
-		all = append(all, offender{true, c.who.ClientID})
-	}
-	return all
-}
-
-// judge returns Banned where a connection is.
-func (b *bans) judge(c *Conn, now time.Duration) mqttwire.Reason {
+// banned reports whether a connection is banned, by its address or by whose client it
+// is, once that is known.
+func (b *bans) banned(c *Conn, now time.Duration) bool {
 	if !b.active() {
-		return 0
+		return false
 	}
 	c.hub.locks.bans.Lock()
 	defer c.hub.locks.bans.Unlock()
-	for _, o := range offenders(c, true) {
+	for _, o := range c.offenders() {
 		if r := b.known[o]; r != nil && now < r.until {
-			return mqttwire.Banned
+			return true
 		}
 	}
-	return 0
+	return false
+}
+
+// offenders are who answers for a connection.
+func (c *Conn) offenders() (all []offender) {
+	if !c.door.exempt {
+		all = append(all, offender{address: Origin(c.who.Address)})
+	}
+	if c.who.Principal != "" && !c.assigned {
+		all = append(all, offender{principal: c.who.Principal, client: c.who.ClientID})
+	}
+	return all
 }
 
 func (b *bans) credentials(c *Conn, now time.Duration) {
@@ -92,7 +86,7 @@ func (b *bans) malformed(c *Conn, now time.Duration) {
 func (b *bans) note(c *Conn, now time.Duration, enough func(*record) bool) {
 	c.hub.locks.bans.Lock()
 	defer c.hub.locks.bans.Unlock()
-	for _, o := range offenders(c, c.client != nil) {
+	for _, o := range c.offenders() {
 		r := b.known[o]
 		if r == nil || now-r.since > b.config.Bans.Window && now > r.until {
 			b.makeRoom(now)
@@ -101,12 +95,13 @@ func (b *bans) note(c *Conn, now time.Duration, enough func(*record) bool) {
 		}
 		if enough(r) && now >= r.until {
 			r.until = now + b.config.Bans.For
-			c.log(slog.LevelWarn, "banned", "who", o.name, "for", b.config.Bans.For, "credentials", r.credentials, "malformed", r.malformed)
+			c.log(slog.LevelWarn, "banned", "address", o.address, "principal", o.principal, "client", o.client, "for", b.config.Bans.For, "credentials", r.credentials, "malformed", r.malformed)
 		}
 	}
 }
 
-// makeRoom forgets what does not count any more, and if need be anything.
+// makeRoom forgets what does not count any more, and if need be anything: so much that
+// it is not to be done again soon.
 func (b *bans) makeRoom(now time.Duration) {
 	if len(b.known) < maxOffenders {
 		return
@@ -117,7 +112,7 @@ func (b *bans) makeRoom(now time.Duration) {
 		}
 	}
 	for o := range b.known {
-		if len(b.known) < maxOffenders {
+		if len(b.known) <= maxOffenders/2 {
 			break
 		}
 		delete(b.known, o)
@@ -128,6 +123,7 @@ func (b *bans) makeRoom(now time.Duration) {
 // seconds' worth.
 type rates struct {
 	buckets map[string]*bucket
+	crowd   int // how many there may be before those that are full again are looked for
 }
 
 type bucket struct {
@@ -144,12 +140,13 @@ func (r *rates) allow(config *Config, name string, now time.Duration) bool {
 		r.buckets = make(map[string]*bucket)
 	}
 	rate := float64(config.ConnectRate)
-	if len(r.buckets) >= maxOffenders {
+	if len(r.buckets) >= max(r.crowd, maxOffenders) {
 		for a, b := range r.buckets {
-			if now-b.at > 2*time.Second || len(r.buckets) > 2*maxOffenders {
+			if now-b.at > 2*time.Second {
 				delete(r.buckets, a)
 			}
 		}
+		r.crowd = 2 * len(r.buckets) // so rarely that it costs nothing for each that comes
 	}
 	b := r.buckets[name]
 	if b == nil {

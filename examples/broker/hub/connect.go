@@ -20,8 +20,8 @@ func (c *Conn) receiveConnect(w *Worker, p *codec.Connect) {
 		c.who.ClientID = "auto-" + rand.Text()[:16] // 3.1.1 [MQTT-3.1.3-6], 5.0 [MQTT-3.1.3-6]
 		c.assigned = true
 	}
-	if c.denied == 0 {
-		c.denied = h.bans.judge(c, w.now)
+	if c.denied == 0 && h.bans.banned(c, w.now) {
+		c.denied = mqttwire.Banned
 	}
 	if c.denied != 0 {
 		c.refuse(connack.Code(c.denied), c.denied.String())
@@ -104,6 +104,10 @@ type entry struct {
 // admit lets the client in.
 func (c *Conn) admit(w *Worker, access Access, data []byte) {
 	h := c.hub
+	if h.bans.banned(c, w.now) { // who it is is known now
+		c.refuse(connack.Code(mqttwire.Banned), mqttwire.Banned.String())
+		return
+	}
 	if why := c.judgeWill(access); why.IsError() {
 		c.refuse(connack.Code(why), "the will may not be published")
 		return

@@ -116,10 +116,18 @@ func try(t *testing.T, s *Server, v mqttwire.Version, ip, id, name string, more 
 	return code
 }
 
+// proof is a judge who knows who is good.
+type proof struct{ judge }
+
+func (p proof) Authenticate(who *hub.Peer, c *codec.Connect) (hub.Access, connack.Code, string) {
+	who.Principal = "user " + who.UserName
+	return p.judge.Authenticate(who, c)
+}
+
 // An address that guesses, or breaks the standard, is banned for a time, and so
 // is a client; others are not.
 func TestBansOfAddresses(t *testing.T) {
-	config := Config{Authenticator: judge{}, Bans: hub.Bans{Credentials: 3, Malformed: 2, Window: time.Minute, For: 10 * time.Minute}}
+	config := Config{Authenticator: proof{}, Bans: hub.Bans{Credentials: 3, Malformed: 2, Window: time.Minute, For: 10 * time.Minute}}
 	banned := map[mqttwire.Version]connack.Code{mqttwire.V31: 5, mqttwire.V311: 5, mqttwire.V50: connack.Banned}
 	eachVersion(t, func(t *testing.T, v mqttwire.Version) {
 		t.Run("credentials", func(t *testing.T) {
@@ -162,6 +170,21 @@ func TestBansOfAddresses(t *testing.T) {
 				}
 				if code := try(t, s, v, "1.1.1.1", "b", "good"); code != 0 {
 					t.Errorf("an address with one offence: 0x%02x", uint8(code))
+				}
+				if code := try(t, s, v, "2.2.2.2", "a", "another"); code != 0 {
+					t.Errorf("another's client of that name: 0x%02x", uint8(code))
+				}
+			})
+		})
+		t.Run("anonymous", func(t *testing.T) {
+			anonymous := config
+			anonymous.Authenticator = nil
+			simulate(t, anonymous, func(t *testing.T, s *Server) {
+				for i := range 4 { // who has a name for himself is not known
+					try(t, s, v, fmt.Sprint("1.1.1.", i), "a", "good", 0xd0, 0)
+				}
+				if code := try(t, s, v, "2.2.2.2", "a", "good"); code != 0 {
+					t.Errorf("strangers have it banned: 0x%02x", uint8(code))
 				}
 			})
 		})
