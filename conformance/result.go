@@ -154,6 +154,19 @@ func (r *Report) Broken() []Fault {
 	return all
 }
 
+// Judged reports whether something could be judged: whether a check has passed or
+// failed, or been skipped for what the subject lacks and none is blocked.
+func (r *Report) Judged() bool {
+	blocked := false
+	for _, x := range r.Results {
+		if x.State == Passed || x.State == Failed {
+			return r.Unusable == ""
+		}
+		blocked = blocked || x.State == Blocked
+	}
+	return r.Unusable == "" && !blocked
+}
+
 // Pass reports whether something could be judged and no clause of level Must is
 // broken.
-func (r *Report) Pass() bool { return r.Unusable == "" && len(r.Broken()) == 0 }
+func (r *Report) Pass() bool { return r.Judged() && len(r.Broken()) == 0 }

@@ -31,7 +31,7 @@ type Runner struct {
 	// Revive starts the subject again after it has gone away: Open or Probe fails,
 	// and has not before. What was being run is then run again, a check at a time; the
 	// one with which the subject goes away again fails. Nil: what was being run, and
-	// what comes after, is Blocked.
+	// what comes after, is Blocked. See package clients for what a client is.
 	Revive func(context.Context) error
 	// Learn is run first, alone, as a check for no version, and fills the Facts.
 	// Nil: the subject has all that there is.

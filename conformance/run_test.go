@@ -235,3 +235,14 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// A report of nothing but what is blocked is none of a subject that passes.
+func TestJudged(t *testing.T) {
+	blocks := check("blocks", func(t *T) { t.Block("no") })
+	if r := against(t, silent, blocks, check("skips", func(t *T) { t.Skip("no") })); r.Judged() || r.Pass() {
+		t.Error("what is blocked passes")
+	}
+	if r := against(t, silent, blocks, check("fine", func(*T) {})); !r.Judged() || !r.Pass() {
+		t.Error("nothing is judged, and a check has passed")
+	}
+}

@@ -29,14 +29,19 @@ import (
 // Wait is how long Run waits for a client to connect, or to connect again.
 const Wait = 20 * time.Second
 
+// enough is how often a client is waited for in vain before the other checks wait
+// for a moment only.
+const enough = 3
+
 // Checks returns all checks, for a list; Run runs them.
 func Checks() []conformance.Check { return new(watcher).checks() }
 
 // Run judges the client that connects to l, by those of the runner's Checks that
 // Checks has, or all where it has none. It sets Open, Checks, Versions and
-// Parallel of the runner, and closes l.
+// Parallel of the runner, and closes l. Revive of the runner ends the client and
+// starts it again: it is called where the client does not come again.
 func Run(ctx context.Context, l net.Listener, r conformance.Runner) *conformance.Report {
-	w := &watcher{start: time.Now(), conns: make(chan net.Conn), wait: Wait}
+	w := &watcher{start: time.Now(), conns: make(chan net.Conn), wait: Wait, revive: r.Revive}
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	var accepting sync.WaitGroup
@@ -50,7 +55,7 @@ func Run(ctx context.Context, l net.Listener, r conformance.Runner) *conformance
 		report.Unusable = err.Error()
 		return report
 	}
-	r.Open, r.Versions, r.Parallel, r.Learn = w.open, []mqttwire.Version{version}, 1, nil
+	r.Open, r.Versions, r.Parallel, r.Learn, r.Revive = w.open, []mqttwire.Version{version}, 1, nil, nil
 	r.Checks = w.checks()
 	return r.Run(ctx)
 }
@@ -60,12 +65,14 @@ type watcher struct {
 	start time.Time
 	conns chan net.Conn
 	wait  time.Duration
+	// revive ends the client and starts it again, nil where nobody can.
+	revive func(context.Context) error
 
 	mu    sync.Mutex // what follows
 	judge wirejudge.Judge
 	sent  sent
 	t     *conformance.T // of the check that runs
-	gone  bool           // the client does not come any more
+	vain  int            // how often the client was waited for in vain, since it came last
 	ended bool
 }
 
@@ -125,10 +132,12 @@ func (w *watcher) first(ctx context.Context) (mqttwire.Version, error) {
 			switch whole := in.Size > 0 || err != nil || len(b) > maxConnect; {
 			case len(b) > 0 && in.Header.Type != mqttwire.CONNECT:
 				return 0, fmt.Errorf("the client begins with what is no CONNECT: % x", b[:min(len(b), 16)])
-			case whole && in.Version != 0 && len(b) > 0: // as far as it can be told, whatever else is wrong
+			case whole && in.Size > 0 && in.Version != 0: // whatever else is wrong
 				return in.Version, nil
+			case conformance.IsTimeout(err):
+				return 0, errors.New("no CONNECT came, or not all of one")
 			case err != nil:
-				return 0, fmt.Errorf("no CONNECT came: %w", err)
+				return 0, errors.New("the client ends the connection without a CONNECT")
 			case whole:
 				return 0, errors.New("the client sends a CONNECT that nobody can read")
 			}
@@ -142,22 +151,51 @@ func (w *watcher) first(ctx context.Context) (mqttwire.Version, error) {
 func (w *watcher) open(ctx context.Context) (net.Conn, error) {
 	wait := w.wait
 	w.mu.Lock()
-	if w.gone { // not again for each check
-		wait = wait / 10
+	switch { // not again for each check
+	case w.vain >= enough:
+		wait /= 100
+	case w.vain > 0:
+		wait /= 10
 	}
+	revive := w.vain < enough && w.revive != nil
 	w.mu.Unlock()
 	var c net.Conn
-	select {
-	case c = <-w.conns:
-	case <-time.After(wait):
-	case <-ctx.Done():
+	if revive {
+		c = w.next(ctx, wait/5)
+		if c == nil && ctx.Err() == nil && w.revive(ctx) == nil {
+			w.note("the client did not connect again, and was started anew")
+		}
+	}
+	if c == nil {
+		c = w.next(ctx, wait)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.gone = c == nil; w.gone {
+	if c == nil {
+		w.vain++
 		return nil, errors.New("the client does not connect again")
 	}
 	return &watched{Conn: c, w: w, judge: w.judge.Open(w.now())}, nil
+}
+
+// next waits for a connection. It returns nil where none comes in time.
+func (w *watcher) next(ctx context.Context, within time.Duration) net.Conn {
+	select {
+	case c := <-w.conns:
+		return c
+	case <-time.After(within):
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+func (w *watcher) note(text string) {
+	w.mu.Lock()
+	t := w.t
+	w.mu.Unlock()
+	if t != nil {
+		t.Note("%s", text)
+	}
 }
 
 func (w *watcher) now() time.Duration { return time.Since(w.start) }
@@ -188,7 +226,7 @@ func (w *watcher) found(f wirejudge.Finding) {
 // checks returns all checks, of this watcher.
 func (w *watcher) checks() []conformance.Check {
 	w.judge.OnPacket, w.judge.OnFinding = w.sent.packet, w.found
-	all := slices.Concat(handshake, sending, receiving, keeping, hostile(), last, forms())
+	all := slices.Concat(handshake, sending, receiving, keeping, hostile(), malformed(true), last, forms())
 	for i := range all {
 		f := all[i].play
 		all[i].Func = func(t *conformance.T) {

@@ -33,7 +33,7 @@ func (s *stage) wrong() {
 // hostile are checks of what a client does with what no server may send: a
 // malformed packet of each kind, and violations that take a state to see.
 func hostile() []check {
-	all := malformed()
+	all := malformed(false)
 	add := func(name, about string, play func(*stage)) {
 		c := check{conformance.Check{Name: "hostile/" + name, About: about, Clauses: toClose,
 			Versions: []mqttwire.Version{mqttwire.V311, mqttwire.V50}}, func(s *stage) {
@@ -101,7 +101,8 @@ func hostile() []check {
 
 // malformed are checks with the vectors of testdata: the first of each error, of
 // CONNACK and of what a server may send after it.
-func malformed() (all []check) {
+// After a bad CONNACK some do not come again: these are apart.
+func malformed(connacks bool) (all []check) {
 	vectors, err := testdata.Vectors()
 	if err != nil {
 		panic(err) // the data is part of the program
@@ -118,17 +119,13 @@ func malformed() (all []check) {
 		}
 		b := v.Bytes()
 		kind := mqttwire.PacketType(b[0] >> 4)
-		if kind == mqttwire.CONNECT {
+		if kind == mqttwire.CONNECT || connacks != (kind == mqttwire.CONNACK) {
 			continue
 		}
-		key := v.Error
-		if kind == mqttwire.CONNACK { // comes in place of the good one
-			key = "CONNACK " + key
-		}
-		j, known := at[key]
+		j, known := at[v.Error]
 		if !known {
 			j = len(all)
-			at[key] = j
+			at[v.Error] = j
 			all = append(all, check{conformance.Check{Name: "hostile/" + v.Name, About: "A server that sends what is malformed: " + v.Error + ".", Clauses: toClose}, nil})
 		}
 		version := mqttwire.V50
@@ -146,7 +143,7 @@ func malformed() (all []check) {
 				before(s)
 				return
 			}
-			if kind == mqttwire.CONNACK {
+			if connacks { // in place of the good one
 				s.hello()
 			} else {
 				s.accept()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -45,18 +46,40 @@ func (s *stage) greeted() (codec.Packet, error) {
 	s.n++
 	s.c = s.Open("connection "+string(rune('0'+s.n)), mqttwire.Server, 0)
 	s.c.Unjudged = true // by a judge that knows the version
-	return s.c.Next(s.Patience())
+	within := s.Patience()
+	if s.w.hopeless() {
+		within /= 10
+	}
+	return s.c.Next(within)
+}
+
+// greeted counts how often there was no CONNECT, or none that can be read, since
+// there was one.
+func (w *watcher) greeted(well bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.vain++; well {
+		w.vain = 0
+	}
+	return w.vain
+}
+
+func (w *watcher) hopeless() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.vain >= enough
 }
 
 // hello waits for a connection and its CONNECT.
 func (s *stage) hello() {
 	var p codec.Packet
-	for tries := 1; p == nil; tries++ {
+	for p == nil {
 		var err error
 		p, err = s.greeted()
+		vain := s.w.greeted(err == nil)
 		if bad := (*conformance.Malformed)(nil); errors.As(err, &bad) {
 			s.Block("the client sends %v", bad)
-		} else if err != nil && tries == 3 { // one may have waited too long
+		} else if err != nil && vain >= enough { // one may have waited too long
 			s.Block("no CONNECT: %v", err)
 		}
 	}
@@ -161,6 +184,9 @@ func (s *stage) serveToEnd(within time.Duration, on func(codec.Packet) reply) (s
 		}
 		if what >= stop {
 			return true, nil
+		}
+		if !time.Now().Before(end) { // a client may never be silent
+			return false, os.ErrDeadlineExceeded
 		}
 	}
 }

@@ -31,25 +31,36 @@ func (o *options) judgeClient(ctx context.Context) (*conformance.Report, error) 
 		l = impatient{tcp}
 	}
 	subject := "client at " + l.Addr().String()
+	var revive func(context.Context) error
 	if o.start != "" {
 		subject = o.start
-		running, stop := context.WithCancel(ctx)
-		failed := make(chan error, 1)
-		go func() {
-			err := conformance.Repeat(running, o.start, l.Addr().String(), o.stderr)
-			if err != nil {
-				l.Close()
-			}
-			failed <- err
-		}()
-		defer func() {
+		stop := o.repeat(ctx, l)
+		defer func() { stop() }()
+		revive = func(context.Context) error {
 			stop()
-			if err := <-failed; err != nil {
-				fmt.Fprintln(o.stderr, "conform:", err)
-			}
-		}()
+			stop = o.repeat(ctx, l)
+			return nil
+		}
 	} else if !o.json {
 		fmt.Fprintf(o.stdout, "Have the client connect to %v, again and again.\n", l.Addr())
 	}
-	return clients.Run(ctx, l, conformance.Runner{Subject: subject, Patience: o.patience, Select: o.match.MatchString, Progress: o.shown()}), nil
+	return clients.Run(ctx, l, conformance.Runner{Subject: subject, Patience: o.patience, Select: o.match.MatchString, Revive: revive, Progress: o.shown()}), nil
+}
+
+// repeat runs the client of -start until stop is called, and closes l where it
+// cannot be run.
+func (o *options) repeat(ctx context.Context, l net.Listener) (stop func()) {
+	running, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := conformance.Repeat(running, o.start, l.Addr().String(), o.stderr); err != nil {
+			l.Close()
+			fmt.Fprintln(o.stderr, "conform:", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }

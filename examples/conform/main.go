@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cannot
 	}
 	switch {
-	case report.Unusable != "" || ctx.Err() != nil:
+	case !report.Judged() || ctx.Err() != nil:
 		return cannot
 	case report.Pass():
 		return pass

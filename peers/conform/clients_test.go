@@ -179,6 +179,17 @@ func ours(v mqttwire.Version) func(context.Context, string) {
 	}
 }
 
+// start runs the client until stop is called.
+func (s *subject) start(address string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.run(ctx, address) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
 // TestClients judges each client.
 func TestClients(t *testing.T) {
 	for _, s := range subjects(t) {
@@ -193,14 +204,16 @@ func TestClients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, stop := context.WithCancel(context.Background())
-			var running sync.WaitGroup
-			running.Go(func() { s.run(ctx, l.Addr().String()) })
-			defer running.Wait()
-			defer stop()
-			within, cancel := context.WithTimeout(ctx, 20*time.Minute)
+			stop := s.start(l.Addr().String())
+			defer func() { stop() }()
+			within, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 			defer cancel()
 			report := clients.Run(within, l, conformance.Runner{Subject: s.name, Patience: 4 * time.Second,
+				Revive: func(context.Context) error {
+					stop()
+					stop = s.start(l.Addr().String())
+					return nil
+				},
 				Select: func(name string) bool { return *playAll || slices.Contains(few, name) }})
 			switch {
 			case report.Unusable != "":
