@@ -7,7 +7,6 @@ package gate
 
 import (
 	"errors"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +58,7 @@ type Gate struct {
 	verifier hmactoken.Verifier
 	revoking atomic.Pointer[hmactoken.Revocations] // what verifier knows of
 	checker  *access.Checker
+	judged   atomic.Pointer[judged]
 
 	watched [3]file
 	keys    hmactoken.Keys
@@ -192,7 +192,7 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 	who.UserName = name
 	switch {
 	case certified:
-		who.Principal = "certificate " + who.Certificate.Subject.String()
+		who.Principal = certifiedAs + who.Certificate.Subject.String()
 	case users != nil:
 		who.Principal = "user " + name
 	}
@@ -213,20 +213,4 @@ func (g *Gate) origin(address string) string {
 		return address // with the port: each connection by itself
 	}
 	return hub.Origin(address)
-}
-
-// Keeps implements hub.Auditor: what a user has left stays while there is the user
-// and the rules allow it, what somebody with tokens has left while its account is
-// not suspended.
-func (g *Gate) Keeps(principal, client string, topic []byte) bool {
-	if account, ok := strings.CutPrefix(principal, "token "); ok {
-		account, _, _ = strings.Cut(account, "|")
-		return !g.revoking.Load().Suspended(account)
-	}
-	name, ok := strings.CutPrefix(principal, "user ")
-	if !ok {
-		return true
-	}
-	users, acl := g.users.Load(), g.acl.Load()
-	return (users == nil || users.Has(name)) && (acl == nil || acl.For(name, client).Publish(topic))
 }
