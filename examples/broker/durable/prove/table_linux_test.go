@@ -35,6 +35,9 @@ var (
 	tableOnly       = flag.String("prove.only", "", "only brokers whose name has this in it")
 )
 
+// endless has a broker keep all that comes.
+var endless = []string{"-max-queued", "10000000", "-max-queued-bytes", "2000000000", "-max-account-bytes", "4000000000", "-max-total-bytes", "4000000000", "-exempt", "127.0.0.1", "-log-level", "error"}
+
 // A contestant is a broker of the table.
 type contestant struct {
 	name    string
@@ -49,7 +52,7 @@ func contestants(t *testing.T) (all []contestant) {
 	listen := func(port int) string { return fmt.Sprint("127.0.0.1:", port) }
 	ours := func(name string, args ...string) contestant {
 		return contestant{name, func(dir string, port int) *exec.Cmd {
-			return exec.Command(path, append([]string{"-data", dir, "-listen", listen(port), "-max-queued", "10000000", "-max-queued-bytes", "2000000000", "-log-level", "error"}, args...)...)
+			return exec.Command(path, slices.Concat([]string{"-data", dir, "-listen", listen(port)}, endless, args)...)
 		}}
 	}
 	self := func(name, what string) contestant {
@@ -80,7 +83,7 @@ func contestants(t *testing.T) (all []contestant) {
 // serve is the broker that this program is where TestMain finds it asked for.
 func serve(what string) error {
 	dir, port := os.Getenv("PROVE_DIR"), os.Getenv("PROVE_PORT")
-	args := []string{"-listen", "127.0.0.1:" + port, "-max-queued", "10000000", "-max-queued-bytes", "2000000000", "-log-level", "error"}
+	args := append([]string{"-listen", "127.0.0.1:" + port}, endless...)
 	switch what {
 	case "life":
 		return serveLife(dir)
