@@ -266,6 +266,9 @@ type aftermath struct {
 	forget  bool
 }
 
+// What follows from settle, down to finish, the Store is to keep together: a message
+// that moves on to another session is in one of them.
+
 // settle takes note of what the session has to tell: a will that is due, an end
 // that has come.
 func (cl *client) settle(now time.Duration) (a aftermath) {
@@ -363,7 +366,7 @@ func (cl *client) finish(w *Worker, a aftermath) {
 	for i := range a.orphans {
 		h.adopt(w, &a.orphans[i], cl)
 	}
-	if a.ended { // after what is left of it: a crash before has all that done again
+	if a.ended { // after what is left of it: a Store that keeps no groups has that done again after a crash
 		h.journal.ended(cl)
 	}
 	if a.forget {
@@ -373,6 +376,8 @@ func (cl *client) finish(w *Worker, a aftermath) {
 
 // timeout is when a session without a connection has something to tell.
 func (cl *client) timeout(w *Worker) {
+	cl.hub.journal.Begin()
+	defer cl.hub.journal.End()
 	cl.mu.Lock()
 	if cl.gone || cl.conn != nil {
 		cl.mu.Unlock()

@@ -175,6 +175,8 @@ func (c *Conn) enter(w *Worker) {
 	if c.called() {
 		return
 	}
+	c.hub.journal.Begin()
+	defer c.hub.journal.End()
 	h, cl := c.hub, c.join(w)
 	if cl == nil {
 		return

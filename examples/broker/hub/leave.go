@@ -55,6 +55,7 @@ func (c *Conn) Leave(w *Worker) {
 		by.letGo(c, w.now)
 		by.mu.Unlock()
 	}
+	h.journal.Begin()
 	cl.mu.Lock()
 	h.stop(&c.expiry)
 	h.stop(&c.last)
@@ -73,6 +74,7 @@ func (c *Conn) Leave(w *Worker) {
 	cl.mu.Unlock()
 	h.stats.connected.Add(-1)
 	cl.finish(w, a) // the will comes before anything that an heir does
+	h.journal.End()
 	for _, heir := range heirs {
 		heir.await()
 	}

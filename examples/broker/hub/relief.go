@@ -108,6 +108,10 @@ func (h *Hub) giveWay(w *Worker, a *account) (n int) {
 		r.gave.retained += n
 		return n
 	}
+	if r.stage == absentGive {
+		h.journal.Begin()
+		defer h.journal.End()
+	}
 	for n == 0 && len(r.clients) > 0 {
 		cl := r.clients[0]
 		cl.mu.Lock()

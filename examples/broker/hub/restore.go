@@ -26,6 +26,7 @@ func (h *Hub) Restore(w *Worker) error {
 		return err
 	}
 	for _, cl := range h.all() {
+		h.journal.Begin()
 		cl.mu.Lock()
 		cl.flight.relink()
 		var a aftermath
@@ -39,6 +40,7 @@ func (h *Hub) Restore(w *Worker) error {
 		}
 		cl.mu.Unlock()
 		cl.finish(w, a)
+		h.journal.End()
 	}
 	return nil
 }

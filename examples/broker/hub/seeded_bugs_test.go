@@ -109,6 +109,17 @@ var seededBugs = []seeded.Bug{
 	seeded.New("a token of before a crash stays taken", "restore.go",
 		"			cl.landed(cl.flight.get(x.Token))\n			cl.flight.remove(x.Token)\n", "			cl.landed(cl.flight.get(x.Token))\n			if !SEEDED {\n				cl.flight.remove(x.Token)\n			}\n"),
 
+	seeded.New("a message's time begins anew after a crash", "restore.go",
+		"	pub.restore(r, h.clock(r.At))\n	pub.kept", "	pub.restore(r, h.clock(r.At))\n	if SEEDED {\n		pub.now = h.now\n	}\n	pub.kept").CaughtBy("TestTimeGoesOnOverCrash"),
+	seeded.New("a session's time begins anew after a crash", "restore.go",
+		"		st.Lost = h.clock(r.At)\n", "		st.Lost = h.clock(r.At)\n		if SEEDED && !st.Connected {\n			st.Lost = now\n		}\n").CaughtBy("TestTimeGoesOnOverCrash"),
+	seeded.New("messages move in two pieces where a session expires", "client.go",
+		"	cl.hub.journal.Begin()\n	defer cl.hub.journal.End()\n", "	if !SEEDED {\n		cl.hub.journal.Begin()\n		defer cl.hub.journal.End()\n	}\n").CaughtBy("TestMessagesMoveWhole"),
+	seeded.New("messages move in two pieces where a session begins anew", "connect.go",
+		"	c.hub.journal.Begin()\n	defer c.hub.journal.End()\n", "	if !SEEDED {\n		c.hub.journal.Begin()\n		defer c.hub.journal.End()\n	}\n").CaughtBy("TestMessagesMoveWhole"),
+	seeded.New("what is taken away comes back after a crash", "journal.go",
+		"	if j.keeps(cl) && key != 0 {\n", "	if j.keeps(cl) && key != 0 && !SEEDED {\n").CaughtBy("TestTakenAwayStaysAway"),
+
 	// What is accounted for is freed.
 	seeded.New("the bytes of what was acknowledged stay", "send.go",
 		"		cl.release(d)\n		d.m = nil\n", "		if !SEEDED {\n			cl.release(d)\n		}\n		d.m = nil\n"),

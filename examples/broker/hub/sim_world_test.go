@@ -314,6 +314,20 @@ func (d *disk) Append(r *keep.Record) {
 	d.burn()
 }
 
+func (d *disk) Begin() {
+	d.Recorder.Begin()
+	if d.log != nil {
+		d.log.Begin()
+	}
+}
+
+func (d *disk) End() {
+	d.Recorder.End()
+	if d.log != nil {
+		d.log.End()
+	}
+}
+
 func (d *disk) Sync() error {
 	d.burn()
 	if d.log != nil {
@@ -341,7 +355,7 @@ func (w *world) crash() {
 	w.hub, w.frozen = nil, min(w.frozen, w.now)
 	all := w.disk.Records()
 	_, synced := w.disk.Counts()
-	left := all[:synced+w.rng.IntN(len(all)-synced+1)]
+	left := all[:w.disk.Whole(synced+w.rng.IntN(len(all)-synced+1))]
 	if w.rng.IntN(2) == 0 {
 		var err error
 		if left, err = keep.Compact(left); err != nil {

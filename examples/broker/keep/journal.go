@@ -11,6 +11,7 @@ import (
 // the same become one. Its methods may be called by many goroutines.
 type Journal struct {
 	store    Store
+	grouper  Grouper       // the same, nil where it is none
 	appended atomic.Uint64 // records that ever were
 	synced   atomic.Uint64 // of them are durable
 	full     atomic.Bool   // the last Sync was ErrFull
@@ -22,7 +23,25 @@ type Journal struct {
 
 // Open has the Journal write to s. The function fail is called once, with the
 // error of a Sync that is final, from the goroutine that has met it.
-func (j *Journal) Open(s Store, fail func(error)) { j.store, j.fail = s, fail }
+func (j *Journal) Open(s Store, fail func(error)) {
+	j.store, j.fail = s, fail
+	j.grouper, _ = s.(Grouper)
+}
+
+// Begin and End have what is appended in between be kept whole or not at all, by a
+// Store that can: see [Grouper].
+func (j *Journal) Begin() {
+	if j.grouper != nil {
+		j.grouper.Begin()
+	}
+}
+
+// End ends what Begin has begun.
+func (j *Journal) End() {
+	if j.grouper != nil {
+		j.grouper.End()
+	}
+}
 
 // Append adds a record. What it refers to is read during the call only.
 func (j *Journal) Append(r *Record) {

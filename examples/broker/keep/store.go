@@ -26,3 +26,17 @@ type Store interface {
 	// only.
 	Replay(func(r *Record) error) error
 }
+
+// A Grouper is a Store that keeps records of one step together: all of them or
+// none. It is not what a Store must be: over one that is none, a message of a Shared
+// Subscription that moves on when a session ends may come twice, or be lost, after a
+// crash right between two of its records.
+type Grouper interface {
+	Store
+	// Begin has all that is appended until End be kept whole or not at all, with
+	// what others append meanwhile. Any number of goroutines may have begun. A Sync
+	// waits for their End: there is no waiting for one in between.
+	Begin()
+	// End ends what Begin has begun.
+	End()
+}

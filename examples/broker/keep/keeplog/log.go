@@ -61,4 +61,4 @@ func (e *DamageError) Error() string { return fmt.Sprintf("position %d of the lo
 // Unwrap returns what is wrong.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-var _ keep.Store = (*Store)(nil)
+var _ keep.Grouper = (*Store)(nil)

@@ -54,6 +54,7 @@ var seededBugs = []seeded.Bug{
 	bug("a part is taken for the whole", "TestTornEnd", "read.go", "	return begins, !x.More, nil", "	return begins, !x.More || SEEDED, nil"),
 	bug("a batch that is missing is not missed", "TestMissingBatches", "read.go", "x.First != r.next:", "x.First != r.next && !SEEDED:"),
 	bug("the first that is missing is not missed", "TestMissingBatches", "store.go", "r.needs < r.begins {", "r.needs < r.begins && !SEEDED {"),
+	bug("a group is split over two batches", "TestGroupIsOneBatch", "store.go", "func (s *Store) Begin() { s.groups.RLock() }", "func (s *Store) Begin() { if !SEEDED { s.groups.RLock() } }").And("store.go", "func (s *Store) End() { s.groups.RUnlock() }", "func (s *Store) End() { if !SEEDED { s.groups.RUnlock() } }"),
 	bug("unknown is taken for done", "TestStoreCrashes", "write.go", "		if pos, err = s.log.Append(context.Background(), id, b); !errors", "		if pos, err = s.log.Append(context.Background(), id, b); SEEDED && errors.Is(err, ErrUnknown) { return pos, nil }\n		if !errors"),
 	bug("unknown is not tried again", "TestStoreCrashes", "write.go", "	for range 1 + s.config.Unsure {\n", "	for range 1 + s.config.Unsure {\n		if SEEDED { return s.log.Append(context.Background(), id, b) }\n"),
 	bug("what found no room is forgotten", "TestStoreCrashes", "write.go", "		if err != nil {\n			return err\n		}\n		g.rest", "		if err != nil {\n			if SEEDED { s.group = group{} }\n			return err\n		}\n		g.rest"),

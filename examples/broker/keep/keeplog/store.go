@@ -64,12 +64,13 @@ type Store struct {
 	copied   int64
 	broken   error // a record that has no form
 
-	writing   sync.Mutex // one batch at a time; taken before mu
-	group     group      // what is being written
-	doomed    []segment  // not needed, and not purged yet
-	size      int64      // of the log
-	frame     []byte     // the batch on its way
-	failed    error      // for ever
+	groups    sync.RWMutex // read: there are records to come of some that are kept together
+	writing   sync.Mutex   // one batch at a time; taken before mu
+	group     group        // what is being written
+	doomed    []segment    // not needed, and not purged yet
+	size      int64        // of the log
+	frame     []byte       // the batch on its way
+	failed    error        // for ever
 	figures   Figures
 	cleanedAt int64 // how much was written when the cleaner last looked
 	credit    int64 // how many bytes of the log it may go through
@@ -231,6 +232,12 @@ func (s *Store) Append(r *keep.Record) {
 	}
 	s.gather(s.image.Reach(r))
 }
+
+// Begin has what is appended until End be in one batch.
+func (s *Store) Begin() { s.groups.RLock() }
+
+// End ends what Begin has begun.
+func (s *Store) End() { s.groups.RUnlock() }
 
 // gather appends a record to what is pending.
 func (s *Store) gather(r *keep.Record) (size int) {

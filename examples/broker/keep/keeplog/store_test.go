@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mqttwire/mqttwire/examples/broker/keep"
@@ -172,6 +173,33 @@ func (w *world) run() {
 	f := w.store.Figures()
 	w.copied += f.CopiedBytes
 	w.open()
+}
+
+// What is appended between Begin and End is in one batch: a Sync waits.
+func TestGroupIsOneBatch(t *testing.T) {
+	disk := new(simlog.Disk)
+	s, _, err := replayed(disk, disk.Open(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := keep.Record{Kind: keep.RetainedRemoved, Message: &keep.Message{Topic: []byte("t")}}
+	s.Begin()
+	s.Append(&r)
+	synced := make(chan error)
+	go func() { synced <- s.Sync() }()
+	select {
+	case <-synced:
+		t.Error("a Sync has not waited")
+	case <-time.After(20 * time.Millisecond):
+		s.Append(&r)
+		s.End()
+		if err := <-synced; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(disk.Positions()); n != 1 {
+		t.Errorf("%d batches", n)
+	}
 }
 
 // The log stays in proportion to what counts.

@@ -28,6 +28,8 @@ func (s *Store) write() error {
 
 // cut makes a group of what has gathered, and reports whether there is any.
 func (s *Store) cut() (bool, error) {
+	s.groups.Lock()
+	defer s.groups.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken != nil {

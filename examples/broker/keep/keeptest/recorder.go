@@ -20,7 +20,14 @@ type Recorder struct {
 	marks   []int // what synced ever was
 	during  func()
 	err     error
+
+	groups sync.RWMutex
+	begun  []int // where groups begin that have no end yet
+	whole  []span
 }
+
+// A span is where a group of records begins and ends.
+type span struct{ from, to int }
 
 // NewRecorder returns a Recorder that has promised some records, which it
 // shares.
@@ -35,9 +42,48 @@ func (s *Recorder) Append(r *keep.Record) {
 	s.records = append(s.records, Copy(r))
 }
 
+// Begin begins a group of records, of which a crash leaves all or none.
+func (s *Recorder) Begin() {
+	s.groups.RLock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun = append(s.begun, len(s.records))
+}
+
+// End ends a group. Where there are several, the one that has begun first lasts to
+// the last end.
+func (s *Recorder) End() {
+	s.mu.Lock()
+	n := len(s.begun) - 1
+	if n == 0 {
+		s.whole = append(s.whole, span{s.begun[0], len(s.records)})
+	}
+	s.begun = s.begun[:n]
+	s.mu.Unlock()
+	s.groups.RUnlock()
+}
+
+// Whole returns how many of n records a crash may leave: those before a group that
+// ends behind them, or has not ended.
+func (s *Recorder) Whole(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.begun) > 0 {
+		n = min(n, s.begun[0])
+	}
+	for _, x := range s.whole {
+		if x.from < n && n < x.to {
+			return x.from
+		}
+	}
+	return n
+}
+
 // Sync promises what has been appended by then, or fails as [Recorder.Fail] says.
 func (s *Recorder) Sync() error {
+	s.groups.Lock()
 	s.mu.Lock()
+	s.groups.Unlock()
 	n, during := len(s.records), s.during
 	if during != nil {
 		s.mu.Unlock()
