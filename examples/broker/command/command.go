@@ -116,6 +116,9 @@ func (s *settings) shutdown(b *server.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
 	err := b.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("connections had not ended %v after the signal, and were cut: -grace is how long they may take", s.grace)
+	}
 	s.server.Log.Info("stopped", "dropped", b.Stats().MessagesDropped)
 	return err
 }

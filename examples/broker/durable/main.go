@@ -2,12 +2,12 @@
 //
 //	go run . -data DIR
 //
-// It has all flags of the broker, and those of package data.
+// It has all flags of the broker, and those of package keeping.
 package main
 
 import (
 	"github.com/mqttwire/mqttwire/examples/broker/command"
-	"github.com/mqttwire/mqttwire/examples/broker/durable/data"
+	"github.com/mqttwire/mqttwire/examples/broker/durable/keeping"
 )
 
-func main() { command.Main(new(data.Extension)) }
+func main() { command.Main(new(keeping.Extension)) }

@@ -81,7 +81,7 @@ func TestRestart(t *testing.T) {
 			return nil
 		})
 		lap(&files)
-		percent := debug.SetGCPercent(200) // as package data has it
+		percent := debug.SetGCPercent(200) // as package keeping has it
 		if log, err = jetstream.Open(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}

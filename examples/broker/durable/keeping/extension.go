@@ -1,6 +1,6 @@
-// Package data gives the broker a directory that its sessions and retained
+// Package keeping gives the broker a directory that its sessions and retained
 // messages outlive it in: flags, and what stands behind them.
-package data
+package keeping
 
 import (
 	"context"
