@@ -59,7 +59,8 @@ var granted = []struct{ check, by string }{
 		shared/qos2-resumed size/dropped subid/kept subscribe/no-local-of-session unsubscribe/in-flight will/delay-reconnect will/queued`},
 	{"session/id-is-key", `connect/assigned-id`},
 	{"session/expiry", `will/delay`},
-	{"takeover/old-ends", `publish/wrong-acknowledgement session/by-turns session/clean session/clean-start-then-kept takeover/many will/delay-clean-start will/takeover`},
+	{"takeover/old-ends", `publish/wrong-acknowledgement session/by-turns session/clean session/clean-start-then-kept takeover/many
+		will/delay-clean-start will/takeover`},
 	{"session/clean", `takeover/session will/delay-clean-start`},
 	{"session/offline-queue", `expiry/offline properties/forwarded retained/as-published size/dropped`},
 	{"resend/order", `alias/resent expiry/on-its-way flow/next-connection publish/wrong-acknowledgement resend/qos-2 resend/empty
