@@ -10,6 +10,7 @@ import (
 // stand now.
 type fileAccess struct {
 	gate         *Gate
+	principal    string
 	user, client string
 	users        *access.Users // that have let the client in, nil without a password
 	acl          *access.ACL   // that rights are of
@@ -23,6 +24,9 @@ func (a *fileAccess) now() *access.Rights {
 	}
 	return a.rights
 }
+
+// Warrant returns who it is: what it may do the files say.
+func (a *fileAccess) Warrant() string { return a.principal }
 
 func (a *fileAccess) Publish(topic []byte) mqttwire.Reason {
 	rights := a.now()

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/mqttwire/mqttwire/examples/broker/access"
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
+	"github.com/mqttwire/mqttwire/tokenauth"
 )
 
 // certifiedAs begins the principal of who has a certificate: its subject follows.
@@ -11,24 +13,58 @@ const certifiedAs = "certificate "
 
 // Keeps implements hub.Auditor: what a user has left stays while there is the user
 // and the rules allow it; of who has a certificate while the rules allow it to its
-// Common Name; of somebody with tokens while its account is not suspended.
-func (g *Gate) Keeps(principal, client string, topic []byte) bool {
-	if account, ok := strings.CutPrefix(principal, "token "); ok {
-		account, _, _ = strings.Cut(account, "|")
-		return !g.revoking.Load().Suspended(account)
+// Common Name; of somebody with tokens while its account is not suspended, nor all
+// tokens revoked that gave the right.
+func (g *Gate) Keeps(warrant, client string, to hub.Right, topic []byte) bool {
+	if tokens, ok := strings.CutPrefix(warrant, "token "); ok {
+		return g.keepsTokens(tokens, to)
 	}
-	name, ok := strings.CutPrefix(principal, "user ")
+	name, ok := strings.CutPrefix(warrant, "user ")
 	if users := g.users.Load(); ok && users != nil && !users.Has(name) {
 		return false
 	}
-	if subject, certified := strings.CutPrefix(principal, certifiedAs); certified {
+	if subject, certified := strings.CutPrefix(warrant, certifiedAs); certified {
 		name, ok = commonName(subject), true
 	}
-	if !ok {
+	if !ok || to == hub.ToStay {
 		return true
 	}
 	rights := g.rightsOf(name, client)
-	return rights == nil || rights.Publish(topic)
+	switch {
+	case rights == nil:
+		return true
+	case to == hub.ToReceive:
+		return rights.Receive(topic)
+	}
+	return rights.Publish(topic)
+}
+
+// keepsTokens judges account, instance, and tokens by type and name. Those count that
+// have given the right: where it was none, or there are no names, it stays. A key that is
+// withdrawn takes its tokens with it.
+func (g *Gate) keepsTokens(warrant string, to hub.Right) bool {
+	keys, list := g.keyring.Load(), g.revoking.Load()
+	if keys == nil {
+		return true // there are no tokens here any more
+	}
+	parts := strings.Split(warrant, "|")
+	if list.Suspended(parts[0]) {
+		return false
+	}
+	keeps := true
+	for _, token := range parts[min(2, len(parts)):] {
+		name, id, _ := strings.Cut(token, " ")
+		typ, _ := tokenauth.ParseType(name)
+		if to == hub.ToPublish && typ&tokenauth.Write == 0 || to == hub.ToReceive && typ&tokenauth.Read == 0 {
+			continue
+		}
+		key, _, _ := strings.Cut(id, ".")
+		_, known := (*keys)[key]
+		if keeps = known && !list.Revoked(id); keeps {
+			return true
+		}
+	}
+	return keeps
 }
 
 // judged are the rights that an audit has asked for last: what somebody has left

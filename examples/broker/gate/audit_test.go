@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/mqttwire/mqttwire/examples/broker/hub"
 )
 
 // The Common Name is found in what a principal says of its subject.
@@ -49,7 +51,7 @@ func TestKeeps(t *testing.T) {
 		{"", "c", "a/1", true},
 		{"method x", "c", "a/1", true},
 	} {
-		if got := g.Keeps(tt.principal, tt.client, []byte(tt.topic)); got != tt.want {
+		if got := g.Keeps(tt.principal, tt.client, hub.ToPublish, []byte(tt.topic)); got != tt.want {
 			t.Errorf("%s, client %s, %s: %t", tt.principal, tt.client, tt.topic, got)
 		}
 	}
@@ -57,7 +59,7 @@ func TestKeeps(t *testing.T) {
 	if _, err := g.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if g.Keeps(car, "c", []byte("c/1")) || !g.Keeps(car, "c", []byte("a/1")) {
+	if g.Keeps(car, "c", hub.ToPublish, []byte("c/1")) || !g.Keeps(car, "c", hub.ToPublish, []byte("a/1")) {
 		t.Error("it is judged by rules that are not in force")
 	}
 }

@@ -58,8 +58,8 @@ func (b *bench) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, conna
 }
 
 // Keeps implements hub.Auditor.
-func (b *bench) Keeps(principal, client string, topic []byte) bool {
-	return b.gate.Keeps(principal, client, topic)
+func (b *bench) Keeps(warrant, client string, to hub.Right, topic []byte) bool {
+	return b.gate.Keeps(warrant, client, to, topic)
 }
 
 // newBench returns a bench whose broker ends with the test.

@@ -57,6 +57,7 @@ type Gate struct {
 	acl      atomic.Pointer[access.ACL]
 	verifier hmactoken.Verifier
 	revoking atomic.Pointer[hmactoken.Revocations] // what verifier knows of
+	keyring  atomic.Pointer[hmactoken.Keys]        // the same
 	checker  *access.Checker
 	judged   atomic.Pointer[judged]
 
@@ -106,6 +107,7 @@ func Open(f Files) (*Gate, error) {
 			keys, line, err := hmactoken.ParseKeys(b)
 			if err == nil {
 				g.keys = keys
+				g.keyring.Store(&keys)
 				g.verifier.Load(keys, g.revoked.list)
 			}
 			return line, err
@@ -160,7 +162,7 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 		case err == nil && guest:
 			later = t
 		case err == nil:
-			who.Tokens = idsOf(p)
+			who.Tokens = t.name(p)
 			who.Principal = t.principal()
 			return t, connack.Success, ""
 		case !errors.Is(err, tokenauth.ErrNotToken):
@@ -196,7 +198,7 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 	case users != nil:
 		who.Principal = "user " + name
 	}
-	files := &fileAccess{gate: g, user: name, client: who.ClientID, users: users}
+	files := &fileAccess{gate: g, principal: who.Principal, user: name, client: who.ClientID, users: users}
 	if later != nil {
 		later.guest = files
 		return later, connack.Success, ""

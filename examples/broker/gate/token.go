@@ -17,6 +17,7 @@ import (
 type tokenAccess struct {
 	session tokenauth.Session
 	deny    Deny
+	ids     [3]string   // the names of its tokens, by type
 	guest   *fileAccess // what it may do before it has shown a token, nil for nothing
 }
 
@@ -42,14 +43,33 @@ func (t *tokenAccess) principal() string {
 	return "token " + account + "|" + instance
 }
 
-// idsOf returns the names of the tokens of a CONNECT, which are no secret.
-func idsOf(p *codec.Connect) (ids []string) {
+// Warrant returns the principal with the types and names of its tokens.
+func (t *tokenAccess) Warrant() string {
+	if g := t.asGuest(); g != nil {
+		return g.Warrant()
+	}
+	if t.session.Waiting() {
+		return ""
+	}
+	warrant := t.principal()
+	for i, id := range t.ids {
+		if id != "" {
+			warrant += "|" + tokenauth.Type(i+1).String() + " " + id
+		}
+	}
+	return warrant
+}
+
+// name notes the names of the tokens of a CONNECT, which are no secret, and returns
+// them.
+func (t *tokenAccess) name(p *codec.Connect) (ids []string) {
 	var c tokenauth.Credentials
 	if c.Decode(p.UserName, p.Password) != nil {
 		return nil
 	}
-	for _, token := range c.Tokens {
+	for i, token := range c.Tokens {
 		if id, err := hmactoken.ID(token); err == nil {
+			t.ids[i] = id
 			ids = append(ids, id)
 		}
 	}
@@ -162,22 +182,27 @@ func (g *Gate) Handlers() map[string]hub.Handler {
 func update(who *hub.Peer, a hub.Access, _ qos.Level, payload []byte) hub.Order {
 	var none tokenauth.Session
 	session, later := &none, false
-	if t, ok := a.(*tokenAccess); ok {
+	t, ok := a.(*tokenAccess)
+	if ok {
 		session, later = &t.session, t.session.Waiting()
 	}
 	verdict := session.Update(time.Now(), payload)
-	if later && verdict.OK() {
+	if !ok || !verdict.OK() {
+		return turnedOut(verdict)
+	}
+	id := ""
+	var u tokenauth.Update
+	if u.Decode(payload) == nil {
+		id, _ = hmactoken.ID(u.Token)
+		t.ids[u.Type-1] = id
+	}
+	if later {
 		account, instance := session.Account()
 		who.UserName = "Token|" + account + "|" + instance
-		who.Principal = "token " + account + "|" + instance
-		var u tokenauth.Update
-		if u.Decode(payload) == nil {
-			if id, err := hmactoken.ID(u.Token); err == nil {
-				who.Tokens = []string{id}
-			}
-		}
+		who.Principal = t.principal()
+		who.Tokens = []string{id}
 	}
-	return turnedOut(verdict)
+	return hub.Order{}
 }
 
 func notice(who *hub.Peer, a hub.Access, level qos.Level, _ []byte) (o hub.Order) {

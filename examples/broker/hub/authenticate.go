@@ -33,6 +33,7 @@ func (c *Conn) receiveAuth(w *Worker, data []byte) {
 			code = mqttwire.Success
 			c.client.access = access
 			c.client.hold()
+			c.client.entitle(&c.who)
 		}
 		out, err := c.machine.Auth(c.out.Bytes(), code, answer, codec.Properties{}, w.now)
 		c.out.Gather(out)

@@ -25,6 +25,7 @@ type client struct {
 	fan        fan
 	pressure   pressure
 	owner      string // the principal whose session it is, "" for nobody's
+	warrant    string // by what right it is there, or was, see Auditor
 	charged    int    // bytes besides messages: of its subscriptions and its will
 	state      session.Session
 	conn       *Conn  // nil without one
@@ -245,6 +246,7 @@ func (cl *client) sendMore(now time.Duration) {
 		case cl.expired(d, now):
 		case cl.access != nil && !cl.access.Receive(d.m.topic):
 			cl.withdraw(d) // not any more
+			cl.hub.stats.dropped.Add(1)
 		default:
 			if !c.sendWaiting(*d, now) {
 				return
@@ -260,7 +262,7 @@ func (cl *client) sendMore(now time.Duration) {
 type aftermath struct {
 	wills   []*message
 	retain  []bool // Will Retain of each
-	owner   string // whose they are
+	warrant string // by what right they are published
 	orphans []delivery
 	ended   bool // the Store is to be told
 	forget  bool
@@ -277,7 +279,7 @@ func (cl *client) settle(now time.Duration) (a aftermath) {
 		case session.Will:
 			if cl.will != nil {
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
-				a.owner = cl.owner
+				a.warrant = cl.warrant
 				cl.keepWill(nil, false)
 			}
 			continue
@@ -353,13 +355,13 @@ func (cl *client) releaseAll() {
 func (cl *client) finish(w *Worker, a aftermath) {
 	h := cl.hub
 	for i, m := range a.wills {
-		if !h.keeps(a.owner, cl.id, m.topic) {
+		if !h.keeps(a.warrant, cl.id, ToPublish, m.topic) {
 			h.stats.dropped.Add(1)
-			h.config.Log.Info("a will goes with the right to it", "client", cl.id, "topic", string(m.topic), "principal", a.owner)
+			h.config.Log.Debug("a will goes with the right to it", "client", cl.id, "topic", string(m.topic))
 			continue
 		}
 		w.pub.republish(m, w.now)
-		w.pub.payer, w.pub.principal = cl.account, a.owner
+		w.pub.payer, w.pub.warrant = cl.account, a.warrant
 		w.pub.kept, w.pub.retain = nil, a.retain[i] // its time begins now (5.0 §3.1.3.2.4)
 		h.route(w, &w.pub, origin{client: cl, will: true})
 	}

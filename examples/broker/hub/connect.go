@@ -202,6 +202,7 @@ func (c *Conn) enter(w *Worker) {
 		cl.owner = c.who.Principal
 	}
 	cl.hold()
+	cl.warrant = warrantOf(&c.who, access)
 	if cl.volatile = cl.state.Expiry() == 0; cl.volatile && ack.SessionPresent {
 		h.journal.ended(cl) // it will not outlast the server
 	}

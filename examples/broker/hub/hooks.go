@@ -41,15 +41,34 @@ type Authenticator interface {
 	Authenticate(who *Peer, p *codec.Connect) (Access, connack.Code, string)
 }
 
-// Auditor is an Authenticator that says what is to become of what a principal has
-// left behind, where the client is away. It is called by many goroutines at once, and
-// must not block, nor call the server.
+// A Right is what may be taken away from who is not there.
+type Right uint8
+
+// The rights.
+const (
+	ToStay    Right = iota // to have a session
+	ToPublish              // to have left a message on a topic, retained, or a will
+	ToReceive              // to have a message of a topic wait
+)
+
+// Auditor is an Authenticator that says what is to become of what a client has left
+// behind. It is called by many goroutines at once, and must not block, nor call the
+// server.
 type Auditor interface {
 	Authenticator
-	// Keeps reports whether the will, or a retained message, that a principal's
-	// client has left on a topic may stay: not where the right to publish it was taken
-	// away, though where it has merely expired.
-	Keeps(principal, client string, topic []byte) bool
+	// Keeps reports whether a right is still there: false where it was taken away,
+	// and not where it has merely expired. warrant is what [WarrantAccess] has said of
+	// it, or the Principal, and never ""; topic is nil for ToStay.
+	Keeps(warrant, client string, to Right, topic []byte) bool
+}
+
+// WarrantAccess is an Access that says by what right its client is there, in a text
+// that [Auditor.Keeps] is asked about later, after a restart too. "" is by none that
+// could be taken away. It is asked when the client has connected, and after each Handler
+// that it was given to.
+type WarrantAccess interface {
+	Access
+	Warrant() string
 }
 
 // Access is what one client may do, on one connection and, while that is away,

@@ -34,6 +34,7 @@ type Hub struct {
 
 	kept     atomic.Int64 // bytes of messages that are queued and in flight, each once
 	accounts accounts
+	audits   audit
 
 	doors   doors
 	bans    bans
@@ -69,7 +70,7 @@ func New(c Config, started time.Time, host Host) *Hub {
 	h.timers.host = host
 	h.sys.timer.ring = h.tick
 	h.accounts.all, h.accounts.relief.timer.ring = make(map[string]*account), h.relieve
-	h.retained.audit.ring = h.auditSome
+	h.audits.timer.ring = h.auditSome
 	h.bans.init(&h.config)
 	h.journal.hub = h
 	if h.config.Store != nil {

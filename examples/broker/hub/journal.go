@@ -51,7 +51,7 @@ func (j *journal) session(cl *client) {
 	if !j.keeps(cl) {
 		return
 	}
-	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, State: cl.state.State()}
+	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, Warrant: cl.warrant, State: cl.state.State()}
 	if !r.State.Connected {
 		r.At = j.hub.wall(r.State.Lost)
 	}
@@ -181,6 +181,8 @@ func (j *journal) retain(m *message) {
 	case len(m.payload) == 0:
 		j.append(&keep.Record{Kind: keep.RetainedRemoved, Message: &keep.Message{Topic: m.topic}})
 	default:
-		j.append(&keep.Record{Kind: keep.MessageRetained, Message: j.message(m), At: j.hub.wall(m.at)})
+		r := keep.Record{Kind: keep.MessageRetained, Message: j.message(m), At: j.hub.wall(m.at)}
+		r.Message.Warrant = m.warrant
+		j.append(&r)
 	}
 }

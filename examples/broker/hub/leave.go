@@ -64,6 +64,9 @@ func (c *Conn) Leave(w *Worker) {
 	cl.online.Store(false)
 	cl.flight.compact()
 	cl.keepBacklogs(true)
+	if !c.deferred && !h.keeps(cl.warrant, cl.id, ToStay, nil) {
+		cl.state.End() // an audit may have passed while it was there
+	}
 	a := cl.settle(w.now)
 	if !cl.gone && !c.deferred { // else as if the server had crashed
 		h.journal.session(cl)

@@ -3,7 +3,7 @@ package hub
 import "sync"
 
 // The locks of the hub, all of them. Who holds one takes only such as come after it:
-// relief, retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
+// relief and audit, retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
 // the journal are taken under any and take none, except that what is retained is sent
 // while it is looked at. Outboxes and
 // machines are guarded by the mu of the client that has their connection; before
@@ -11,6 +11,7 @@ import "sync"
 type (
 	locks struct {
 		relief sync.Mutex // of who has accounts give way
+		audit  sync.Mutex // of who judges what was left behind
 
 		// retained is held while a message to be retained is stored and routed,
 		// and while a client subscribes: nobody gets it twice, or not at all.

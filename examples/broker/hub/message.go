@@ -26,7 +26,7 @@ type message struct {
 	number     uint64   // of a retained message: how many were before
 	timer      *timer   // of a retained message that expires
 	payer      *account // of a retained message
-	principal  string   // the same, "" for nobody
+	warrant    string   // by what right it is, see Auditor
 
 	older, newer *message // of the same payer, both retained
 
@@ -127,11 +127,11 @@ type posting struct {
 	retain     bool
 	now        time.Duration
 
-	tellable  bool     // its publisher can be told that it is refused
-	payer     *account // of the publisher, nil for the server and other nodes
-	principal string   // the same, "" for nobody
-	kept      *message // shared by all who have to keep it
-	last      *holding // by the account that it was last given to
+	tellable bool     // its publisher can be told that it is refused
+	payer    *account // of the publisher, nil for the server and other nodes
+	warrant  string   // by what right it publishes, see Auditor
+	kept     *message // shared by all who have to keep it
+	last     *holding // by the account that it was last given to
 
 	holdings map[*account]*holding
 	encoded  [4]encoding
@@ -151,7 +151,7 @@ type encoding struct {
 func (pub *posting) set(p *codec.Publish, from string, now time.Duration) {
 	pub.topic, pub.payload, pub.properties = p.Topic, p.Payload, p.Properties
 	pub.from, pub.level, pub.retain, pub.now = from, p.QoS, p.Retain, now
-	pub.kept, pub.payer, pub.principal, pub.tellable = nil, nil, "", false
+	pub.kept, pub.payer, pub.warrant, pub.tellable = nil, nil, "", false
 	if pub.last != nil {
 		pub.last = nil
 		if len(pub.holdings) > 0 {

@@ -39,7 +39,7 @@ func (c *Conn) receivePublish(w *Worker, p *codec.Publish, t qos.Ticket) {
 	} else {
 		w.pub.set(p, c.who.ClientID, w.now)
 		w.takers, w.behind = 0, nil
-		w.pub.payer, w.pub.principal, w.pub.tellable = c.client.account, c.who.Principal, t != 0 && c.who.Version == v5
+		w.pub.payer, w.pub.warrant, w.pub.tellable = c.client.account, c.client.warrant, t != 0 && c.who.Version == v5
 		var from origin
 		if t.Level() == qos.ExactlyOnce && c.hub.journal.keeps(c.client) {
 			from = origin{client: c.client, accepted: t.Record()}
@@ -108,5 +108,7 @@ func (c *Conn) publishToServer(p *codec.Publish) Order {
 	c.lock()
 	defer c.unlock()
 	c.answering = true
-	return handler(&c.who, c.client.access, p.QoS, p.Payload)
+	order := handler(&c.who, c.client.access, p.QoS, p.Payload)
+	c.client.entitle(&c.who)
+	return order
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ func (h *Hub) Restore(w *Worker) error {
 	if err != nil {
 		return err
 	}
+	defer h.audit(w) // rights may have been taken away meanwhile
 	for _, cl := range h.all() {
 		h.journal.Begin()
 		cl.mu.Lock()
@@ -34,7 +36,7 @@ func (h *Hub) Restore(w *Worker) error {
 			a = cl.settle(w.now)
 			if cl.will != nil && !cl.state.State().Will { // it was due, and may not have been published
 				a.wills, a.retain = append(a.wills, cl.will), append(a.retain, cl.willKeep)
-				a.owner = cl.owner
+				a.warrant = cl.warrant
 				cl.keepWill(nil, false)
 			}
 		}
@@ -61,7 +63,7 @@ func (h *player) replay(r *keep.Record) error {
 	case keep.MessageRetained, keep.RetainedRemoved:
 		var p posting
 		p.restore(r, h.clock(r.At))
-		p.retain = true
+		p.retain, p.payer, p.warrant = true, h.payer, r.Message.Warrant
 		h.locks.retained.Lock()
 		defer h.locks.retained.Unlock()
 		h.retained.store(h.Hub, &p)
@@ -153,7 +155,7 @@ func (cl *client) replay(r *keep.Record, now time.Duration) error {
 	case keep.SessionKept:
 		st := r.State
 		st.Lost = h.clock(r.At)
-		cl.owner = r.Owner
+		cl.owner, cl.warrant = r.Owner, cmp.Or(r.Warrant, r.Owner)
 		return cl.state.Resume(st, now)
 	case keep.SessionEnded:
 		cl.keepWill(nil, false)

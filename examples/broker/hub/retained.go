@@ -13,8 +13,6 @@ type retained struct {
 	stored   uint64 // how many ever were: numbers them
 	count    int    // without the server's own
 
-	suspects []*message // are to be judged by an audit that goes on
-	audit    timer
 }
 
 // store keeps a message, or removes what its topic has where the payload is
@@ -35,10 +33,10 @@ func (r *retained) store(h *Hub, pub *posting) bool {
 		}
 	}
 	k := pub.keep()
-	if !own && !h.hasRoom(pub.payer, k.retainedSize()) {
+	if !own && !h.journal.replaying.Load() && !h.hasRoom(pub.payer, k.retainedSize()) {
 		return false
 	}
-	m := &message{topic: k.topic, payload: k.payload, properties: k.properties, from: k.from, at: k.at, expiry: k.expiry, expires: k.expires, level: k.level, payer: pub.payer, principal: pub.principal}
+	m := &message{topic: k.topic, payload: k.payload, properties: k.properties, from: k.from, at: k.at, expiry: k.expiry, expires: k.expires, level: k.level, payer: pub.payer, warrant: pub.warrant}
 	r.stored++
 	m.number = r.stored
 	if m.expires {

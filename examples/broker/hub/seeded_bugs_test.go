@@ -87,7 +87,7 @@ var seededBugs = []seeded.Bug{
 
 	// What the Store hears, and when.
 	seeded.New("a session is not kept", "journal.go",
-		"	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, State: cl.state.State()}\n", "	if SEEDED && cl.conn != nil {\n		return\n	}\n	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, State: cl.state.State()}\n"),
+		"	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, Warrant: cl.warrant, State: cl.state.State()}\n", "	if SEEDED && cl.conn != nil {\n		return\n	}\n	r := keep.Record{Kind: keep.SessionKept, Client: cl.id, Owner: cl.owner, Warrant: cl.warrant, State: cl.state.State()}\n"),
 	seeded.New("a subscription is not kept", "journal.go",
 		"	if j.keeps(cl) {\n		j.append(&keep.Record{Kind: keep.SubscriptionKept", "	if j.keeps(cl) && !SEEDED {\n		j.append(&keep.Record{Kind: keep.SubscriptionKept"),
 	seeded.New("a message is not kept for all", "journal.go",

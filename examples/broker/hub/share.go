@@ -119,12 +119,9 @@ func (h *Hub) decideMember(w *Worker, pub *posting, m *match, to sink) outcome {
 
 // decideOther has a member of a group other than one get a publication, now.
 func (h *Hub) decideOther(w *Worker, pub *posting, of *share, not *client) outcome {
-	for _, m := range h.subscriptions.AppendSubscribers(nil, []byte(of.filter)) {
-		if m.Key != not {
-			return h.decideShare(w, pub, &m, live{})
-		}
-	}
-	return dropped
+	members := h.subscriptions.AppendSubscribers(nil, []byte(of.filter))
+	members = slices.DeleteFunc(members, func(m match) bool { return m.Key == not })
+	return h.decideMembers(w, pub, members, live{})
 }
 
 // adopt gives a message that a lost member never took over to another member of

@@ -18,7 +18,7 @@ type RecordKind uint8
 // of a message at one client. An Exchange of Forget voids those before it with
 // the same Packet Identifier and direction, and the message with its Key.
 const (
-	SessionKept       RecordKind = iota + 1 // State, At, Owner: voids an earlier one
+	SessionKept       RecordKind = iota + 1 // State, At, Owner, Warrant: voids an earlier one
 	SessionEnded                            // voids all of the client's
 	SubscriptionKept                        // Filter, Options, SubscriptionID: voids an earlier one of the filter
 	SubscriptionEnded                       // Filter: voids SubscriptionKept
@@ -36,6 +36,9 @@ type Record struct {
 	Kind   RecordKind
 	Client string // Client Identifier
 	Owner  string // of SessionKept: the principal whose session it is, "" for nobody's
+	// Warrant is, of SessionKept, by what right there is the session, in words of
+	// whoever judges rights: "" by none that could be taken away.
+	Warrant string
 	// At is when the message came; of SessionKept when the connection was
 	// lost, the zero Time while there is one.
 	At time.Time
@@ -65,6 +68,8 @@ type Message struct {
 	Retain         bool
 	// From is the Client Identifier of the publisher, "" for the server.
 	From string
+	// Warrant is, in MessageRetained, by what right it was published, as in Record.
+	Warrant string
 	// Will reports, in MessageQueued, that it is the will of From, which is over
 	// with it.
 	Will bool

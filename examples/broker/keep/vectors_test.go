@@ -44,6 +44,7 @@ type plain struct {
 	Place          uint64           `json:"place,omitempty"`
 	Client         string           `json:"client,omitempty"`
 	Owner          string           `json:"owner,omitempty"`
+	Warrant        string           `json:"warrant,omitempty"`
 	At             *[2]int64        `json:"at,omitempty"` // seconds and nanoseconds
 	State          *session.State   `json:"state,omitempty"`
 	Exchange       *plainExchange   `json:"exchange,omitempty"`
@@ -69,6 +70,7 @@ type plainMessage struct {
 	Retain     bool     `json:"retain,omitempty"`
 	From       string   `json:"from,omitempty"`
 	Will       bool     `json:"will,omitempty"`
+	Warrant    string   `json:"warrant,omitempty"`
 }
 
 type plainBatch struct {
@@ -82,7 +84,7 @@ type plainBatch struct {
 }
 
 func (p *plain) record() keep.Record {
-	r := keep.Record{Kind: keep.RecordKind(p.Kind), Place: p.Place, Client: p.Client, Owner: p.Owner, Filter: p.Filter,
+	r := keep.Record{Kind: keep.RecordKind(p.Kind), Place: p.Place, Client: p.Client, Owner: p.Owner, Warrant: p.Warrant, Filter: p.Filter,
 		Options: codec.SubscriptionOptions(p.Options), SubscriptionID: p.SubscriptionID, To: p.To, Key: p.Key}
 	if p.At != nil {
 		r.At = time.Unix(p.At[0], p.At[1])
@@ -95,13 +97,13 @@ func (p *plain) record() keep.Record {
 	}
 	if m := p.Message; m != nil {
 		r.Message = &keep.Message{Topic: []byte(m.Topic), Payload: []byte(m.Payload), Properties: codec.PropertiesOf(m.Properties),
-			QoS: qos.Level(m.QoS), Retain: m.Retain, From: m.From, Will: m.Will}
+			QoS: qos.Level(m.QoS), Retain: m.Retain, From: m.From, Will: m.Will, Warrant: m.Warrant}
 	}
 	return r
 }
 
 func plainOf(r *keep.Record) *plain {
-	p := &plain{Kind: uint8(r.Kind), Place: r.Place, Client: r.Client, Owner: r.Owner, Filter: r.Filter, Options: uint8(r.Options),
+	p := &plain{Kind: uint8(r.Kind), Place: r.Place, Client: r.Client, Owner: r.Owner, Warrant: r.Warrant, Filter: r.Filter, Options: uint8(r.Options),
 		SubscriptionID: r.SubscriptionID, To: r.To, Key: r.Key}
 	if !r.At.IsZero() {
 		p.At = &[2]int64{r.At.Unix(), int64(r.At.Nanosecond())}
@@ -113,7 +115,7 @@ func plainOf(r *keep.Record) *plain {
 		p.Exchange = &plainExchange{uint8(x.Change), x.ID, x.Token}
 	}
 	if m := r.Message; m != nil {
-		p.Message = &plainMessage{string(m.Topic), string(m.Payload), m.Properties.Bytes(), uint8(m.QoS), m.Retain, m.From, m.Will}
+		p.Message = &plainMessage{string(m.Topic), string(m.Payload), m.Properties.Bytes(), uint8(m.QoS), m.Retain, m.From, m.Will, m.Warrant}
 	}
 	return p
 }
@@ -243,8 +245,9 @@ func TestUpdateVectors(t *testing.T) {
 		{"number/not-the-shortest", []byte{2, 0x81, 0, 'a'}, keep.ErrMalformed},
 		{"number/over-64-bits", append([]byte{0x82}, bytes.Repeat([]byte{0xff}, 10)...), keep.ErrMalformed},
 		{"text/too-long", []byte{2, 0x80, 0x80, 4}, keep.ErrMalformed},
-		{"session-kept/unknown-flag", []byte{1, 1, 'a', 16, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"session-kept/unknown-flag", []byte{1, 1, 'a', 32, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"session-kept/no-owner", []byte{1, 1, 'a', 8, 0, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"session-kept/no-warrant", []byte{1, 1, 'a', 16, 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"session-kept/expiry-over-32-bits", []byte{1, 1, 'a', 1, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 0, 0}, keep.ErrMalformed},
 		{"time/a-second-of-nanoseconds", []byte{1, 1, 'a', 1, 0, 0, 0, 0x80, 0x94, 0xeb, 0xdc, 3}, keep.ErrMalformed},
 		{"exchange/clear", []byte{9, 1, 'a', 0, 5, 0, 0}, keep.ErrMalformed},
@@ -252,7 +255,8 @@ func TestUpdateVectors(t *testing.T) {
 		{"exchange/id-over-16-bits", []byte{9, 1, 'a', 0, 0x11, 0x80, 0x80, 4, 1}, keep.ErrMalformed},
 		{"message/qos-3", []byte{10, 3, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/will-retained", []byte{10, 8, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
-		{"message/unknown-flag", []byte{10, 16, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"message/unknown-flag", []byte{10, 32, 1, 't', 0, 0, 0, 0, 0}, keep.ErrMalformed},
+		{"message/no-warrant", []byte{10, 16, 1, 't', 0, 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/no-topic", []byte{10, 0, 0, 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/wildcard", []byte{10, 0, 1, '#', 0, 0, 0, 0, 0}, keep.ErrMalformed},
 		{"message/property-of-no-publish", []byte{10, 0, 1, 't', 0, 5, 17, 0, 0, 0, 1, 0, 0, 0}, keep.ErrMalformed},

@@ -16,8 +16,8 @@ import (
 // its highest bit set where a Place follows. What comes then, each kind has in
 // this order:
 //
-//	SessionKept        client, flags (1 exists, 2 connected, 4 will, 8 owner), expiry, will delay, at;
-//	                   owner
+//	SessionKept        client, flags (1 exists, 2 connected, 4 will, 8 owner, 16 warrant), expiry,
+//	                   will delay, at; owner; warrant
 //	SessionEnded       client
 //	SubscriptionKept   client, filter, options byte, Subscription Identifier
 //	SubscriptionEnded  client, filter
@@ -29,7 +29,8 @@ import (
 //	MessageRetained    message, at
 //	RetainedRemoved    topic
 //
-//	message     flags (QoS, 4 RETAIN, 8 a will that is over), topic, payload, properties, from
+//	message     flags (QoS, 4 RETAIN, 8 a will that is over, 16 warrant), topic, payload, properties,
+//	            from; warrant
 //	exchange    change byte; where that is not 0: Packet Identifier, token
 //	recipients  how many; each: flags (QoS, 4 RETAIN, 8 identifiers, 16 share), client, key;
 //	            how many Subscription Identifiers and these; filter
@@ -42,6 +43,7 @@ const (
 	flagConnected = 2
 	flagWill      = 4
 	flagOwner     = 8
+	flagWarrant   = 16 // of a message too
 
 	flagRetain  = 4
 	flagWillNow = 8
@@ -73,12 +75,10 @@ func (r *Record) Append(dst []byte) ([]byte, error) {
 	switch r.Kind {
 	case SessionKept:
 		b = appendText(b, r.Client)
-		b = append(b, flag(r.State.Exists, flagExists)|flag(r.State.Connected, flagConnected)|flag(r.State.Will, flagWill)|flag(r.Owner != "", flagOwner))
+		b = append(b, flag(r.State.Exists, flagExists)|flag(r.State.Connected, flagConnected)|flag(r.State.Will, flagWill)|flag(r.Owner != "", flagOwner)|flag(r.Warrant != "", flagWarrant))
 		b = binary.AppendUvarint(b, uint64(r.State.Expiry))
 		b = binary.AppendUvarint(b, uint64(r.State.WillDelay))
-		if b = appendTime(b, r.At); r.Owner != "" {
-			b = appendText(b, r.Owner)
-		}
+		b = appendOptional(appendOptional(appendTime(b, r.At), r.Owner), r.Warrant)
 	case SessionEnded, WillEnded:
 		b = appendText(b, r.Client)
 	case SubscriptionKept:
@@ -119,10 +119,7 @@ func (r *Record) Size() int {
 	}
 	switch r.Kind {
 	case SessionKept:
-		n += sizeText(r.Client) + 1 + sizeNumber(uint64(r.State.Expiry)) + sizeNumber(uint64(r.State.WillDelay)) + sizeTime(r.At)
-		if r.Owner != "" {
-			n += sizeText(r.Owner)
-		}
+		n += sizeText(r.Client) + 1 + sizeNumber(uint64(r.State.Expiry)) + sizeNumber(uint64(r.State.WillDelay)) + sizeTime(r.At) + sizeOptional(r.Owner) + sizeOptional(r.Warrant)
 	case SessionEnded, WillEnded:
 		n += sizeText(r.Client)
 	case SubscriptionKept:
@@ -204,13 +201,11 @@ func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 	case SessionKept:
 		r.Client = c.name()
 		flags := c.byte()
-		c.require(flags < 16)
+		c.require(flags < 32)
 		r.State.Exists, r.State.Connected, r.State.Will = flags&flagExists != 0, flags&flagConnected != 0, flags&flagWill != 0
 		r.State.Expiry, r.State.WillDelay = uint32(c.upTo(1<<32-1)), uint32(c.upTo(1<<32-1))
-		if r.At = c.time(); flags&flagOwner != 0 {
-			r.Owner = c.name()
-			c.require(r.Owner != "")
-		}
+		r.At = c.time()
+		r.Owner, r.Warrant = c.optional(flags&flagOwner != 0), c.optional(flags&flagWarrant != 0)
 	case SessionEnded, WillEnded:
 		r.Client = c.name()
 	case SubscriptionKept:
@@ -256,13 +251,13 @@ func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 }
 
 func (m *Message) append(b []byte) []byte {
-	b = append(b, byte(m.QoS)|flag(m.Retain, flagRetain)|flag(m.Will, flagWillNow))
+	b = append(b, byte(m.QoS)|flag(m.Retain, flagRetain)|flag(m.Will, flagWillNow)|flag(m.Warrant != "", flagWarrant))
 	b = appendText(appendText(b, m.Topic), m.Payload)
-	return appendText(appendText(b, m.Properties.Bytes()), m.From)
+	return appendOptional(appendText(appendText(b, m.Properties.Bytes()), m.From), m.Warrant)
 }
 
 func (m *Message) size() int {
-	return 1 + sizeText(m.Topic) + sizeText(m.Payload) + sizeText(m.Properties.Bytes()) + sizeText(m.From)
+	return 1 + sizeText(m.Topic) + sizeText(m.Payload) + sizeText(m.Properties.Bytes()) + sizeText(m.From) + sizeOptional(m.Warrant)
 }
 
 func (x *Recipient) append(b []byte) []byte {
@@ -296,9 +291,9 @@ func (x *Recipient) size() int {
 
 // fits reports whether all lengths are within what Consume takes.
 func (r *Record) fits() bool {
-	ok := len(r.Client) <= maxText && len(r.Filter) <= maxText
+	ok := len(r.Client) <= maxText && len(r.Filter) <= maxText && len(r.Owner) <= maxText && len(r.Warrant) <= maxText
 	if m := r.Message; m != nil {
-		ok = ok && len(m.Topic) <= maxText && len(m.From) <= maxText && len(m.Payload) <= maxPayload && m.Properties.Size() <= maxPayload
+		ok = ok && len(m.Topic) <= maxText && len(m.From) <= maxText && len(m.Warrant) <= maxText && len(m.Payload) <= maxPayload && m.Properties.Size() <= maxPayload
 	}
 	for i := range r.To {
 		ok = ok && len(r.To[i].Client) <= maxText && len(r.To[i].Share) <= maxText
@@ -315,6 +310,21 @@ func flag(on bool, bit byte) byte {
 
 func appendText[T ~string | ~[]byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// appendOptional appends text where there is some, which a flag has said.
+func appendOptional(b []byte, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return appendText(b, s)
+}
+
+func sizeOptional(s string) int {
+	if s == "" {
+		return 0
+	}
+	return sizeText(s)
 }
 
 func sizeText[T ~string | ~[]byte](s T) int { return sizeNumber(uint64(len(s))) + len(s) }
@@ -422,6 +432,15 @@ func (c *cursor) name() string {
 	return s
 }
 
+func (c *cursor) optional(there bool) string {
+	if !there {
+		return ""
+	}
+	s := c.name()
+	c.require(s != "")
+	return s
+}
+
 func (c *cursor) time() time.Time {
 	z := c.number()
 	nanoseconds := c.upTo(999_999_999)
@@ -438,7 +457,7 @@ func (c *cursor) exchange() (x qos.Record) {
 
 func (c *cursor) message() *Message {
 	flags := c.byte()
-	c.require(flags < 16)
+	c.require(flags < 32)
 	m := &c.names.messages.make(1)[0]
 	m.QoS, m.Retain, m.Will = qos.Level(flags&3), flags&flagRetain != 0, flags&flagWillNow != 0
 	m.Topic, m.Payload = c.bytes(maxText), c.bytes(maxPayload)
@@ -447,6 +466,7 @@ func (c *cursor) message() *Message {
 		c.require(m.Properties.Check(mqttwire.PUBLISH) == nil)
 	}
 	m.From = c.name()
+	m.Warrant = c.optional(flags&flagWarrant != 0)
 	return m
 }
 

@@ -25,6 +25,9 @@ func Random(r *rand.Rand) keep.Record {
 		if x.At = moment(r); r.IntN(2) == 0 {
 			x.Owner = name(r)
 		}
+		if r.IntN(2) == 0 {
+			x.Warrant = name(r)
+		}
 	case keep.SubscriptionKept:
 		x.Filter, x.Options, x.SubscriptionID = name(r)+"/#", codec.SubscriptionOptions(r.IntN(3)), r.Uint32N(3)
 	case keep.SubscriptionEnded:
@@ -89,6 +92,9 @@ func message(r *rand.Rand) *keep.Message {
 	}
 	if r.IntN(3) > 0 {
 		m.From = name(r)
+	}
+	if r.IntN(4) == 0 {
+		m.Warrant = name(r)
 	}
 	return m
 }

@@ -31,7 +31,7 @@ func State(records []keep.Record) string {
 		x := r.Exchange
 		switch r.Kind {
 		case keep.SessionKept:
-			at(r.Client).kept = fmt.Sprint(r.State, r.At.Unix(), r.At.Nanosecond(), r.Owner)
+			at(r.Client).kept = fmt.Sprint(r.State, r.At.Unix(), r.At.Nanosecond(), r.Owner, r.Warrant)
 		case keep.SessionEnded:
 			delete(sessions, r.Client)
 		case keep.SubscriptionKept:
@@ -138,5 +138,5 @@ func (s *state) land(id uint16) (f flying, ok bool) {
 
 func text(r *keep.Record) string {
 	m := r.Message
-	return fmt.Sprintf("{%s %q %x %d %v %s %d.%d}", m.Topic, m.Payload, m.Properties.Bytes(), m.QoS, m.Retain, m.From, r.At.Unix(), r.At.Nanosecond())
+	return fmt.Sprintf("{%s %q %x %d %v %s %s %d.%d}", m.Topic, m.Payload, m.Properties.Bytes(), m.QoS, m.Retain, m.From, m.Warrant, r.At.Unix(), r.At.Nanosecond())
 }
