@@ -34,7 +34,7 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	r := runner{ctx: ctx, settings: small, core: -1}
 	for _, test := range []struct {
@@ -57,6 +57,7 @@ func TestRows(t *testing.T) {
 		{pairs(4, 2), ours("mqttwire", path), 3},
 		{cuts{2, 1}, ours("mqttwire", path), 0},
 		{cuts{2, 2}, ours("mqttwire", path), 0},
+		{durable{4}, &oursDurable, -1},
 		{fanOut(4, 1), &mochiBroker, 3},
 	} {
 		w := row{fmt.Sprintf("%T", test.scenario), test.scenario}

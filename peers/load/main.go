@@ -37,6 +37,10 @@
 // The rows of TLS are of those that have it, with a certificate on P-256. Their
 // generator has a goroutine for each connection, and a tenth of the idle ones.
 //
+// The durable rows have brokers that are to keep what they acknowledge: ours with
+// -data, which syncs before that, beside itself without; nats-server with sync
+// always; and mosquitto, which saves each second, and loses what it has not saved.
+//
 // The rows of cuts have publishers and subscribers with persistent sessions,
 // whose connections end without a DISCONNECT five times each, some with
 // acknowledgements unsent. They resume, and publishers send again what was not

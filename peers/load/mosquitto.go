@@ -32,6 +32,11 @@ func mosquittoPath() (string, error) {
 }
 
 func mosquittoCommand(dir string, port int, more ...string) (*exec.Cmd, error) {
+	return mosquittoCommandWith(dir, port, []string{"persistence false"}, more...)
+}
+
+// mosquittoCommandWith has lines on what it keeps, and more of its listener.
+func mosquittoCommandWith(dir string, port int, keeps []string, more ...string) (*exec.Cmd, error) {
 	path, err := mosquittoPath()
 	if err != nil {
 		return nil, err
@@ -39,7 +44,6 @@ func mosquittoCommand(dir string, port int, more ...string) (*exec.Cmd, error) {
 	config := []string{
 		fmt.Sprintf("listener %d 127.0.0.1", port),
 		"allow_anonymous true",
-		"persistence false",
 		"log_type none",
 		"connection_messages false",
 		"max_inflight_messages 1000",
@@ -48,6 +52,7 @@ func mosquittoCommand(dir string, port int, more ...string) (*exec.Cmd, error) {
 		"set_tcp_nodelay true", // as Go's are: without it some messages wait for a TCP acknowledgement
 	}
 	config = slices.Insert(config, 1, more...) // of the listener
+	config = append(config, keeps...)
 	if os.Geteuid() == 0 {
 		// Else it becomes another user, and would outlive a tool that is killed.
 		config = append(config, "user root")

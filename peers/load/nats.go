@@ -16,22 +16,26 @@ var natsBroker = broker{
 	secure:  serveAs("nats-tls"),
 }
 
-func serveNATS(dir string, port int) error { return serveNATSWith(dir, port, nil) }
+func serveNATS(dir string, port int) error { return serveNATSWith(dir, port, nil, false) }
+
+// serveNATSDurably has it sync before it acknowledges.
+func serveNATSDurably(dir string, port int) error { return serveNATSWith(dir, port, nil, true) }
 
 func serveNATSWithTLS(dir string, port int) error {
 	certificate, err := tls.LoadX509KeyPair(secureFiles(dir))
 	if err != nil {
 		return err
 	}
-	return serveNATSWith(dir, port, &tls.Config{Certificates: []tls.Certificate{certificate}})
+	return serveNATSWith(dir, port, &tls.Config{Certificates: []tls.Certificate{certificate}}, false)
 }
 
-func serveNATSWith(dir string, port int, secure *tls.Config) error {
+func serveNATSWith(dir string, port int, secure *tls.Config, sync bool) error {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "load",
 		DontListen: true, // MQTT alone
 		JetStream:  true,
 		StoreDir:   filepath.Join(dir, "jetstream"),
+		SyncAlways: sync,
 		NoLog:      true,
 		NoSigs:     true,
 		MQTT: server.MQTTOpts{

@@ -29,6 +29,9 @@ var rows = []row{
 	{"retained messages", retained{}},
 	{"persistent sessions under cuts, QoS 1", cuts{20, 1}},
 	{"persistent sessions under cuts, QoS 2", cuts{20, 2}},
+	{"durable, 1 publisher, QoS 1, reader away", durable{1}},
+	{"durable, 20 publishers, QoS 1, reader away", durable{20}},
+	{"durable, 200 publishers, QoS 1, reader away", durable{200}},
 }
 
 // chooser is a scenario that chooses among the brokers, or adds some.

@@ -39,7 +39,7 @@ func (r *runner) run(k *broker, s scenario, round int) (o outcome) {
 		return o
 	}
 	defer l.close()
-	b := &bench{loop: l, port: p.port, pid: p.cmd.Process.Pid, broker: k, settings: &r.settings, round: round}
+	b := &bench{loop: l, port: p.port, pid: p.cmd.Process.Pid, dir: p.dir, broker: k, settings: &r.settings, round: round}
 	o.err = s.run(b, o.figures)
 	o.notes, o.details = b.notes, b.details
 	if errors.Is(o.err, context.Canceled) {

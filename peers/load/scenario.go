@@ -38,6 +38,7 @@ type bench struct {
 	loop     *loop
 	port     int
 	pid      int
+	dir      string // of the broker
 	broker   *broker
 	settings *settings
 	round    int

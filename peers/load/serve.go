@@ -19,7 +19,10 @@ var servers = map[string]func(dir string, port int) error{
 	"mochi":    serveMochi,
 	"nats":     serveNATS,
 	"nats-tls": serveNATSWithTLS,
-	"echo":     serveEcho,
+
+	"nats-durable": serveNATSDurably,
+
+	"echo": serveEcho,
 }
 
 // serveAs is how to start one of them.
