@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -100,7 +101,7 @@ func Learn(t *conformance.T, facts *conformance.Facts) {
 	refused := 0
 	for _, v := range versions {
 		facts.Speaks[v.String()] = "" // until it is known
-		b := &bench{T: t}
+		b := &bench{T: t, expires: new(atomic.Bool)}
 		why := "no answer that can be read"
 		b.each(v.String(), func(b *bench) { why = greet(b, v, facts) })
 		if facts.Speaks[v.String()] = why; why != "" {

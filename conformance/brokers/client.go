@@ -42,17 +42,27 @@ func (c *client) id() uint16 {
 
 // send writes packets. That they cannot be written shows when something is read.
 func (c *client) send(packets ...codec.Packet) {
-	c.noteRetained(packets...)
+	c.noteSent(packets...)
 	c.noteFinished(packets...)
 	if err := c.Send(packets...); conformance.IsTimeout(err) {
 		c.b.Block("the broker reads nothing more: %v", err)
 	}
 }
 
-func (c *client) noteRetained(packets ...codec.Packet) {
+func (c *client) noteSent(packets ...codec.Packet) {
 	for _, p := range packets {
-		if m, ok := p.(*codec.Publish); ok && m.Retain && len(m.Payload) > 0 {
+		m, ok := p.(*codec.Publish)
+		if ok && m.Retain && len(m.Payload) > 0 {
 			c.b.unretain(m.Topic)
+		}
+		var sent codec.Properties
+		if will, is := p.(*codec.Connect); is {
+			sent = will.Will.Properties
+		} else if ok {
+			sent = m.Properties
+		}
+		if _, is := sent.MessageExpiryInterval(); is {
+			c.b.expires.Store(true)
 		}
 	}
 }
@@ -69,6 +79,7 @@ func (c *client) next(within time.Duration) (codec.Packet, error) {
 		if m, ok := p.(*codec.Publish); ok {
 			c.resolve(m)
 			c.counts(m)
+			c.lasts(m)
 		}
 		if m, ok := p.(*codec.Publish); ok && c.foreign != nil && c.foreign(m) {
 			switch m.QoS {
@@ -117,6 +128,17 @@ func (c *client) counts(m *codec.Publish) {
 	if len(c.open) > c.quota {
 		c.b.Fatalf(cQuota, fmt.Sprintf("nothing more above QoS 0: the Receive Maximum is %d", c.quota), "%v", m)
 	}
+}
+
+// lasts takes a Message Expiry Interval off a message of a check that has sent none:
+// a broker may add one, and most that comes is compared with what was sent.
+func (c *client) lasts(m *codec.Publish) {
+	n, ok := m.Properties.MessageExpiryInterval()
+	if !ok || c.b.expires.Load() {
+		return
+	}
+	c.b.Advise(cExpiry, "no Message Expiry Interval, as it was published", fmt.Sprint(n))
+	m.Properties = codec.Edit{Without: []codec.PropertyID{codec.MessageExpiryInterval}}.Append(codec.Properties{}, m.Properties)
 }
 
 func (c *client) noteFinished(packets ...codec.Packet) {
