@@ -90,6 +90,55 @@ var readerAttacks = []attack{
 		})
 		a.flood(1, asIs, publish(a.id+"t", zeros[:10_000], 0, false))
 	}},
+	{name: "slow-many", about: "50 subscribers to # at QoS 1 that take a message every 50 ms, and 4 publishers of 60 KB that wait for nothing", run: func(a *arena) {
+		a.each(50, func(i int) {
+			p := a.join(a.name(i), lasting, window(4))
+			p.subscribe(1, "#")
+			a.working.Go(func() {
+				for x := p.next(); x != nil; x = p.next() {
+					a.pause(50 * time.Millisecond)
+					p.answer(x)
+				}
+			})
+		})
+		a.repeat(4, func(i int) {
+			a.enter(a.id+"p"+fmt.Sprint(i), old).flow(publish(a.id+"t", zeros[:60_000], 1, false))
+			a.pause(100 * time.Millisecond)
+		})
+	}},
+	{name: "slow-many-full", about: "20 subscribers to # at QoS 1 with 60,000 messages waiting that take 64 KB of them every 100 ms, and nobody else who publishes", run: func(a *arena) {
+		var slow []*peer
+		for i := range 20 {
+			p := a.join(a.name(i), lasting)
+			p.subscribe(1, "#")
+			slow = append(slow, p)
+		}
+		a.enter(a.id+"p").offers(60_000, publish(a.id+"t", zeros[:100], 1, false))
+		a.repeat(len(slow), func(i int) {
+			p := slow[i]
+			for b := make([]byte, 64<<10); p.lives() && a.goes(); a.pause(100 * time.Millisecond) {
+				p.conn.Read(b)
+			}
+			a.pause(100 * time.Millisecond)
+		})
+	}},
+	{name: "fan-out-large", about: "300 subscribers at QoS 0 and 1 that read 64 KB every 20 ms, and messages of 1 MB", run: func(a *arena) {
+		a.each(300, func(i int) {
+			p := a.join(a.name(i))
+			p.subscribe(qos.Level(i%2), a.id+"t")
+			a.working.Go(func() {
+				b := make([]byte, 64<<10)
+				for p.lives() {
+					if _, err := p.conn.Read(b); err != nil {
+						return
+					}
+					a.pause(20 * time.Millisecond)
+				}
+			})
+		})
+		a.enter(a.id+"p", old).flow(publish(a.id+"t", zeros[:mega-100], 1, false))
+		a.hold()
+	}},
 	{name: "share-stalled", about: "a group of 50 members at QoS 0, 1 and 2, only one of which reads, and a publisher of 1 KB", run: func(a *arena) {
 		a.each(50, func(i int) {
 			p := a.join(a.name(i), lasting, window(1))
