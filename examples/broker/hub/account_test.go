@@ -413,3 +413,31 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 }
+
+// Who opens more connections than it may is told so some times, and then costs nothing
+// any more: not a TLS handshake, above all. Others come in.
+func TestConnectRateCloses(t *testing.T) {
+	s := newStage(t, Config{ConnectRate: 5})
+	s.from = guilty
+	for round, want := range [][3]int{{10, 20, 70}, {5, 20, 75}} { // a burst of two seconds' worth, then one
+		var got [3]int // let in, told, closed
+		for range 100 {
+			switch c := s.hub.Open(&wire{}, s.from, s.now); {
+			case c == nil:
+				got[2]++
+			case c.denied == mqttwire.ConnectionRateExceeded:
+				got[1]++
+				c.Closed()
+			default:
+				got[0]++
+				c.Closed()
+			}
+		}
+		if got != want {
+			t.Errorf("round %d: %v let in, told, closed, want %v", round, got, want)
+		}
+		s.now += time.Second
+	}
+	s.from = innocent
+	s.connected(mqttwire.V50, "other").close()
+}

@@ -126,15 +126,21 @@ type rates struct {
 	crowd   int // how many there may be before those that are full again are looked for
 }
 
+// telling is how many connections are told that they may not be opened for each that
+// may.
+const telling = 4
+
 type bucket struct {
-	left float64
-	at   time.Duration
+	left, told float64 // connections that may be opened, and those that may be told that they may not
+	at         time.Duration
 }
 
-// allow is called under the lock of the connections.
-func (r *rates) allow(config *Config, name string, now time.Duration) bool {
+// allow reports whether one connection more may be opened from an address and, if not,
+// whether it is told so: that costs about as much, above all with TLS. It is called
+// under the lock of the doors.
+func (r *rates) allow(config *Config, name string, now time.Duration) (open, told bool) {
 	if config.ConnectRate <= 0 {
-		return true
+		return true, false
 	}
 	if r.buckets == nil {
 		r.buckets = make(map[string]*bucket)
@@ -150,14 +156,18 @@ func (r *rates) allow(config *Config, name string, now time.Duration) bool {
 	}
 	b := r.buckets[name]
 	if b == nil {
-		b = &bucket{2 * rate, now}
+		b = &bucket{2 * rate, telling * rate, now}
 		r.buckets[name] = b
 	}
-	b.left = min(2*rate, b.left+(now-b.at).Seconds()*rate)
-	b.at = now
-	if b.left < 1 {
-		return false
+	passed := (now - b.at).Seconds()
+	b.left, b.told, b.at = min(2*rate, b.left+passed*rate), min(telling*rate, b.told+passed*telling*rate), now
+	switch {
+	case b.left >= 1:
+		b.left--
+		return true, false
+	case b.told >= 1:
+		b.told--
+		return false, true
 	}
-	b.left--
-	return true
+	return false, false
 }

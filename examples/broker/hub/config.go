@@ -92,8 +92,8 @@ type Config struct {
 	// MaxConnections is how many connections there may be, 0 for no limit.
 	MaxConnections int
 	// ConnectRate is how many connections a second an address may open, with
-	// bursts of twice as many, 0 for no limit. What comes on top is answered
-	// 0x9F, or in 3.1.1 server unavailable.
+	// bursts of twice as many, 0 for no limit. Of what comes on top four times as
+	// many are answered 0x9F, or before 5.0 server unavailable, and the rest is closed.
 	ConnectRate int
 	// Bans says when an address or a Client Identifier is banned. The zero
 	// value: never.

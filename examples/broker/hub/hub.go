@@ -136,8 +136,14 @@ func (h *Hub) Open(carrier Carrier, address string, now time.Duration) *Conn {
 		c.denied = mqttwire.ServerBusy // one from an address that has none is let in as long as it can be
 	case !c.door.exempt && own > 0 && int(c.door.connections.Load()) >= own:
 		c.denied = mqttwire.QuotaExceeded
-	case !c.door.exempt && !h.doors.rates.allow(&h.config, c.door.name, now):
-		c.denied = mqttwire.ConnectionRateExceeded
+	case !c.door.exempt:
+		open, told := h.doors.rates.allow(&h.config, c.door.name, now)
+		if !open && !told {
+			return nil
+		}
+		if !open {
+			c.denied = mqttwire.ConnectionRateExceeded
+		}
 	}
 	if c.placeless = c.denied != 0; !c.placeless {
 		h.doors.open++
