@@ -78,7 +78,8 @@ type Config struct {
 	// Identifier and wildcards, each of which may add to one. Defaults 1,000.
 	MaxShared, MaxIdentified int
 	// MaxLevels is how many levels a Topic Filter, or the topic of a message to
-	// be retained, may have: each costs tens of bytes. Default 128.
+	// be retained, may have: each costs tens of bytes. A publisher of 5.0 is answered
+	// 0x97 to more. Default 128.
 	MaxLevels int
 	// MaxRetained is how many messages are retained, except those of the
 	// server itself, 0 for no limit. A publisher of 5.0 is answered 0x97 to more.

@@ -174,7 +174,7 @@ func (h *Hub) dropRetained(a *account) (n int) {
 	h.locks.retained.Lock()
 	defer h.locks.retained.Unlock()
 	for ; n < reliefSlice && a.oldest != nil; n++ {
-		h.retained.drop(h, a.oldest)
+		h.retained.clear(h, a.oldest.topic)
 	}
 	h.stats.dropped.Add(int64(n))
 	return n

@@ -20,12 +20,12 @@ type retained struct {
 // is no room.
 func (r *retained) store(h *Hub, pub *posting) bool {
 	own := isServers(pub.topic)
-	if len(pub.payload) == 0 || tooDeep(pub.topic, h.config.MaxLevels) {
-		if old, had := r.messages.Delete(pub.topic); had {
-			r.forget(h, old)
-			h.journal.retain(&message{topic: pub.topic})
-		}
+	if len(pub.payload) == 0 {
+		r.clear(h, pub.topic)
 		return true
+	}
+	if tooDeep(pub.topic, h.config.MaxLevels) {
+		return false
 	}
 	if !own && h.config.MaxRetained > 0 && r.count >= h.config.MaxRetained {
 		if _, replaces := r.messages.Get(pub.topic); !replaces {
@@ -112,13 +112,14 @@ func (r *retained) remove(h *Hub, m *message) {
 	h.locks.retained.Lock()
 	defer h.locks.retained.Unlock()
 	if r.has(m) {
-		r.drop(h, m)
+		r.clear(h, m.topic)
 	}
 }
 
-// drop removes a message that is there.
-func (r *retained) drop(h *Hub, m *message) {
-	r.messages.Delete(m.topic)
-	r.forget(h, m)
-	h.journal.retain(&message{topic: m.topic})
+// clear removes what is retained on a topic, if anything is.
+func (r *retained) clear(h *Hub, topic []byte) {
+	if old, had := r.messages.Delete(topic); had {
+		r.forget(h, old)
+		h.journal.retain(&message{topic: topic})
+	}
 }

@@ -30,6 +30,7 @@ func (h *Hub) routeHere(w *Worker, pub *posting, from origin) (reason mqttwire.R
 		if pub.tellable { // nobody gets what its publisher is told to be refused
 			return mqttwire.QuotaExceeded, false
 		}
+		h.retained.clear(h, pub.topic) // nothing older is the last any more (3.1.1 [MQTT-3.3.1-7], 5.0 §3.3.1.3)
 	}
 	return h.routeLive(w, pub, from)
 }

@@ -77,7 +77,7 @@ var seededBugs = []seeded.Bug{
 
 	// Retained messages.
 	seeded.New("an empty message removes nothing", "retained.go",
-		"	if len(pub.payload) == 0 ||", "	if len(pub.payload) == 0 && !SEEDED ||"),
+		"	if len(pub.payload) == 0 {", "	if len(pub.payload) == 0 && !SEEDED {"),
 	seeded.New("the first retained message stays", "retained.go",
 		"	if old, had, _ := r.messages.Set(m.topic, m); had {\n", "	if _, had := r.messages.Get(m.topic); had && SEEDED {\n		return true\n	}\n	if old, had, _ := r.messages.Set(m.topic, m); had {\n"),
 	seeded.New("nobody finds what is retained", "backlog.go",
