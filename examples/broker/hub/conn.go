@@ -6,6 +6,7 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
+	"github.com/mqttwire/mqttwire/connack"
 	"github.com/mqttwire/mqttwire/examples/broker/outbox"
 	"github.com/mqttwire/mqttwire/session"
 )
@@ -288,6 +289,27 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 	c.unlock()
 	c.begin(next, ok)
 	return next, ok
+}
+
+// Unkept returns what the client is told instead of bytes that promise what a Store
+// that is full has not kept, before the connection ends: in its CONNACK that the
+// server is unavailable, else in 5.0 that it is busy. Any goroutine may call it.
+func (c *Conn) Unkept(b []byte) []byte {
+	rules := codec.Rules{Version: c.machine.Version(), From: mqttwire.Server}
+	var last codec.Packet
+	switch five := rules.Version == v5; {
+	case len(b) == 0:
+		return nil
+	case mqttwire.PacketType(b[0]>>4) == mqttwire.CONNACK:
+		code, _ := connack.ServerUnavailable.In(rules.Version)
+		last = &codec.Connack{Code: code}
+	case five:
+		last = &codec.Disconnect{Code: mqttwire.ServerBusy, Properties: c.say("the store is full")}
+	default:
+		return nil // which has no packet for it
+	}
+	told, _ := last.Append(nil, rules)
+	return told
 }
 
 // Unwritten reports whether there is something to write still, at whose end Wake

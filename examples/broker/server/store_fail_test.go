@@ -56,8 +56,20 @@ func TestStoreFull(t *testing.T) {
 			p, other := join(t, s, lasting(v, "p", 100)), connected(t, s, v, "other")
 			p.subscribeAt("x", qos.AtLeastOnce)
 			store.Fail(fmt.Errorf("disk: %w", keep.ErrFull))
+			early := pipe(t, s, v)
+			early.send(lasting(v, "early", 100)) // before anybody knows that it is full
+			if ack, ok := early.receive().(*codec.Connack); !ok || ack.Code != 0x88 && ack.Code != 3 {
+				t.Fatalf("CONNECT is answered with %v", ack)
+			}
+			early.drained()
 			p.send(publicationAt("x", "1", qos.AtLeastOnce, 1))
-			p.unacknowledged(t)
+			if told := p.unacknowledged(t); v == mqttwire.V50 {
+				if bye, ok := told.(*codec.Disconnect); !ok || bye.Code != mqttwire.ServerBusy {
+					t.Errorf("the last is told %v", told)
+				}
+			} else if told != nil {
+				t.Errorf("told %v", told)
+			}
 			other.subscribeAt("y", qos.AtLeastOnce) // what is not to be kept goes on
 			other.send(publicationAt("y", "1", qos.AtLeastOnce, 1))
 			other.expect(publicationAt("y", "1", qos.AtLeastOnce, 1), &codec.Puback{ID: 1})
@@ -78,14 +90,16 @@ func TestStoreFull(t *testing.T) {
 	})
 }
 
-// unacknowledged reads until the connection ends, and finds no acknowledgement.
-func (p *peer) unacknowledged(t *testing.T) {
+// unacknowledged reads until the connection ends, and finds no acknowledgement. It
+// returns the last there was.
+func (p *peer) unacknowledged(t *testing.T) (last codec.Packet) {
 	t.Helper()
 	for {
 		x, err := p.next()
 		if err != nil {
-			return
+			return last
 		}
+		last = x
 		switch x.(type) {
 		case *codec.Puback, *codec.Pubrec:
 			t.Errorf("%v", x)

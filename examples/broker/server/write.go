@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mqttwire/mqttwire/examples/broker/keep"
 	"github.com/mqttwire/mqttwire/examples/broker/outbox"
 )
 
@@ -25,6 +26,8 @@ func (c *conn) Flush() {
 			if err = c.server.hub.Sync(b.Owes); err == nil { // what the bytes promise is kept
 				c.age(&b, 0)
 				n, err = c.tryWrite(b.Bytes)
+			} else if errors.Is(err, keep.ErrFull) {
+				c.tryWrite(c.peer.Unkept(b.Bytes))
 			}
 		}
 		if err == nil && (n < len(b.Bytes) || c.spooled()) {
@@ -49,6 +52,8 @@ func (c *conn) writeRest(b outbox.Batch, from int) {
 		err := c.server.hub.Sync(b.Owes)
 		if err == nil {
 			err = c.writeAll(b, from)
+		} else if errors.Is(err, keep.ErrFull) && from == 0 {
+			c.writeAlone(c.peer.Unkept(b.Bytes))
 		}
 		b, ok = c.peer.Wrote(b, err, c.server.now())
 	}
