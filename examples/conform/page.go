@@ -63,6 +63,9 @@ const (
 func writePage(name string, report *conformance.Report) error {
 	v := view{Subject: report.Subject, Unusable: report.Unusable, Facts: facts(report.Facts), Millis: report.Took.Milliseconds(),
 		Broken: orNone(report.Broken()), Choices: orNone(report.Choices), Results: []viewResult{}}
+	if v.Unusable == "" && !report.Judged() {
+		v.Unusable = "every check is blocked"
+	}
 	for _, r := range report.Results {
 		v.Results = append(v.Results, viewOf(r))
 	}
