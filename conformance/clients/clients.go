@@ -69,11 +69,21 @@ type watcher struct {
 	revive func(context.Context) error
 
 	mu    sync.Mutex // what follows
-	judge wirejudge.Judge
+	judge *wirejudge.Judge
 	sent  sent
 	t     *conformance.T // of the check that runs
 	vain  int            // how often the client was waited for in vain, since it came last
 	ended bool
+	// hostile says that the server has sent what it may not on this connection, so that
+	// what the client does on it, and what it keeps of it, is nobody's to judge.
+	hostile bool
+}
+
+// forget has the judge begin anew with the next connection.
+func (w *watcher) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hostile = true
 }
 
 // accept takes connections, one at a time: what comes meanwhile waits.
@@ -164,6 +174,7 @@ func (w *watcher) open(ctx context.Context) (net.Conn, error) {
 		c = w.next(ctx, wait/5)
 		if c == nil && ctx.Err() == nil && w.revive(ctx) == nil {
 			w.note("the client did not connect again, and was started anew")
+			w.forget() // it may have kept nothing
 		}
 	}
 	if c == nil {
@@ -174,6 +185,9 @@ func (w *watcher) open(ctx context.Context) (net.Conn, error) {
 	if c == nil {
 		w.vain++
 		return nil, errors.New("the client does not connect again")
+	}
+	if w.hostile {
+		w.hostile, w.judge = false, w.newJudge()
 	}
 	return &watched{Conn: c, w: w, judge: w.judge.Open(w.now())}, nil
 }
@@ -206,8 +220,8 @@ func (w *watcher) found(f wirejudge.Finding) {
 		return
 	}
 	w.sent.found(f)
-	if w.t == nil {
-		return
+	if w.t == nil || w.hostile && f.Rule != wirejudge.Bytes {
+		return // what a client makes of what is malformed is not its fault
 	}
 	c := conformance.Clauses{conformance.Clause(f.Version.String() + " " + f.Clause)}
 	expected := f.Wording()
@@ -223,9 +237,13 @@ func (w *watcher) found(f wirejudge.Finding) {
 	}
 }
 
+func (w *watcher) newJudge() *wirejudge.Judge {
+	return &wirejudge.Judge{OnPacket: w.sent.packet, OnFinding: w.found}
+}
+
 // checks returns all checks, of this watcher.
 func (w *watcher) checks() []conformance.Check {
-	w.judge.OnPacket, w.judge.OnFinding = w.sent.packet, w.found
+	w.judge = w.newJudge()
 	all := slices.Concat(handshake, sending, receiving, keeping, hostile(), malformed(true), last, forms())
 	for i := range all {
 		f := all[i].play

@@ -39,6 +39,7 @@ func hostile() []check {
 			Versions: []mqttwire.Version{mqttwire.V311, mqttwire.V50}}, func(s *stage) {
 			s.accept()
 			play(s)
+			s.w.forget()
 			s.wrong()
 		}}
 		all = append(all, c)
@@ -149,6 +150,7 @@ func malformed(connacks bool) (all []check) {
 				s.accept()
 				s.serve(100*time.Millisecond, nil)
 			}
+			s.w.forget()
 			s.c.Write(b)
 			s.wrong()
 		}
