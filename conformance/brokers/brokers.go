@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -83,12 +84,25 @@ func New(addr string) *conformance.Runner {
 	}
 }
 
-// probe connects in any version: a broker that serves somebody says something, or
-// ends the connection.
+// probe connects, and subscribes where it may: a broker that serves somebody says
+// something to both, or ends the connection. One that only accepts connections, with
+// the rest of it at a halt, does not.
 func probe(nc net.Conn, within time.Duration) error {
 	nc.SetDeadline(time.Now().Add(within))
-	nc.Write([]byte(encode(mqttwire.V311, &codec.Connect{Version: mqttwire.V311, CleanStart: true, ClientID: []byte("conformprobe")})))
-	_, err := nc.Read(make([]byte, 1))
+	const v = mqttwire.V311
+	nc.Write([]byte(encode(v, &codec.Connect{Version: v, CleanStart: true, ClientID: []byte("conformprobe")})))
+	connack := make([]byte, 4)
+	if _, err := io.ReadFull(nc, connack); err != nil || connack[3] != 0 {
+		return hangs(err)
+	}
+	nc.Write([]byte(encode(v, &codec.Subscribe{ID: 1, Subscriptions: codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("conformprobe")})})))
+	nc.Write([]byte(encode(v, &codec.Pingreq{})))
+	_, err := nc.Read(connack)
+	return hangs(err)
+}
+
+// hangs returns err where it is that nothing came.
+func hangs(err error) error {
 	if conformance.IsTimeout(err) {
 		return err
 	}
