@@ -34,7 +34,10 @@ func (c *conn) Flush() {
 			go c.writeRest(b, n)
 			return
 		}
-		b, ok = c.peer.Wrote(b, err, c.server.now())
+		n = len(b.Bytes)
+		if b, ok = c.peer.Wrote(b, err, c.server.now()); ok {
+			yield(n) // between the locks, and not when the time is over under one
+		}
 	}
 }
 
@@ -55,7 +58,10 @@ func (c *conn) writeRest(b outbox.Batch, from int) {
 		} else if errors.Is(err, keep.ErrFull) && from == 0 {
 			c.writeAlone(c.peer.Unkept(b.Bytes))
 		}
-		b, ok = c.peer.Wrote(b, err, c.server.now())
+		n := len(b.Bytes)
+		if b, ok = c.peer.Wrote(b, err, c.server.now()); ok {
+			yield(n)
+		}
 	}
 }
 
