@@ -7,7 +7,7 @@ package keep
 func Compact(all []Record) (kept []Record, err error) {
 	m := Image{Holds: true}
 	for i := range all {
-		m.Apply(m.Reach(&all[i]), uint64(i)+1, 0)
+		m.Apply(m.Reach(&all[i]), uint64(i)+1, 0, nil)
 	}
 	err = m.Replay(func(r *Record) error {
 		kept = append(kept, *r)

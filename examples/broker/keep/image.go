@@ -20,24 +20,36 @@ type Image struct {
 	// them. Nil is for nobody.
 	Freed func(number uint64, bytes int)
 	// Holds says that the Records are held, for Replay, and not only counted.
-	// What Apply is given must not change then.
+	// What Apply is given must not change then, and with a wire form that alone.
 	Holds bool
 
 	sessions map[string]*sessionImage
 	retained map[string]*entry // by topic
 	alive    int64
-	held     []*entry // in the order of Apply, void ones among them
-	entries  slab[entry]
+	held     []held // in the order of Apply, void ones among them
 }
 
 // An entry is a Record that counts.
 type entry struct {
-	record *Record // where it is held
-	number uint64  // where it stands
-	place  uint64  // where it stood first
+	number uint64 // where it stands
+	place  uint64 // where it stood first
 	size   uint32
 	refs   uint32 // how many count on it
 	all    uint32 // how many did at first, where it is held
+}
+
+// A held is an entry whose Record is held: itself, or its wire form.
+type held struct {
+	*entry
+	record *Record
+	form   []byte
+}
+
+func (x *held) kind() RecordKind {
+	if x.record != nil {
+		return x.record.Kind
+	}
+	return RecordKind(x.form[0] &^ kindPlace)
 }
 
 // sessionImage is what there is of a session.
@@ -52,16 +64,9 @@ type sessionImage struct {
 func (m *Image) Alive() int64 { return m.alive }
 
 // Apply takes the next Record of the sequence, its number in it, more than those
-// before, and how many bytes it is.
-func (m *Image) Apply(r *Record, number uint64, size int) {
-	var e *entry
-	if m.Holds { // a start: there are many, and what stays is copied soon
-		e = &m.entries.make(1)[0]
-		e.record = r
-	} else {
-		e = new(entry)
-	}
-	e.number, e.place, e.size = number, r.Place, uint32(size)
+// before, and how many bytes it is. With a wire form, what is to be held is that.
+func (m *Image) Apply(r *Record, number uint64, size int, form []byte) {
+	e := &entry{number: number, place: r.Place, size: uint32(size)}
 	if e.place == 0 {
 		e.place = number
 	}
@@ -116,7 +121,11 @@ func (m *Image) Apply(r *Record, number uint64, size int) {
 	}
 	if m.void(e); e.refs > 0 && m.Holds {
 		e.all = e.refs
-		m.hold(e)
+		x := held{entry: e, form: form}
+		if form == nil {
+			x.record = r
+		}
+		m.hold(x)
 	}
 }
 
@@ -209,7 +218,7 @@ func (m *Image) void(e *entry) {
 	}
 	if e.refs--; e.refs == 0 {
 		m.free(e, int(e.size))
-		e.size, e.record = 0, nil
+		e.size = 0
 	}
 }
 
@@ -317,13 +326,15 @@ func (m *Image) Rest(r *Record, number uint64) (rest Record, ok bool) {
 }
 
 // hold notes a Record for Replay.
-func (m *Image) hold(e *entry) {
+func (m *Image) hold(x held) {
 	if len(m.held) == cap(m.held) { // before it grows: most may be void
-		m.held = slices.DeleteFunc(m.held, func(e *entry) bool { return e.refs == 0 })
+		m.held = slices.DeleteFunc(m.held, void)
 		m.held = slices.Grow(m.held, max(1024, len(m.held)))
 	}
-	m.held = append(m.held, e)
+	m.held = append(m.held, x)
 }
+
+func void(x held) bool { return x.refs == 0 }
 
 // Replay calls back with the Records that count, and of each what counts, and
 // stops at the first error, which it returns: those of sessions first, then the
@@ -336,39 +347,39 @@ func (m *Image) Replay(back func(*Record) error) error {
 			return mqttwire.ErrSnapshot
 		}
 	}
-	m.held = slices.DeleteFunc(m.held, func(e *entry) bool { return e.refs == 0 })
-	first := func(e *entry) int {
-		if e.record.Kind == SessionKept {
+	m.held = slices.DeleteFunc(m.held, void)
+	first := func(x *held) int {
+		if x.kind() == SessionKept {
 			return 0
 		}
 		return 1
 	}
-	slices.SortFunc(m.held, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(a.place, b.place))
+	slices.SortFunc(m.held, func(a, b held) int {
+		return cmp.Or(cmp.Compare(first(&a), first(&b)), cmp.Compare(a.place, b.place))
 	})
+	var names Names
 	var rest Record
-	ok := false
-	for i, e := range m.held {
-		if r := e.record; e.refs == e.all && (r.Message == nil || !r.Message.Will) { // all of it counts: nothing is to be looked up
-			rest = *r
-		} else if rest, ok = m.Rest(r, e.number); !ok {
-			return mqttwire.ErrSnapshot
+	for i := range m.held {
+		x := &m.held[i]
+		if x.form == nil {
+			rest = *x.record
+		} else if n, err := names.Consume(&rest, x.form); err != nil || n != len(x.form) {
+			return cmp.Or[error](err, ErrMalformed)
+		}
+		if x.refs != x.all || rest.Message != nil && rest.Message.Will { // else all of it counts: nothing is to be looked up
+			ok := false
+			if rest, ok = m.Rest(&rest, x.number); !ok {
+				return mqttwire.ErrSnapshot
+			}
 		}
 		rest.Place = 0
 		if err := back(&rest); err != nil {
 			return err
 		}
-		e.record, m.held[i] = nil, nil // it takes memory no longer than it must
+		*x = held{} // it takes memory no longer than it must
 	}
 	return nil
 }
 
 // Release lets go of the Records that are held, and holds no more.
-func (m *Image) Release() {
-	for _, e := range m.held {
-		if e != nil {
-			e.record = nil
-		}
-	}
-	m.held, m.entries, m.Holds = nil, slab[entry]{}, false
-}
+func (m *Image) Release() { m.held, m.Holds = nil, false }

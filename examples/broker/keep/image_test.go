@@ -74,7 +74,7 @@ func TestImageCounts(t *testing.T) {
 		m.Freed = func(number uint64, bytes int) { freed[number] += bytes }
 		all := life(seed, 1000)
 		for i := range all {
-			m.Apply(m.Reach(&all[i]), uint64(i)+1, all[i].Size())
+			m.Apply(m.Reach(&all[i]), uint64(i)+1, all[i].Size(), nil)
 			if i%50 > 0 {
 				continue
 			}

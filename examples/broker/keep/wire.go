@@ -155,39 +155,19 @@ func (r *Record) Size() int {
 //   - err is [ErrKind] for one of a later version, [ErrMalformed] for what
 //     [Record.Append] does not write.
 func (r *Record) Consume(b []byte) (n int, err error) {
-	var names Names
-	return names.Consume(r, b)
+	return new(Names).Consume(r, b)
 }
 
 // Names keeps the Client Identifiers of the Records that it has read, so that
 // each is kept once however many Records name it. The zero value is empty.
 type Names struct {
-	known    map[string]string
-	messages slab[Message]
-	to       slab[Recipient]
+	known   map[string]string
+	message *Message
+	to      []Recipient
 }
 
-// A slab makes values of one type, many at once: who reads a million Records would
-// spend most of the time on making them one by one. One value that is in use keeps
-// its neighbours.
-type slab[T any] struct {
-	free []T
-	next int // how many are made next
-}
-
-// make returns n values, with no room for more.
-func (s *slab[T]) make(n int) []T {
-	if n > len(s.free) {
-		s.next = min(max(2*s.next, 1), 256)
-		s.free = make([]T, max(n, s.next))
-	}
-	all := s.free[:n:n]
-	s.free = s.free[n:]
-	return all
-}
-
-// Consume is [Record.Consume]. The Messages and Recipients of some Records that
-// follow each other share memory.
+// Consume is [Record.Consume], except that Message and To are valid until the next
+// call: whoever reads a million Records would spend most of the time on making them.
 func (names *Names) Consume(r *Record, b []byte) (n int, err error) {
 	*r = Record{}
 	c := cursor{b: b, names: names}
@@ -458,8 +438,11 @@ func (c *cursor) exchange() (x qos.Record) {
 func (c *cursor) message() *Message {
 	flags := c.byte()
 	c.require(flags < 32)
-	m := &c.names.messages.make(1)[0]
-	m.QoS, m.Retain, m.Will = qos.Level(flags&3), flags&flagRetain != 0, flags&flagWillNow != 0
+	if c.names.message == nil {
+		c.names.message = new(Message)
+	}
+	m := c.names.message
+	*m = Message{QoS: qos.Level(flags & 3), Retain: flags&flagRetain != 0, Will: flags&flagWillNow != 0}
 	m.Topic, m.Payload = c.bytes(maxText), c.bytes(maxPayload)
 	if b := c.bytes(maxPayload); len(b) > 0 {
 		m.Properties = codec.PropertiesOf(b)
@@ -476,9 +459,13 @@ func (c *cursor) recipients() (all []Recipient) {
 		n = 0 // nothing is made of a number that promises too much
 		c.short = true
 	}
-	if n > 0 {
-		all = c.names.to.make(int(n))
+	if n == 0 {
+		return nil
 	}
+	if int(n) > cap(c.names.to) {
+		c.names.to = make([]Recipient, n)
+	}
+	all = c.names.to[:n:n]
 	for i := range all {
 		if all[i] = c.recipient(); c.short || c.bad {
 			break

@@ -66,7 +66,7 @@ func (s *Store) copy(from uint64, x segment) error {
 		}
 		_, whole, err := r.take(pos, b)
 		if err == nil && whole {
-			err = r.each(func(x *keep.Record, number uint64, _ int) {
+			err = r.each(func(x *keep.Record, number uint64, _ []byte) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				if rest, ok := s.image.Rest(x, number); ok {

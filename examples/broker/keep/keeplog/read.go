@@ -15,7 +15,7 @@ type reader struct {
 	group keep.Batch // the last one, or its last part
 	open  bool       // another part is to come
 	parts []byte     // the records of it so far
-	made  []keep.Record
+	last  keep.Record
 }
 
 // take takes a batch, which it goes on referring to. It reports whether the batch
@@ -54,23 +54,18 @@ func (r *reader) take(pos uint64, b []byte) (begins, whole bool, err error) {
 	return begins, !x.More, nil
 }
 
-// each calls back with the records of the group, each with its number and size,
-// which refer to the batches.
-func (r *reader) each(back func(x *keep.Record, number uint64, size int)) error {
+// each calls back with the records of the group, each with its number and form,
+// which refers to the batches; the record itself is valid during the call.
+func (r *reader) each(back func(x *keep.Record, number uint64, form []byte)) error {
 	for b := r.parts; len(b) > 0; r.next++ {
-		if len(r.made) == 0 { // many at once: one at a time takes most of a start
-			r.made = make([]keep.Record, 256)
-		}
-		x := &r.made[0]
-		r.made = r.made[1:]
-		n, err := r.names.Consume(x, b)
+		n, err := r.names.Consume(&r.last, b)
 		switch {
 		case err != nil:
 			return err
 		case n == 0:
 			return keep.ErrMalformed
 		}
-		back(x, r.next, n)
+		back(&r.last, r.next, b[:n:n])
 		b = b[n:]
 	}
 	r.parts = nil

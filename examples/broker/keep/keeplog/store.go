@@ -195,9 +195,9 @@ func (s *Store) segment(number uint64) int {
 }
 
 // add tells the image of a record in the last segment.
-func (s *Store) add(r *keep.Record, number uint64, size int) {
-	s.segments[len(s.segments)-1].alive += int64(size)
-	s.image.Apply(r, number, size)
+func (s *Store) add(r *keep.Record, number uint64, form []byte) {
+	s.segments[len(s.segments)-1].alive += int64(len(form))
+	s.image.Apply(r, number, len(form), form)
 }
 
 // freed is told by the image what does not count any more.
@@ -252,7 +252,7 @@ func (s *Store) gather(r *keep.Record) (size int) {
 	s.pending = b
 	number := s.next
 	s.next++
-	s.add(r, number, len(b)-before)
+	s.add(r, number, b[before:])
 	return len(b) - before
 }
 
