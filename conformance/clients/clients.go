@@ -188,6 +188,7 @@ func (w *watcher) open(ctx context.Context) (net.Conn, error) {
 	}
 	if w.hostile {
 		w.hostile, w.judge = false, w.newJudge()
+		w.judge.Elsewhere = true // what the client has kept is not known
 	}
 	return &watched{Conn: c, w: w, judge: w.judge.Open(w.now())}, nil
 }

@@ -426,6 +426,10 @@ func (c *Conn) stray(s *side, p *Packet, f *flow, sender mqttwire.Role) {
 	case f.done.has(p.id), f.before.has(p.id):
 		c.found(AckTwice, s.from, name+" for a message that is finished")
 	default:
-		c.found(AckOfNothing, s.from, name+", and there is no such message in flight")
+		level := AckOfNothing.Level()
+		if p.kind == mqttwire.PUBREL { // its PUBLISH may have gone elsewhere
+			level = c.across(AckOfNothing)
+		}
+		c.foundAt(level, "", AckOfNothing, s.from, name+", and there is no such message in flight")
 	}
 }
