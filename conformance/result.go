@@ -108,10 +108,12 @@ type Report struct {
 	Subject string `json:"subject"`
 	Facts   Facts  `json:"facts"`
 	// Unusable says why nothing could be judged, "" if something could.
-	Unusable string        `json:"unusable,omitempty"`
-	Results  []*Result     `json:"results"`
-	Choices  []Choice      `json:"choices,omitempty"`
-	Took     time.Duration `json:"took"` // nanoseconds in JSON
+	Unusable string `json:"unusable,omitempty"`
+	// Gone says how the subject has gone away for good, "" if it has not.
+	Gone    string        `json:"gone,omitempty"`
+	Results []*Result     `json:"results"`
+	Choices []Choice      `json:"choices,omitempty"`
+	Took    time.Duration `json:"took"` // nanoseconds in JSON
 }
 
 // Choice is one that a standard leaves, and how the subject has made it.
@@ -167,6 +169,6 @@ func (r *Report) Judged() bool {
 	return r.Unusable == "" && !blocked
 }
 
-// Pass reports whether something could be judged and no clause of level Must is
-// broken.
-func (r *Report) Pass() bool { return r.Judged() && len(r.Broken()) == 0 }
+// Pass reports whether something could be judged, the subject is still there, and no
+// clause of level Must is broken.
+func (r *Report) Pass() bool { return r.Judged() && r.Gone == "" && len(r.Broken()) == 0 }

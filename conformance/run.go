@@ -68,6 +68,7 @@ type run struct {
 	facts Facts
 
 	dead atomic.Bool // the subject has gone away, and nobody revives it
+	gone string      // how, for the report; the scheduler's alone
 
 	mu         sync.Mutex
 	choices    []Choice
@@ -175,7 +176,7 @@ func (r *Runner) Run(ctx context.Context) *Report {
 	for _, t := range run.schedule(ctx, r.tasks()) {
 		report.Results = append(report.Results, t.result)
 	}
-	report.Facts, report.Choices, report.Took = run.facts, run.choices, time.Since(began)
+	report.Facts, report.Choices, report.Gone, report.Took = run.facts, run.choices, run.gone, time.Since(began)
 	slices.SortFunc(report.Choices, func(a, b Choice) int { return strings.Compare(a.Name, b.Name) })
 	return report
 }
@@ -277,7 +278,7 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 		}
 		if running == 0 {
 			if gone && (r.Revive == nil || r.Revive(ctx) != nil) {
-				r.dead.Store(true)
+				r.lose(nil)
 			}
 			gone = false
 			t := ready(true)
@@ -290,7 +291,7 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 		running--
 		gone = gone || t.gone
 		if t.gone && r.Revive == nil {
-			r.dead.Store(true)
+			r.lose(t)
 		}
 		if t.gone && r.Revive != nil && !t.suspect {
 			// It may have been another: once more, when nothing else runs.
@@ -311,6 +312,18 @@ func (r *run) schedule(ctx context.Context, all []*task) []*task {
 		}
 	}
 	return all
+}
+
+// lose says that the subject has gone away for good, while a task ran, nil where it
+// could not be started again.
+func (r *run) lose(t *task) {
+	if r.dead.Swap(true) {
+		return
+	}
+	r.gone = "it has gone away, and could not be started again"
+	if t != nil {
+		r.gone = "it has gone away while " + t.check.Name + " of " + t.version.String() + " ran, perhaps with others"
+	}
 }
 
 // putDown puts the faults of a check down to one that it rests on, where that one

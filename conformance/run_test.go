@@ -246,3 +246,27 @@ func TestJudged(t *testing.T) {
 		t.Error("nothing is judged, and a check has passed")
 	}
 }
+
+// A subject that goes away for good does not pass, whatever it has passed before.
+func TestGone(t *testing.T) {
+	left := 2
+	r := Runner{Patience: 100 * time.Millisecond, Parallel: 1, Checks: []Check{
+		check("fine", func(t *T) { t.Open("c", mqttwire.Client, t.Version) }),
+		check("ends it", func(t *T) { t.Open("c", mqttwire.Client, t.Version); t.Open("d", mqttwire.Client, t.Version) }),
+		check("later", func(t *T) { t.Open("c", mqttwire.Client, t.Version) }),
+	}, Probe: func(net.Conn, time.Duration) error { return nil }, Open: func(context.Context) (net.Conn, error) {
+		if left--; left < 0 {
+			return nil, errors.New("nobody listens")
+		}
+		ours, theirs := net.Pipe()
+		t.Cleanup(func() { theirs.Close() })
+		return ours, nil
+	}}
+	report := r.Run(t.Context())
+	if want := []string{"fine passed", "ends it blocked", "later blocked"}; !slices.Equal(states(report), want) {
+		t.Errorf("got %q, want %q", states(report), want)
+	}
+	if report.Pass() || !strings.Contains(report.Gone, "ends it of 5.0") {
+		t.Errorf("it passes, gone: %q", report.Gone)
+	}
+}

@@ -21,6 +21,7 @@ var page []byte
 type view struct {
 	Subject  string               `json:"subject"`
 	Unusable string               `json:"unusable"`
+	Gone     string               `json:"gone"`
 	Facts    string               `json:"facts"`
 	Millis   int64                `json:"ms"`
 	Broken   []conformance.Fault  `json:"broken"`
@@ -65,6 +66,9 @@ func writePage(name string, report *conformance.Report) error {
 		Broken: orNone(report.Broken()), Choices: orNone(report.Choices), Results: []viewResult{}}
 	if v.Unusable == "" && !report.Judged() {
 		v.Unusable = "every check is blocked"
+	}
+	if report.Gone != "" {
+		v.Gone = "; " + report.Gone
 	}
 	for _, r := range report.Results {
 		v.Results = append(v.Results, viewOf(r))

@@ -203,6 +203,9 @@ func summary(w io.Writer, report *conformance.Report) {
 		clauses = "clause"
 	}
 	fmt.Fprintf(w, "\n%s: %d %s broken, in %v\n", report.Subject, len(broken), clauses, report.Took.Round(100*time.Millisecond))
+	if report.Gone != "" {
+		fmt.Fprintf(w, "  %s\n", report.Gone)
+	}
 	if !report.Judged() {
 		fmt.Fprintln(w, "  nothing could be judged")
 	}
