@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/mqttwire/mqttwire/qos"
@@ -28,7 +29,15 @@ type backlogs struct {
 }
 
 // searchSlice is how many prefixes of topics are looked at under one lock.
-const searchSlice = 256
+const searchSlice = 128
+
+// yield lets others run, without a lock, where what was done is long: else the runtime
+// takes the processor away in its midst, with the locks that others wait for.
+func yield(long bool) {
+	if long {
+		runtime.Gosched()
+	}
+}
 
 type backlogState uint8
 

@@ -286,8 +286,10 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 	}
 	c.weighOutput()
 	next, ok = c.take()
+	long := c.client != nil && c.client.backlog != nil
 	c.unlock()
 	c.begin(next, ok)
+	yield(long)
 	return next, ok
 }
 

@@ -62,6 +62,7 @@ func (c *Conn) receiveSubscribe(w *Worker, p *codec.Subscribe, r session.Request
 		}
 		cl.mu.Unlock()
 		h.locks.retained.Unlock()
+		yield(more)
 	}
 	switch order := s.order; {
 	case s.unsayable: // the SUBACK of 3.1 has no code for it (3.1 §3.9): it would read as granted
@@ -214,6 +215,7 @@ func (c *Conn) receiveUnsubscribe(p *codec.Unsubscribe, r session.Request) {
 		}
 		cl.mu.Unlock()
 		onSlice(steps)
+		yield(more)
 	}
 	if err != nil {
 		c.disconnect(mqttwire.ImplementationSpecificError, "UNSUBACK: "+err.Error())

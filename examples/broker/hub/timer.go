@@ -14,9 +14,10 @@ type timer struct {
 
 // timers are those that are set, as a heap: the next first.
 type timers struct {
-	heap   []*timer
-	host   Host
-	closed bool
+	heap    []*timer
+	host    Host
+	polling bool // somebody is at it
+	closed  bool
 }
 
 // set has a timer ring at a moment, and not at an earlier one that was set.
@@ -32,7 +33,7 @@ func (h *Hub) set(t *timer, at time.Duration) {
 		q.heap = append(q.heap, t)
 		t.slot = len(q.heap)
 	}
-	if q.fix(t); t.slot == 1 {
+	if q.fix(t); t.slot == 1 && !q.polling {
 		q.host.Alarm(at)
 	}
 }
@@ -57,18 +58,24 @@ func (h *Hub) Deadline() (at time.Duration, ok bool) {
 
 // Poll does what is due by now, the time of the worker: wills, sessions, retained
 // messages and an Access that end, a farewell that waits no longer, $SYS. The
-// alarm is set for what is next. A spurious call is harmless.
+// alarm is set for what is next. A spurious call is harmless, and returns where another
+// is under way: so what is long takes one processor at most.
 func (h *Hub) Poll(w *Worker) {
-	for {
+	for first := true; ; first = false {
 		h.locks.timers.Lock()
 		q := &h.timers
+		if first && q.polling {
+			h.locks.timers.Unlock()
+			return
+		}
 		if len(q.heap) == 0 || q.heap[0].at > w.now {
-			if len(q.heap) > 0 {
+			if q.polling = false; len(q.heap) > 0 {
 				q.host.Alarm(q.heap[0].at)
 			}
 			h.locks.timers.Unlock()
 			return
 		}
+		q.polling = true
 		t := q.heap[0]
 		q.remove(t)
 		h.locks.timers.Unlock()
