@@ -1,6 +1,7 @@
 package brokers
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -134,8 +135,8 @@ func (c *client) counts(m *codec.Publish) {
 // a broker may add one, and most that comes is compared with what was sent.
 func (c *client) lasts(m *codec.Publish) {
 	n, ok := m.Properties.MessageExpiryInterval()
-	if !ok || c.b.expires.Load() {
-		return
+	if !ok || c.b.expires.Load() || len(m.Topic) > 0 && !bytes.Contains(m.Topic, []byte(c.b.Root())) {
+		return // or it is a message of somebody else's
 	}
 	c.b.Advise(cExpiry, "no Message Expiry Interval, as it was published", fmt.Sprint(n))
 	m.Properties = codec.Edit{Without: []codec.PropertyID{codec.MessageExpiryInterval}}.Append(codec.Properties{}, m.Properties)
