@@ -72,8 +72,9 @@ func startWith(t *testing.T, args []string, extensions ...Extension) *program {
 	s.server.Log = slog.New(slog.NewTextHandler(p.log, nil))
 	ended := make(chan struct{})
 	go func() {
-		p.ended <- run(s)
-		close(ended)
+		err := run(s)
+		close(ended) // first: who hears of the end sends no signal, which the next would get
+		p.ended <- err
 	}()
 	t.Cleanup(func() {
 		select {
