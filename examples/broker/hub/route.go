@@ -94,7 +94,7 @@ func (h *Hub) decide(w *Worker, pub *posting, to sink) mqttwire.Reason {
 		m := &w.matches[i]
 		switch {
 		case m.Group != 0:
-			reason = h.answer(reason, h.decideShare(w, pub, m, to))
+			reason = h.answer(reason, h.decideShare(w, pub, w.matches[i:i+1], to))
 		case m.Key.subscribed.Load() > 1:
 			several = append(several, *m)
 		default:
@@ -132,11 +132,11 @@ func (h *Hub) answer(reason mqttwire.Reason, o outcome) mqttwire.Reason {
 	return reason
 }
 
-// decideClient decides what one client gets, which these subscriptions of it
-// match.
+// decideClient decides what one client gets, which these subscriptions of it match, or
+// one as a member of a group.
 func (h *Hub) decideClient(w *Worker, pub *posting, matches []match, to sink) outcome {
 	in := &w.intent
-	*in = intent{client: matches[0].Key, generation: matches[0].Value.generation, ids: w.ids[:0]}
+	*in = intent{client: matches[0].Key, generation: matches[0].Value.generation, share: matches[0].Value.share, ids: w.ids[:0]}
 	wanted := false
 	for i := range matches {
 		v := &matches[i].Value

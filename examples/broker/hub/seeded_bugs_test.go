@@ -17,7 +17,7 @@ var seededBugs = []seeded.Bug{
 		"		if v.options.NoLocal() && pub", "		if v.options.NoLocal() && !SEEDED && pub"),
 	seeded.New("all members of a share get it", "share.go",
 		"			case taken:\n				return taken\n", "			case taken:\n				if SEEDED {\n					continue\n				}\n				return taken\n").
-		And("share.go", "turn.Key.canSend(turn, pub)\n", "!SEEDED && turn.Key.canSend(turn, pub)\n"),
+		And("share.go", "turn[0].Key.canSend(&turn[0], pub)\n", "!SEEDED && turn[0].Key.canSend(&turn[0], pub)\n"),
 	seeded.New("a share without a member online gets nothing", "share.go",
 		"			case state != ready && m", "			case SEEDED && state == away:\n				continue\n			case state != ready && m"),
 	seeded.New("a new message overtakes the queue", "client.go",

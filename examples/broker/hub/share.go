@@ -12,17 +12,17 @@ type share struct{ filter string }
 
 // decideShare decides which member of a group gets a publication: the one whose
 // turn it is, or where that cannot send it now, another.
-func (h *Hub) decideShare(w *Worker, pub *posting, turn *match, to sink) outcome {
-	result, first := dropped, turn.Key.canSend(turn, pub)
+func (h *Hub) decideShare(w *Worker, pub *posting, turn []match, to sink) outcome {
+	result, first := dropped, turn[0].Key.canSend(&turn[0], pub)
 	if first {
-		if result = h.decideMember(w, pub, turn, to); result == taken {
+		if result = h.decideClient(w, pub, turn, to); result == taken {
 			return taken
 		}
 	}
 	// The others, from a different one each time.
-	w.members = h.subscriptions.AppendSubscribers(w.members[:0], []byte(turn.Value.share.filter))
+	w.members = h.subscriptions.AppendSubscribers(w.members[:0], []byte(turn[0].Value.share.filter))
 	if first {
-		w.members = slices.DeleteFunc(w.members, func(m match) bool { return m.Key == turn.Key })
+		w.members = slices.DeleteFunc(w.members, func(m match) bool { return m.Key == turn[0].Key })
 	}
 	if o := h.decideMembers(w, pub, w.members, to); o != dropped {
 		result = o
@@ -49,7 +49,8 @@ func (h *Hub) decideMembers(w *Worker, pub *posting, members []match, to sink) o
 			n = min(n, maxReady)
 		}
 		for i := range n {
-			m := &members[(start+i)%len(members)]
+			one := members[(start+i)%len(members):][:1]
+			m := &one[0]
 			switch {
 			case i < maxReady && asked>>i&1 != 0:
 				continue
@@ -62,7 +63,7 @@ func (h *Hub) decideMembers(w *Worker, pub *posting, members []match, to sink) o
 			if offers++; offers > maxAsked {
 				return result
 			}
-			switch h.decideMember(w, pub, m, to) {
+			switch h.decideClient(w, pub, one, to) {
 			case taken:
 				return taken
 			case refused:
@@ -98,23 +99,6 @@ func (cl *client) canSend(m *match, pub *posting) bool {
 		return c.out.Len() < cl.hub.config.MaxQueue
 	}
 	return cl.idle() && c.out.Len() < cl.hub.ahead && c.machine.Quota() > 0
-}
-
-func (h *Hub) decideMember(w *Worker, pub *posting, m *match, to sink) outcome {
-	v := &m.Value
-	w.ids = w.ids[:0]
-	if v.id != 0 {
-		w.ids = append(w.ids, v.id)
-	}
-	w.intent = intent{
-		client:     m.Key,
-		generation: v.generation,
-		level:      min(v.options.QoS(), pub.level),
-		retain:     pub.retain && v.options.RetainAsPublished(),
-		ids:        w.ids,
-		share:      v.share,
-	}
-	return to.execute(w, pub, &w.intent)
 }
 
 // decideOther has a member of a group other than one get a publication, now.
