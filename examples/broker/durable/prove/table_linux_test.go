@@ -92,7 +92,7 @@ func serve(what string) error {
 	case "nats":
 		n, _ := strconv.Atoi(port)
 		s, err := natsserver.NewServer(&natsserver.Options{ServerName: "prove", DontListen: true, JetStream: true, StoreDir: dir, SyncAlways: true, NoLog: true,
-			MQTT: natsserver.MQTTOpts{Host: "127.0.0.1", Port: n, MaxAckPending: 60000}})
+			MQTT: natsserver.MQTTOpts{Host: "127.0.0.1", Port: n}})
 		if err != nil {
 			return err
 		}
@@ -222,6 +222,9 @@ func measure(t *testing.T, c contestant, publishers int) (m measured, err error)
 	}
 	if err := away.ask(&codec.Subscribe{ID: 1, Subscriptions: codec.Subscriptions{}.Append(codec.Subscription{Filter: []byte("t/#"), Options: 1})}); err != nil {
 		return m, err
+	}
+	if away.in[4] != 1 {
+		return m, fmt.Errorf("SUBSCRIBE is answered with %#x", away.in[4])
 	}
 	away.conn.Close()
 	wires := make([]*wire, publishers)

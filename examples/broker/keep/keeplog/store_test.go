@@ -202,6 +202,38 @@ func TestGroupIsOneBatch(t *testing.T) {
 	}
 }
 
+// A message that many sessions wait for is in the log once, before and after it was
+// written again.
+func TestBodyOnce(t *testing.T) {
+	const sessions, body = 1000, 100_000
+	disk := new(simlog.Disk)
+	c := keeplog.Config{Incarnation: 1, Segment: 50_000, Slack: 1}
+	s, err := keeplog.Open(context.Background(), disk.Open(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := keep.Record{Kind: keep.MessageQueued, Message: &keep.Message{Topic: []byte("t"), Payload: make([]byte, body)}}
+	for i := range sessions {
+		x := keep.Record{Kind: keep.SessionKept, Client: fmt.Sprint("client", i)}
+		x.State.Exists = true
+		s.Append(&x)
+		r.To = append(r.To, keep.Recipient{Client: x.Client, Key: uint64(i) + 1, Level: 1})
+	}
+	s.Append(&r)
+	for i := range 100 {
+		s.Append(&keep.Record{Kind: keep.MessageRetained, Message: &keep.Message{Topic: []byte("noise"), Payload: make([]byte, 10_000)}})
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.Figures().AliveBytes; n > body+sessions*50+11_000 {
+			t.Fatalf("%d: %d bytes count", i, n)
+		}
+	}
+	if f := s.Figures(); f.CopiedBytes < body || f.LogBytes > 3*body+3*sessions*50 {
+		t.Errorf("%+v", f)
+	}
+}
+
 // The log stays in proportion to what counts.
 func TestLogBound(t *testing.T) {
 	for _, busy := range []int{1, 2, 5} {
