@@ -48,8 +48,12 @@
 // message is held once however many sessions it waits in, and not at all for
 // one that ends with its connection and takes it at once. Publishers wait for a
 // connected client that is behind (hold.go). Who pays for what is kept is told in
-// account.go, whose a session is in membership.go, what ends with a right in
-// rights.go.
+// account.go, who gives way where that is too much in relief.go, whose a session is in
+// membership.go, what ends with a right in rights.go.
+//
+// What may be long proceeds in slices: retained messages for a new subscription
+// (backlog.go), a SUBSCRIBE of very many filters, relief, and audits. Between them others
+// have their turn: [Hub.Poll] yields, and is one at a time.
 //
 // A message that matches several subscriptions of a client is delivered to it
 // once, at the highest of their levels, with all of their Subscription

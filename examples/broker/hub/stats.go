@@ -54,7 +54,7 @@ type Stats struct {
 	Connected     int   // of them
 	MostConnected int   // there ever were
 	Expired       int64 // sessions whose Session Expiry Interval is over
-	Evicted       int64 // sessions that gave way where the whole was full
+	Evicted       int64 // sessions that gave way where the whole was full, or went with the right to them
 
 	Connections int   // open, before their CONNECT too
 	Accepted    int64 // connections in all
