@@ -54,9 +54,7 @@ func run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	if files := descriptors(); s.fit(files) {
-		s.server.Log.Warn("the process may have few files open: -max-connections is lowered", "files", files, "max-connections", s.server.MaxConnections, "max-address-connections", s.server.MaxAddressConnections)
-	}
+	lowered := s.fit(descriptors())
 	s.server.Authenticator, s.server.Handlers = g, g.Handlers()
 	for _, x := range s.extensions {
 		if err := x.Configure(&s.server); err != nil {
@@ -74,12 +72,12 @@ func run(s *settings) (err error) {
 			return err
 		}
 	}
-	return s.serve(b, g)
+	return s.serve(b, g, lowered)
 }
 
 // serve serves until a signal comes or a listener fails. A signal that came
 // earlier has ended the program at once: there was nobody to tell.
-func (s *settings) serve(b *server.Server, g *gate.Gate) error {
+func (s *settings) serve(b *server.Server, g *gate.Gate, lowered bool) error {
 	signals, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer done() // a second signal ends the program at once
 	reload, stop := s.reloads()
@@ -91,6 +89,9 @@ func (s *settings) serve(b *server.Server, g *gate.Gate) error {
 	log := s.server.Log
 	if s.files.TokenKeys != "" && s.instance == "" {
 		log.Warn("clients of all instances have the same topics: -token-instance says which one this broker is")
+	}
+	if lowered {
+		log.Warn("the process may have few files open: -max-connections is lowered", "files", descriptors(), "max-connections", s.server.MaxConnections, "max-address-connections", s.server.MaxAddressConnections)
 	}
 	served := make(chan error, len(listeners))
 	for _, l := range listeners {
