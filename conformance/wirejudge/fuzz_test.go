@@ -211,9 +211,13 @@ func TestSecretsOfBroken(t *testing.T) {
 			if at == flags {
 				continue
 			}
-			for value := range 256 {
+			for i := range 40 { // all flips of a bit, and small and other lengths
+				value := good[at] ^ 1<<(i%8)
+				if i >= 8 {
+					value = byte(i-8) * byte(1+i%3*4)
+				}
 				b := slices.Clone(good)
-				b[at] = byte(value)
+				b[at] = value
 				if b[0]>>4 != 1 {
 					continue // it is no CONNECT then
 				}
