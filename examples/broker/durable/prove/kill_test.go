@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	kills    = flag.Int("prove.kills", 6, "how often the broker is killed under load")
+	kills    = flag.Int("prove.kills", 4, "how often the broker is killed under load")
 	patience = flag.Duration("prove.patience", time.Minute, "how long nothing may move while readers have not all")
 	pause    = flag.Duration("prove.pause", 2*time.Second, "how long it is stopped")
 )

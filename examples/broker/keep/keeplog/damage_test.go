@@ -61,7 +61,7 @@ func refused(t *testing.T, disk *simlog.Disk, want error) uint64 {
 
 // Whichever bit of a log is not as it was written, the start says where.
 func TestFlippedBits(t *testing.T) {
-	disk, _ := written(t, 12)
+	disk, _ := written(t, 6)
 	for _, pos := range disk.Positions() {
 		bits := 0
 		disk.Clone().Change(pos, func(b []byte) []byte { bits = 8 * len(b); return b })

@@ -17,7 +17,7 @@ import (
 	"github.com/mqttwire/mqttwire/internal/race"
 )
 
-var simSeeds = flag.Int("keeplog.seeds", 2, "how many lives the store is crashed in")
+var simSeeds = flag.Int("keeplog.seeds", 1, "how many lives the store is crashed in")
 
 // tiny has the cleaner work all the time.
 func tiny(incarnation uint64) keeplog.Config {
