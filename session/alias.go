@@ -9,8 +9,22 @@ import (
 // connection (5.0 §3.3.2.3.4): number n at n-1, nil where there is none.
 type received struct {
 	topics [][]byte
+	bytes  int              // that they take
 	list   codec.Properties // memory for those of a PUBLISH without its alias
 }
+
+// ReceivedAliasBytes returns how many bytes the topics take that the peer has given
+// Topic Aliases to on this connection: each up to 64 KiB (5.0 §3.3.2.3.4).
+func (e *end) ReceivedAliasBytes() int {
+	if e.aliases == nil {
+		return 0
+	}
+	return e.aliases.bytes
+}
+
+// GivenAliasBytes returns how many bytes the topics take that this end has given
+// Topic Aliases to on this connection.
+func (e *end) GivenAliasBytes() int { return e.givenBytes }
 
 // maxList is how many bytes of memory for properties a connection keeps.
 const maxList = 1 << 10
@@ -42,7 +56,9 @@ func (r *received) resolve(alias uint16, topic []byte) ([]byte, error) {
 	for i >= len(r.topics) {
 		r.topics = append(r.topics, nil)
 	}
+	r.bytes -= cap(r.topics[i])
 	r.topics[i] = append(r.topics[i][:0], topic...)
+	r.bytes += cap(r.topics[i])
 	return topic, nil
 }
 

@@ -18,9 +18,11 @@ const smallest = 5
 type end struct {
 	session *Session // nil until CONNACK
 	given   given
-	aliases *received
-	limits  *Limits
-	method  string // Authentication Method of CONNECT
+	// how many bytes the topics of given take
+	givenBytes int
+	aliases    *received
+	limits     *Limits
+	method     string // Authentication Method of CONNECT
 
 	maxSend      uint32 // Maximum Packet Size of the peer; 0: none
 	maxReceive   uint32 // that of this end

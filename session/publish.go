@@ -84,6 +84,7 @@ func (e *end) publish(dst []byte, p *codec.Publish, size int, token uint64, now 
 			e.given = given{}
 		}
 		e.given[string(q.Topic)] = alias
+		e.givenBytes += len(q.Topic)
 	}
 	e.wrote(now)
 	return out, a, nil

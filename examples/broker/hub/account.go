@@ -195,11 +195,11 @@ func sizeOfFilter(filter []byte) int {
 	return subscriptionSize + 2*len(filter) + levelSize*(1+strings.Count(string(filter), "/"))
 }
 
-// weighInput charges what has come of a packet that has not all come. It reports
-// false where the account has no room for it, which is a little more than for what
+// weighInput charges what has come of a packet that has not all come, and the topics
+// that the client has given Topic Aliases to. It reports false where the account has no room for it, which is a little more than for what
 // is kept: else no packet would come whole that is to be answered.
 func (c *Conn) weighInput() bool {
-	n := c.framer.Buffered()
+	n := c.framer.Buffered() + c.machine.ReceivedAliasBytes()
 	if n < 4096 { // as much as anybody needs
 		n = 0
 	}
@@ -212,9 +212,10 @@ func (c *Conn) weighInput() bool {
 	return true
 }
 
-// weighOutput charges what is to be written, in steps of 16 KiB.
+// weighOutput charges what is to be written, and the topics that have Topic Aliases at
+// the client, in steps of 16 KiB.
 func (c *Conn) weighOutput() {
-	n := (c.out.Len() + c.writing) &^ (16<<10 - 1)
+	n := (c.out.Len() + c.writing + c.machine.GivenAliasBytes()) &^ (16<<10 - 1)
 	if more := n - c.output; more != 0 {
 		c.hub.charge(c.payer(), more)
 		c.output = n

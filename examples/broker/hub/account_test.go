@@ -441,3 +441,42 @@ func TestConnectRateCloses(t *testing.T) {
 	s.from = innocent
 	s.connected(mqttwire.V50, "other").close()
 }
+
+// Topics that have Topic Aliases are charged, in both directions, and freed with the
+// connection: 32 of 60 KB each would be 2 MB of every client.
+func TestAliasesAreCharged(t *testing.T) {
+	const each, size = 20, 10_000
+	s := newStage(t, Config{MaxAccountBytes: 500_000})
+	s.from = innocent
+	empty := s.hub.Stats().Charged
+	connect := &codec.Connect{Version: mqttwire.V50, ClientID: []byte("r"), Properties: codec.AppendTopicAliasMaximum(codec.Properties{}, 100)}
+	reader := s.join(connect)
+	reader.subscribeAt("#", 0)
+	before := s.hub.Stats().Charged
+	p := s.as(guilty).connected(mqttwire.V50, "p")
+	for i := range each {
+		m := &codec.Publish{Topic: []byte(fmt.Sprint(i, strings.Repeat("x", size)))}
+		m.Properties = codec.AppendTopicAlias(m.Properties, uint16(i)+1)
+		p.send(m)
+	}
+	if n := s.hub.Stats().Charged - before; n < 2*each*size || n > 3*each*size {
+		t.Errorf("%d bytes are charged for %d of aliases", n, 2*each*size)
+	}
+	for i := range 30 {
+		m := &codec.Publish{Topic: []byte(fmt.Sprint(i, strings.Repeat("x", 60_000)))}
+		m.Properties = codec.AppendTopicAlias(m.Properties, uint16(i)+1)
+		if p.send(m); p.gone {
+			break
+		}
+	}
+	if !p.gone {
+		t.Error("an account that is full of aliases is not refused")
+	}
+	if reader.gone {
+		t.Error("an innocent reader is thrown out")
+	}
+	reader.close()
+	if n := s.hub.Stats().Charged; n != empty {
+		t.Errorf("%d bytes stay charged", n-empty)
+	}
+}

@@ -13,32 +13,28 @@ type ebb struct {
 	timer *time.Timer
 	pause time.Duration // until memory may be given back again
 	after time.Duration // when it may
-	floor int64         // bytes beside what the hub kept when it last had given back
 }
 
 const (
 	ebbCheck = 5 * time.Second
-	ebbPause = 10 * time.Second // at least
-	ebbRest  = 5 * time.Minute  // at most, where it is soon taken again
-	ebbLeast = 32 << 20         // bytes, that are worth it
+	ebbRest  = 5 * time.Minute // the longest pause, where looking for it was in vain
+	ebbLeast = 32 << 20        // bytes, that are worth it
 )
 
-// due reports whether to give memory back, where the hub keeps so many bytes, and the
-// process has so many. Where it takes again what it has given back, it is asked less
-// and less often.
+// due reports whether to look for memory that can be given back, where the hub keeps
+// so many bytes, and the process has so many.
 func (e *ebb) due(kept, has int64, now time.Duration) bool {
-	beside := has - kept
-	much := beside > kept+ebbLeast && beside > e.floor+e.floor/4+ebbLeast
-	switch {
-	case !much && now >= e.after:
-		e.pause = 0
-		return false
-	case !much || now < e.after:
-		return false
+	return now >= e.after && has-kept > kept+ebbLeast
+}
+
+// gave says how much memory has gone back. Where it is little, because it is needed,
+// it is looked for less and less often.
+func (e *ebb) gave(n int64, now time.Duration) {
+	if e.pause *= 2; n >= ebbLeast/2 || e.pause == 0 {
+		e.pause = ebbCheck
 	}
-	e.pause = min(max(2*e.pause, ebbPause), ebbRest)
+	e.pause = min(e.pause, ebbRest)
 	e.after = now + e.pause
-	return true
 }
 
 // watchEbb has the memory looked at from now on, as long as there is anybody or
@@ -53,13 +49,14 @@ func (s *Server) lookAtMemory() {
 	kept, has := s.hub.Stats().Charged, memoryInUse()
 	if s.ebb.due(kept, has, s.now()) {
 		debug.FreeOSMemory()
-		has = memoryInUse()
-		s.ebb.floor = max(has-kept, 0)
+		left := memoryInUse()
+		s.ebb.gave(has-left, s.now())
+		has = left
 	}
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.ebb.timer = nil
-	if !s.closing && (len(s.conns) > 0 || has-kept > s.ebb.floor+ebbLeast) {
+	if !s.closing && (len(s.conns) > 0 || has-kept > kept+ebbLeast) {
 		s.watchEbb()
 	}
 }

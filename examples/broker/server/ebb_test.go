@@ -11,8 +11,8 @@ import (
 	"github.com/mqttwire/mqttwire/internal/race"
 )
 
-// Memory is given back when little is kept and much is held, and not again and again
-// where it is needed again.
+// Memory is looked for when little is kept and much is held, and rarely where none of
+// it can be given back.
 func TestEbbDue(t *testing.T) {
 	var e ebb
 	const mebi = 1 << 20
@@ -21,22 +21,25 @@ func TestEbbDue(t *testing.T) {
 		at        time.Duration
 		kept, has int64
 		due       bool
-		floor     int64 // then
+		gives     int64
 	}{
 		{"there is little", 0, 0, 30 * mebi, false, 0},
 		{"it is kept", 5, 300 * mebi, 400 * mebi, false, 0},
-		{"it is gone", 10, mebi, 400 * mebi, true, 60 * mebi},
-		{"no more goes", 30, mebi, 61 * mebi, false, 0},
-		{"much again", 35, mebi, 400 * mebi, true, 60 * mebi},
-		{"soon again", 40, mebi, 400 * mebi, false, 0},
-		{"later", 45, mebi, 400 * mebi, true, 60 * mebi},
-		{"it is needed", 55, mebi, 400 * mebi, false, 0},
-		{"rarely", 65, mebi, 400 * mebi, true, 60 * mebi},
+		{"it is gone", 10, mebi, 400 * mebi, true, 300 * mebi},
+		{"soon again", 14, mebi, 400 * mebi, false, 0},
+		{"again", 15, mebi, 400 * mebi, true, 300 * mebi},
+		{"it is needed", 20, mebi, 400 * mebi, true, 0},
+		{"soon", 25, mebi, 400 * mebi, false, 0},
+		{"and still", 30, mebi, 400 * mebi, true, mebi},
+		{"later", 45, mebi, 400 * mebi, false, 0},
+		{"not any more", 50, mebi, 400 * mebi, true, 300 * mebi},
+		{"and again", 55, mebi, 400 * mebi, true, 300 * mebi},
 	} {
-		if due := e.due(x.kept, x.has, x.at*time.Second); due != x.due {
+		now := x.at * time.Second
+		if due := e.due(x.kept, x.has, now); due != x.due {
 			t.Errorf("%s: %t", x.name, due)
 		} else if due {
-			e.floor = x.floor
+			e.gave(x.gives, now)
 		}
 	}
 }
