@@ -480,3 +480,25 @@ func TestAliasesAreCharged(t *testing.T) {
 		t.Errorf("%d bytes stay charged", n-empty)
 	}
 }
+
+// While much is being written to a client, what comes on top waits in its session,
+// where all that it waits for share it, and not encoded for each.
+func TestLargeWaitsShared(t *testing.T) {
+	s := newStage(t, Config{})
+	reader := s.connected(mqttwire.V50, "r")
+	reader.subscribeAt("a", qos.AtLeastOnce)
+	reader.stuck = true
+	p := s.connected(mqttwire.V50, "p")
+	large := strings.Repeat("x", 900_000)
+	p.publish("a", large, false)
+	b, ok := reader.c.Take()
+	if !ok || len(b.Bytes) < len(large) {
+		t.Fatal("nothing is written")
+	}
+	if p.publish("a", large, false); reader.c.out.Len() > 0 || s.queued("r") != 1 {
+		t.Errorf("%d bytes are encoded, %d messages wait", reader.c.out.Len(), s.queued("r"))
+	}
+	if b, ok = reader.c.Wrote(b, nil, s.now); !ok || len(b.Bytes) < len(large) {
+		t.Error("what has waited is not written next")
+	}
+}

@@ -66,7 +66,7 @@ func (cl *client) offer(w *Worker, pub *posting, in *intent) outcome {
 		if c == nil || held {
 			return dropped // QoS 0 is not kept (3.1.1 §4.1, 5.0 §4.1)
 		}
-		if c.out.Len() >= cl.hub.config.MaxQueue || c.out.Len() >= cl.hub.ahead && !cl.hub.hasRoom(cl.account, len(pub.payload)) || c.sendNow(w, pub, in) != nil {
+		if c.out.Len() >= cl.hub.config.MaxQueue || c.out.Len()+c.writing >= cl.hub.ahead && !cl.hub.hasRoom(cl.account, len(pub.payload)) || c.sendNow(w, pub, in) != nil {
 			c.dropped++
 			cl.hub.stats.dropped.Add(1)
 			return dropped
@@ -74,7 +74,7 @@ func (cl *client) offer(w *Worker, pub *posting, in *intent) outcome {
 		w.took(cl)
 		return taken
 	}
-	if c != nil && !held && cl.idle() && c.out.Len() < cl.hub.ahead && (!cl.keeps(in.share) || !cl.overweight()) {
+	if c != nil && !held && cl.idle() && c.out.Len() < cl.hub.ahead && c.writing < cl.hub.config.MaxQueue/2 && (!cl.keeps(in.share) || !cl.overweight()) {
 		switch err := c.sendNow(w, pub, in); err {
 		case nil:
 			w.took(cl)
