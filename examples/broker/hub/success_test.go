@@ -110,7 +110,7 @@ func TestSuccessMeansDone(t *testing.T) {
 				x.close()
 				c := lasting(p.v, "x")
 				c.CleanStart = true
-				if x = p.join(c); len(p.hub.subscriptions.AppendMatches(nil, []byte("t"))) != 0 {
+				if p.join(c); len(p.hub.subscriptions.AppendMatches(nil, []byte("t"))) != 0 {
 					p.t.Error("a session that is new has subscriptions")
 				}
 			})
