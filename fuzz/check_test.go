@@ -10,6 +10,7 @@ import (
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
 	"github.com/mqttwire/mqttwire/fuzz"
+	"github.com/mqttwire/mqttwire/internal/race"
 )
 
 // samePacket compares packets by what they say.
@@ -41,9 +42,23 @@ func version(r codec.Rules) byte {
 
 func from(r codec.Rules) byte { return byte(r.From) }
 
-// addSeeds calls add with every seed.
+// seeds returns all seeds; under the race detector, which finds nothing where one
+// goroutine runs and takes six times as long, one in eight.
+func seeds() []fuzz.Seed {
+	all := fuzz.Seeds()
+	if !race.Enabled {
+		return all
+	}
+	var some []fuzz.Seed
+	for i := 0; i < len(all); i += 8 {
+		some = append(some, all[i])
+	}
+	return some
+}
+
+// addSeeds calls add with each of the seeds.
 func addSeeds(add func(b []byte, version, from byte)) {
-	for _, s := range fuzz.Seeds() {
+	for _, s := range seeds() {
 		add(s.Packet, version(s.Rules), from(s.Rules))
 	}
 }

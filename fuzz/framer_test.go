@@ -119,7 +119,7 @@ func mustBeFrames(t *testing.T, how string, got, want []frame) {
 // from any pieces, the packets and the error are the same, and each is there
 // with the byte that completes or proves it, not before and not after.
 func FuzzFramer(f *testing.F) {
-	for i, s := range fuzz.Seeds() {
+	for i, s := range seeds() {
 		maxSize := [...]int{0, len(s.Packet), len(s.Packet) - 1}[i%3]
 		f.Add(s.Packet, []byte{byte(i), 1, 7}, version(s.Rules), from(s.Rules), uint16(maxSize))
 	}

@@ -45,7 +45,7 @@ func FuzzInspect(f *testing.F) {
 // TestInspectSeeds holds what is known of the seeds, the vectors of package
 // testdata among them: a valid packet has no fault, an invalid one has.
 func TestInspectSeeds(t *testing.T) {
-	for _, s := range fuzz.Seeds() {
+	for _, s := range seeds() {
 		in := codec.Inspect(s.Rules, s.Packet)
 		faults := slices.Collect(in.Faults())
 		switch s.Verdict {

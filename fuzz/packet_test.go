@@ -84,7 +84,7 @@ func shows(s string) bool {
 // FuzzString holds that no way of printing a packet shows a password or
 // authentication data.
 func FuzzString(f *testing.F) {
-	for i, s := range fuzz.Seeds() {
+	for i, s := range seeds() {
 		// The packets with something to hide, and some of the others.
 		switch mqttwire.PacketType(append(s.Packet, 0)[0] >> 4) {
 		case mqttwire.CONNECT, mqttwire.CONNACK, mqttwire.AUTH:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/mqttwire/mqttwire"
 	"github.com/mqttwire/mqttwire/codec"
-	"github.com/mqttwire/mqttwire/fuzz"
 	"github.com/mqttwire/mqttwire/fuzz/internal/twin"
 	"github.com/mqttwire/mqttwire/testdata"
 	"github.com/mqttwire/mqttwire/varint"
@@ -99,7 +98,7 @@ func field(b []byte) (s string, n int, ok bool) {
 
 // FuzzProperties walks and checks bytes that are or are not properties.
 func FuzzProperties(f *testing.F) {
-	for _, s := range fuzz.Seeds() {
+	for _, s := range seeds() {
 		f.Add(s.Packet[min(len(s.Packet), 5):], byte(s.Rules.Version))
 		if p, err := decode(s.Rules, s.Packet); err == nil {
 			for _, block := range blocks(p) {
