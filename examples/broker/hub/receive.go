@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"runtime"
 	"time"
 
 	"github.com/mqttwire/mqttwire"
@@ -40,9 +39,6 @@ func (c *Conn) OwnBuffer() []byte {
 	return c.framer.Buffer()
 }
 
-// receiveSlice is how many packets are handled before others have their turn.
-const receiveSlice = 256
-
 // Receive handles so many bytes that have come, in what Buffer or OwnBuffer gave,
 // and has them answered. Of what has come it leaves the rest where something else
 // is called for.
@@ -52,9 +48,7 @@ func (c *Conn) Receive(w *Worker, n int, now time.Duration) {
 	w.counted.bytesIn += n
 	c.received += n
 	for c.ending == "" && c.entry == nil && !c.called() && !c.waits.Load() && c.receivePacket(w) {
-		if w.counted.packetsIn++; w.counted.packetsIn%receiveSlice == 0 {
-			runtime.Gosched()
-		}
+		w.counted.packetsIn++
 		if c.kicked.Load() == 0 && c.isFull() {
 			c.stalled = true // one that does not read is not read from
 			break

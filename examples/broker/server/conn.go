@@ -163,11 +163,16 @@ func (c *conn) read() error {
 	return nil
 }
 
+// long is how many bytes handled at once are many: what a record of TLS has.
+const long = 16 << 10
+
 // yield lets others run after so many bytes were handled at once: a connection that
 // always has more would go on until the runtime takes the processor from it, and each
-// of many such ones in its turn.
+// of many such ones in its turn. Where few come at a time, or in the midst of what was
+// read, it would cost much: as many workers would be under way as there are
+// connections, each with what it is to write.
 func yield(n int) {
-	if n >= 4096 {
+	if n >= long {
 		runtime.Gosched()
 	}
 }
