@@ -49,6 +49,7 @@ var granted = []struct{ check, by string }{
 	{"subscribe/no-local", `properties/request-response subscribe/no-local-and-another`},
 	{"subid/with-message", `size/identifiers subid/overlapping`},
 	{"shared/one-copy", `shared/qos`},
+	{"qos2/pubrel-of-nothing", `v31/dup`},
 
 	// What sessions do.
 	{"connect/again", `qos2/another-session resend/not-to-clean-session session/by-turns session/clean session/clean-start-then-kept session/kept`},
