@@ -3,11 +3,11 @@ package hub
 import "sync"
 
 // The locks of the hub, all of them. Who holds one takes only such as come after it:
-// relief and audit, retained, one client's mu, one of the rest, timers. Those of the topic indexes and of
-// the journal are taken under any and take none, except that what is retained is sent
-// while it is looked at. Outboxes and
-// machines are guarded by the mu of the client that has their connection; before
-// it has one, nobody but who serves it knows a connection.
+// relief and audit, retained, one client's mu, one of the rest, timers. Those of the
+// topic indexes and of the journal are taken under any and take none, except that what
+// is retained is sent while it is looked at. Outboxes and machines are guarded by the mu
+// of the client that has their connection; before it has one, nobody but who serves it
+// knows a connection.
 type (
 	locks struct {
 		relief sync.Mutex // of who has accounts give way
