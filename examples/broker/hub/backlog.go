@@ -87,6 +87,10 @@ func (b *backlog) sendOne(c *Conn, m *message, now time.Duration) bool {
 	return c.sendWaiting(delivery{m: m, to: b.to, level: min(b.level, m.level), retain: true}, now)
 }
 
+// searches reports whether retained messages are to be sent on the connection. The lock
+// is held.
+func (c *Conn) searches() bool { return c.client != nil && c.client.backlog != nil }
+
 // size is what it counts for, in bytes.
 func (b *backlog) size() int { return 300 + 2*len(b.filter) }
 
@@ -165,8 +169,8 @@ func (cl *client) backlogDone() {
 }
 
 // keepBacklogs drops those that do not outlive a connection, messages of QoS 0 being
-// no part of the session (3.1.1 §4.1, 5.0 §4.1), or all.
-func (cl *client) keepBacklogs(any bool) {
+// no part of the session (3.1.1 §4.1, 5.0 §4.1), or all where that is over.
+func (cl *client) keepBacklogs(lasts bool) {
 	if cl.backlog == nil {
 		return
 	}
@@ -174,7 +178,7 @@ func (cl *client) keepBacklogs(any bool) {
 	cl.hub.stop(&all.timer)
 	cl.backlog = nil
 	for _, b := range all.list {
-		if cl.charge(-b.size()); any && b.level > qos.AtMostOnce {
+		if cl.charge(-b.size()); lasts && b.level > qos.AtMostOnce {
 			cl.addBacklog(b)
 		} else {
 			b.walk.Stop()

@@ -286,10 +286,10 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 	}
 	c.weighOutput()
 	next, ok = c.take()
-	long := c.client != nil && c.client.backlog != nil
+	searches := c.searches()
 	c.unlock()
 	c.begin(next, ok)
-	yield(long)
+	yield(searches)
 	return next, ok
 }
 
@@ -297,6 +297,8 @@ func (c *Conn) Wrote(b outbox.Batch, err error, now time.Duration) (next outbox.
 // that is full has not kept, before the connection ends: in its CONNACK that the
 // server is unavailable, else in 5.0 that it is busy. Any goroutine may call it.
 func (c *Conn) Unkept(b []byte) []byte {
+	c.lock()
+	defer c.unlock()
 	rules := codec.Rules{Version: c.machine.Version(), From: mqttwire.Server}
 	var last codec.Packet
 	switch five := rules.Version == v5; {

@@ -63,9 +63,9 @@ func (c *Conn) Receive(w *Worker, n int, now time.Duration) {
 	w.acked = false
 	c.out.Rest()
 	w.touch(c)
-	long := c.client != nil && c.client.backlog != nil
+	searches := c.searches()
 	c.unlock()
-	yield(long)
+	yield(searches)
 	if c.ending == "" && !c.weighInput() {
 		c.disconnect(mqttwire.QuotaExceeded, "a packet is more than there is room for")
 	}
