@@ -22,29 +22,38 @@ type bench struct {
 	expires *atomic.Bool
 }
 
+func newBench(t *conformance.T) *bench { return &bench{T: t, expires: new(atomic.Bool)} }
+
+// branch returns a part of the bench.
+func (b *bench) branch(part, own string) *bench {
+	inner := *b
+	inner.part, inner.own = part, own
+	return &inner
+}
+
 // on makes the Func of a Check.
 func on(f func(b *bench)) func(*conformance.T) {
-	return func(t *conformance.T) { f(&bench{T: t, expires: new(atomic.Bool)}) }
+	return func(t *conformance.T) { f(newBench(t)) }
 }
 
 // each runs the parts of a check one after the other. One that cannot go on does
 // not keep the others from it.
 func (b *bench) each(name string, f func(b *bench)) {
 	var done sync.WaitGroup
-	done.Go(func() { f(&bench{b.T, b.under(name), b.own, b.expires}) })
+	done.Go(func() { f(b.branch(b.under(name), b.own)) })
 	done.Wait()
 }
 
 // apart is each with identifiers and topics of the part's own.
 func (b *bench) apart(name string, f func(b *bench)) {
-	b.each(name, func(inner *bench) { f(&bench{inner.T, inner.part, name, inner.expires}) })
+	b.each(name, func(inner *bench) { f(inner.branch(inner.part, name)) })
 }
 
 // together runs n parts at once, each with identifiers and topics of its own.
 func (b *bench) together(n int, name func(i int) string, f func(b *bench, i int)) {
 	var done sync.WaitGroup
 	for i := range n {
-		done.Go(func() { f(&bench{b.T, b.under(name(i)), name(i), b.expires}, i) })
+		done.Go(func() { f(b.branch(b.under(name(i)), name(i)), i) })
 	}
 	done.Wait()
 }
@@ -194,7 +203,7 @@ func (b *bench) keepID(v mqttwire.Version, id string) *codec.Connect {
 // forget has the session of a client ended when the check has.
 func (b *bench) forget(v mqttwire.Version, id string) {
 	b.Cleanup("session "+id, func(t *conformance.T) {
-		after := &bench{T: t, expires: new(atomic.Bool)}
+		after := newBench(t)
 		after.join(&codec.Connect{Version: v, CleanStart: true, ClientID: []byte(id)}).send(&codec.Disconnect{})
 	})
 }
@@ -206,7 +215,7 @@ func (b *bench) unretain(topic []byte) {
 	}
 	t := string(topic)
 	b.Cleanup("retained "+t, func(t2 *conformance.T) {
-		after := &bench{T: t2, expires: new(atomic.Bool)}
+		after := newBench(t2)
 		c := after.join(&codec.Connect{Version: b.Version, CleanStart: true, ClientID: []byte(after.ID("cleanup"))})
 		c.send(&codec.Publish{Topic: []byte(t), Retain: true})
 		c.send(&codec.Disconnect{})

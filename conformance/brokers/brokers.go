@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -115,7 +114,7 @@ func Learn(t *conformance.T, facts *conformance.Facts) {
 	refused := 0
 	for _, v := range versions {
 		facts.Speaks[v.String()] = "" // until it is known
-		b := &bench{T: t, expires: new(atomic.Bool)}
+		b := newBench(t)
 		why := "no answer that can be read"
 		b.each(v.String(), func(b *bench) { why = greet(b, v, facts) })
 		if facts.Speaks[v.String()] = why; why != "" {
