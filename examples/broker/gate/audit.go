@@ -8,18 +8,23 @@ import (
 	"github.com/mqttwire/mqttwire/tokenauth"
 )
 
-// certifiedAs begins the principal of who has a certificate: its subject follows.
-const certifiedAs = "certificate "
+// What principals begin with: a user name follows, the subject of a certificate, or the
+// account and instance of a token.
+const (
+	userNamed   = "user "
+	certifiedAs = "certificate "
+	tokenOf     = "token "
+)
 
 // Keeps implements hub.Auditor: what a user has left stays while there is the user
 // and the rules allow it; of who has a certificate while the rules allow it to its
 // Common Name; of somebody with tokens while its account is not suspended, nor all
 // tokens revoked that gave the right.
 func (g *Gate) Keeps(warrant, client string, to hub.Right, topic []byte) bool {
-	if tokens, ok := strings.CutPrefix(warrant, "token "); ok {
+	if tokens, ok := strings.CutPrefix(warrant, tokenOf); ok {
 		return g.keepsTokens(tokens, to)
 	}
-	name, ok := strings.CutPrefix(warrant, "user ")
+	name, ok := strings.CutPrefix(warrant, userNamed)
 	if users := g.users.Load(); ok && users != nil && !users.Has(name) {
 		return false
 	}

@@ -196,7 +196,7 @@ func (g *Gate) Authenticate(who *hub.Peer, p *codec.Connect) (hub.Access, connac
 	case certified:
 		who.Principal = certifiedAs + who.Certificate.Subject.String()
 	case users != nil:
-		who.Principal = "user " + name
+		who.Principal = userNamed + name
 	}
 	files := &fileAccess{gate: g, principal: who.Principal, user: name, client: who.ClientID, users: users}
 	if later != nil {

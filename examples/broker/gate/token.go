@@ -40,7 +40,7 @@ func (t *tokenAccess) principal() string {
 		return ""
 	}
 	account, instance := t.session.Account()
-	return "token " + account + "|" + instance
+	return tokenOf + account + "|" + instance
 }
 
 // Warrant returns the principal with the types and names of its tokens.

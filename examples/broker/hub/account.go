@@ -196,8 +196,9 @@ func sizeOfFilter(filter []byte) int {
 }
 
 // weighInput charges what has come of a packet that has not all come, and the topics
-// that the client has given Topic Aliases to. It reports false where the account has no room for it, which is a little more than for what
-// is kept: else no packet would come whole that is to be answered.
+// that the client has given Topic Aliases to. It reports false where the account has
+// no room for it, which is a little more than for what is kept: else no packet would
+// come whole that is to be answered.
 func (c *Conn) weighInput() bool {
 	n := c.framer.Buffered() + c.machine.ReceivedAliasBytes()
 	if n < 4096 { // as much as anybody needs

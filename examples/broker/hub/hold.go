@@ -12,8 +12,7 @@ import (
 // itself; so two that publish to each other without reading hold each other for
 // holdPatience. Where others wait for what the publisher has for them, the
 // subscriber's account has a budget for that, and it is nobody's concern when that is
-// spent. No
-// Keep Alive runs out meanwhile, as nothing is polled.
+// spent. No Keep Alive runs out meanwhile, as nothing is polled.
 type pressure struct {
 	held     []*Conn       // publishers that wait for it
 	progress time.Duration // when it has last taken something, or began to have to

@@ -24,8 +24,11 @@ const (
 // due reports whether to look for memory that can be given back, where the hub keeps
 // so many bytes, and the process has so many.
 func (e *ebb) due(kept, has int64, now time.Duration) bool {
-	return now >= e.after && has-kept > kept+ebbLeast
+	return now >= e.after && much(kept, has)
 }
+
+// much reports whether the process has much more than the hub keeps.
+func much(kept, has int64) bool { return has-kept > kept+ebbLeast }
 
 // gave says how much memory has gone back. Where it is little, because it is needed,
 // it is looked for less and less often.
@@ -56,7 +59,7 @@ func (s *Server) lookAtMemory() {
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.ebb.timer = nil
-	if !s.closing && (len(s.conns) > 0 || has-kept > kept+ebbLeast) {
+	if !s.closing && (len(s.conns) > 0 || much(kept, has)) {
 		s.watchEbb()
 	}
 }
