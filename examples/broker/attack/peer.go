@@ -282,15 +282,20 @@ func (p *peer) answer(x codec.Packet) {
 }
 
 // drain reads what comes and throws it away.
-func (p *peer) drain() {
+func (p *peer) drain() { p.sip(64<<10, 0) }
+
+// sip has what comes read, so many bytes at a time, with a pause after each.
+func (p *peer) sip(most int, pause time.Duration) {
 	if !p.lives() {
 		return
 	}
 	p.arena.working.Go(func() {
-		b := make([]byte, 64<<10)
-		for {
+		for b := make([]byte, most); ; {
 			if _, err := p.conn.Read(b); err != nil {
 				return
+			}
+			if pause > 0 {
+				p.arena.pause(pause)
 			}
 		}
 	})

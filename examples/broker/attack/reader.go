@@ -78,15 +78,7 @@ var readerAttacks = []attack{
 		a.each(50, func(i int) {
 			p := a.join(a.name(i))
 			p.subscribe(0, "#")
-			a.working.Go(func() {
-				b := make([]byte, 1)
-				for p.lives() {
-					if _, err := p.conn.Read(b); err != nil {
-						return
-					}
-					a.pause(time.Millisecond)
-				}
-			})
+			p.sip(1, time.Millisecond)
 		})
 		a.flood(1, asIs, publish(a.id+"t", zeros[:10_000], 0, false))
 	}},
@@ -126,15 +118,7 @@ var readerAttacks = []attack{
 		a.each(300, func(i int) {
 			p := a.join(a.name(i))
 			p.subscribe(qos.Level(i%2), a.id+"t")
-			a.working.Go(func() {
-				b := make([]byte, 64<<10)
-				for p.lives() {
-					if _, err := p.conn.Read(b); err != nil {
-						return
-					}
-					a.pause(20 * time.Millisecond)
-				}
-			})
+			p.sip(64<<10, 20*time.Millisecond)
 		})
 		a.enter(a.id+"p", old).flow(publish(a.id+"t", zeros[:mega-100], 1, false))
 		a.hold()
